@@ -33,7 +33,7 @@ def compiled(function: F) -> F:
     Division by zero follows IEEE 754 (no Python exception), as the formulas expect.
     """
     dispatcher: Any = numba.njit(cache=True, error_model="numpy", nogil=True)(function)
-    cache_file = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
+    cache_file: Any = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
     if hasattr(cache_file, "_source_stamp"):
         cache_file._source_stamp = _source_stamp()
     return dispatcher  # type: ignore[no-any-return]
