@@ -1,0 +1,44 @@
+"""EdgeRoute: route LLM queries between a phone and an edge server.
+
+Importing this package registers `EdgeRoute-v0` and one id a preset, `EdgeRoute-NAME-v0`.
+"""
+
+from __future__ import annotations
+
+import gymnasium as gym
+
+from edgeroute_env.envs.edge_route import EdgeRouteEnv
+from edgeroute_env.envs.edge_route_vector import EdgeRouteVectorEnv
+from edgeroute_env.envs.observation import decode
+from edgeroute_env.errors import InputError
+from edgeroute_env.scenario import Scenario
+from edgeroute_env.scenario_files import DEFAULT, load_scenario, scenario_names
+from edgeroute_env.simulator.features import FEATURES
+from edgeroute_env.traces.trace import Trace
+
+__all__ = [
+    "FEATURES",
+    "EdgeRouteEnv",
+    "EdgeRouteVectorEnv",
+    "InputError",
+    "Scenario",
+    "Trace",
+    "decode",
+    "load_scenario",
+    "scenario_names",
+]
+__version__ = "0.1.0"
+
+
+def _register(identifier: str, scenario: str) -> None:
+    gym.register(
+        id=identifier,
+        entry_point="edgeroute_env.envs.edge_route:EdgeRouteEnv",
+        vector_entry_point="edgeroute_env.envs.edge_route_vector:EdgeRouteVectorEnv",
+        kwargs={"scenario": scenario},
+    )
+
+
+_register("EdgeRoute-v0", DEFAULT)
+for _name in scenario_names():
+    _register(f"EdgeRoute-{_name}-v0", _name)

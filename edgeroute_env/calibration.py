@@ -1,0 +1,153 @@
+"""The fitted figures of a workload: what its questions, answers and qualities look like.
+
+One YAML file of `configs/workloads` each. A workload is either single-turn questions, with the
+joint outcomes of both models, or dialogues, with judge scores by task.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from edgeroute_env.config_files import config_names, config_path, read_yaml
+from edgeroute_env.errors import InputError
+
+Share = Annotated[float, Field(ge=0, le=1)]
+JUDGE_MIN, JUDGE_MAX = 1.0, 10.0
+
+
+class Figures(BaseModel):
+    """A frozen group of fitted figures."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class LogNormal(Figures):
+    """A log-normal length law: mean and standard deviation of the natural logarithm."""
+
+    mu: float
+    sigma: Annotated[float, Field(ge=0)]
+
+
+class Answers(Figures):
+    """Lengths of both models' answers.
+
+    `wrong_ratio` is the mean length of a wrong answer over that of a right one; the marginal law
+    stays the stated log-normal. `correlation` links the two models' log-lengths.
+    """
+
+    device: LogNormal
+    edge: LogNormal
+    correlation: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    wrong_ratio: Annotated[float, Field(ge=1)] = 1.0
+
+
+class Joint(Figures):
+    """Shares of questions by who answers right; they sum to 1 within rounding."""
+
+    both: Share
+    edge_only: Share
+    device_only: Share
+    neither: Share
+
+    @model_validator(mode="after")
+    def _sums_to_one(self) -> Joint:
+        total = self.both + self.edge_only + self.device_only + self.neither
+        if abs(total - 1.0) > 0.005:
+            raise InputError("", round(total, 4), "four shares that sum to 1")
+        return self
+
+    def shares(self) -> tuple[float, float, float, float]:
+        """Return (both, edge only, device only, neither), normalised."""
+        parts = (self.both, self.edge_only, self.device_only, self.neither)
+        total = sum(parts)
+        return (parts[0] / total, parts[1] / total, parts[2] / total, parts[3] / total)
+
+
+class Task(Figures):
+    """One task of a dialogue benchmark.
+
+    `turns` counts its dialogues by length. `device` and `edge` are the mean judge scores of a
+    single turn that make the mean over dialogues of the worst turn equal the published score.
+    """
+
+    turns: dict[Annotated[int, Field(ge=1, le=64)], Annotated[int, Field(ge=0)]]
+    device: float
+    edge: float
+
+
+class NeedGiven(Figures):
+    """Mean quality (0 to 1) of both models, by whether the large model is needed."""
+
+    device_if_needed: Share
+    device_if_not: Share
+    edge_if_needed: Share
+    edge_if_not: Share
+    rate: Annotated[float, Field(gt=0, lt=1)]
+
+
+class Questions(Figures):
+    """Independent single-turn questions, right or wrong."""
+
+    kind: Literal["questions"]
+    name: str
+    source: str
+    joint: Joint
+    prompt: LogNormal
+    answers: Answers
+
+    def need(self) -> NeedGiven:
+        """Return the qualities given that only the edge model is right, or not."""
+        both, edge_only, device_only, _ = self.joint.shares()
+        rest = 1.0 - edge_only
+        return NeedGiven(
+            device_if_needed=0.0,
+            device_if_not=(both + device_only) / rest,
+            edge_if_needed=1.0,
+            edge_if_not=both / rest,
+            rate=edge_only,
+        )
+
+
+class Judge(Figures):
+    """Spread of the judge's scores and when the large model counts as needed.
+
+    A turn's score is its task's mean plus noise of `sigma`, of whose variance `persistence` is
+    shared by the turns of a dialogue, clipped to [1, 10].
+    """
+
+    device_sigma: Annotated[float, Field(gt=0)]
+    edge_sigma: Annotated[float, Field(gt=0)]
+    persistence: Share
+    need_margin: Annotated[float, Field(gt=0)]
+
+
+class Dialogues(Figures):
+    """Multi-turn dialogues with a judge's score a turn."""
+
+    kind: Literal["dialogues"]
+    name: str
+    source: str
+    judge: Judge
+    needs: NeedGiven
+    tasks: Annotated[dict[str, Task], Field(min_length=1)]
+    prompt: LogNormal
+    answers: Answers
+
+    def need(self) -> NeedGiven:
+        """Return the mean qualities by need, integrated when the tasks were fitted."""
+        return self.needs
+
+
+Calibration = Annotated[Questions | Dialogues, Field(discriminator="kind")]
+
+
+def from_workload_files(value: Any) -> Any:
+    """Turn the name of a file in `configs/workloads` into its content; pass mappings on."""
+    if not isinstance(value, str):
+        return value
+    names = config_names("workloads")
+    if value not in names:
+        raise InputError("", value, "one of " + ", ".join(names))
+    return {"name": value, **read_yaml(config_path("workloads", f"{value}.yaml"))}

@@ -1,0 +1,112 @@
+"""Published facts of models, GPUs and phones: `configs/catalog`, named or given inline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from edgeroute_env.config_files import config_path, read_yaml
+from edgeroute_env.errors import InputError
+from edgeroute_env.physics import inference
+
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+GIBI, TERA, BILLION = 2.0**30, 1e12, 1e9
+
+
+class Facts(BaseModel):
+    """A frozen catalog entry."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class ModelSpec(Facts):
+    """A decoder-only transformer: parameters in billions, its shape, bytes per value."""
+
+    name: str
+    parameters_b: Positive
+    body_parameters_b: Positive
+    tied_embeddings: bool
+    layers: Count
+    hidden: Count
+    heads: Count
+    kv_heads: Count
+    head_size: Count
+    weight_bytes: Positive = 2.0
+    kv_value_bytes: Positive = 2.0
+
+    def shape(self) -> inference.Model:
+        """Return the model as the formulas of `physics.inference` take it."""
+        embeddings_b = self.parameters_b - self.body_parameters_b
+        head_b = embeddings_b if self.tied_embeddings else embeddings_b / 2
+        return inference.Model(
+            body_parameters=self.body_parameters_b * BILLION,
+            head_parameters=head_b * BILLION,
+            layers=self.layers,
+            hidden=self.hidden,
+            attention_width=self.heads * self.head_size,
+            stored_bytes=self.parameters_b * BILLION * self.weight_bytes,
+            streamed_bytes=(self.body_parameters_b + head_b) * BILLION * self.weight_bytes,
+            kv_bytes_per_token=inference.kv_bytes_per_token(
+                self.layers, self.kv_heads, self.head_size, self.kv_value_bytes
+            ),
+        )
+
+
+class GpuSpec(Facts):
+    """A GPU and the constants of the latency law fitted to it."""
+
+    name: str
+    peak_tflops: Positive
+    bandwidth_tb_per_s: Positive
+    memory_gib: Positive
+    mfu: Positive
+    mbu: Positive
+    launch_s: Annotated[float, Field(ge=0)]
+    layer_s: Annotated[float, Field(ge=0)]
+    all_reduce_s: Annotated[float, Field(ge=0)]
+    link_gb_per_s: Positive
+
+    def constants(self) -> inference.Gpu:
+        """Return the GPU as the formulas of `physics.inference` take it (SI units)."""
+        return inference.Gpu(
+            flops=self.peak_tflops * TERA,
+            bandwidth_bytes_per_s=self.bandwidth_tb_per_s * TERA,
+            memory_bytes=self.memory_gib * GIBI,
+            mfu=self.mfu,
+            mbu=self.mbu,
+            launch_s=self.launch_s,
+            layer_s=self.layer_s,
+            all_reduce_s=self.all_reduce_s,
+            link_bytes_per_s=self.link_gb_per_s * BILLION,
+        )
+
+
+class DeviceSpeed(Facts):
+    """Measured speeds of one model on one phone, cold and otherwise idle."""
+
+    name: str
+    prefill_tokens_per_s: Positive
+    decode_tokens_per_s: Positive
+
+
+def from_catalog(kind: str) -> Callable[[Any], Any]:
+    """Return a validator that turns a name into its catalog entry and passes mappings on."""
+
+    def resolve(value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        entries = catalog(kind)
+        if value not in entries:
+            raise InputError("", value, "one of " + ", ".join(sorted(entries)))
+        return {"name": value, **entries[value]}
+
+    return resolve
+
+
+def catalog(kind: str) -> dict[str, dict[str, Any]]:
+    """Return the entries of `configs/catalog/KIND.yaml`."""
+    entries: dict[str, dict[str, Any]] = read_yaml(config_path("catalog", f"{kind}.yaml"))
+    return entries

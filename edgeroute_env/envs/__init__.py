@@ -1,0 +1,1 @@
+"""The Gymnasium environments and what their observations and rewards mean."""

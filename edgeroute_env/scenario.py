@@ -1,0 +1,219 @@
+"""A scenario: every parameter of device, edge, radio, workload, budgets and objective.
+
+Validated and frozen; presets are the YAML files of `configs/scenarios`, read by
+`edgeroute_env.scenario_files`. Units stand in the names; sources stand beside the values there.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from edgeroute_env.calibration import Calibration, from_workload_files
+from edgeroute_env.catalog import DeviceSpeed, GpuSpec, ModelSpec, from_catalog
+from edgeroute_env.errors import InputError
+from edgeroute_env.physics.inference import EdgeCost, edge_cost
+
+
+class Part(BaseModel):
+    """A frozen part of a scenario that refuses unknown fields, NaN and infinity."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+Positive = Annotated[float, Field(gt=0)]
+NonNegative = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+OpenShare = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Table(Part):
+    """A recorded table in the data folder and the names of its columns."""
+
+    file: str
+    columns: dict[str, str] = Field(default_factory=dict)
+
+
+class Heat(Part):
+    """Thermal throttling of the phone: heat runs from 0 (cold) to 1 (saturated)."""
+
+    throttle_start: Share
+    throttle_width: Positive
+    throttle_depth: OpenShare
+    heating_s: Positive
+    cooling_s: Positive
+
+
+class DeviceEnergy(Part):
+    """Energy of the phone's inference and radio, the screen left out."""
+
+    prefill_j_per_token: NonNegative
+    decode_j_per_token: NonNegative
+    transmit_base_w: NonNegative
+    transmit_w_per_mbit_per_s: NonNegative
+    tail_s: NonNegative
+    tail_w: NonNegative
+
+
+class Device(Part):
+    """The phones and the small model on each."""
+
+    count: Annotated[int, Field(ge=1, le=1024)]
+    model: Annotated[ModelSpec, BeforeValidator(from_catalog("models"))]
+    speed: Annotated[DeviceSpeed, BeforeValidator(from_catalog("devices"))]
+    kv_bandwidth_bytes_per_s: Positive
+    switch_s: NonNegative
+    cache_survival_s: Positive
+    background_probability: Share
+    background_depth: OpenShare
+    heat: Heat
+    energy: DeviceEnergy
+
+
+class Background(Part):
+    """The edge server's other tenants: a mean-reverting utilisation and what it costs."""
+
+    utilisation: Annotated[float, Field(ge=0, le=0.98)]
+    logit_sigma: NonNegative
+    correlation_s: Positive
+    service_s: Positive
+    prefill_share: OpenShare
+    context_tokens: NonNegative
+    uncached_tokens_per_s: NonNegative
+
+
+class Edge(Part):
+    """The edge server, its large model and the load report it sends."""
+
+    model: Annotated[ModelSpec, BeforeValidator(from_catalog("models"))]
+    gpu: Annotated[GpuSpec, BeforeValidator(from_catalog("gpus"))]
+    tensor_parallel: Annotated[int, Field(ge=1, le=64)]
+    slots: Annotated[int, Field(ge=1, le=1024)]
+    switch_s: NonNegative
+    stateless_api: bool
+    report_interval_s: NonNegative
+    background: Background
+
+    def cost(self) -> EdgeCost:
+        """Return the coefficients of the server's prefill and decode time."""
+        return edge_cost(self.model.shape(), self.gpu.constants(), self.tensor_parallel)
+
+
+class Radio(Part):
+    """The cellular or Wi-Fi link: budget, mobility, outage, round trip, message sizes."""
+
+    environment: Literal["umi", "uma", "inh"]
+    carrier_ghz: Annotated[float, Field(ge=0.5, le=100)]
+    uplink_hz: Positive
+    downlink_hz: Positive
+    transmit_dbm: float
+    antenna_gain_db: float
+    noise_figure_db: NonNegative
+    interference_margin_db: NonNegative
+    bs_height_m: Annotated[float, Field(gt=1)]
+    ut_height_m: Annotated[float, Field(ge=1, le=22.5)]
+    distance_min_m: Positive
+    distance_max_m: Positive
+    speed_m_per_s: NonNegative
+    penetration_mean_db: NonNegative
+    penetration_sigma_db: NonNegative
+    block_error_rate: OpenShare
+    harq_round_trip_s: NonNegative
+    rtt_floor_s: NonNegative
+    rtt_excess_mean_s: NonNegative
+    outage_mean_s: Positive
+    outage_wait_s: Positive
+    bytes_per_token: Positive
+    request_bytes: NonNegative
+    snr_runs: Table | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Radio:
+        if self.distance_max_m < self.distance_min_m:
+            allowed = f"at least distance_min_m = {self.distance_min_m}"
+            raise InputError("distance_max_m", self.distance_max_m, allowed)
+        return self
+
+
+class Mix(Part):
+    """One benchmark's share of the dialogues, its calibration and its recorded tables."""
+
+    calibration: Annotated[Calibration, BeforeValidator(from_workload_files)]
+    share: Positive
+    outcomes: Table | None = None
+    dialogues: Table | None = None
+
+
+class Attachment(Part):
+    """Images or files sent with some prompts."""
+
+    probability: Share
+    size_bytes: NonNegative
+
+
+class Workload(Part):
+    """What users ask and when."""
+
+    turns: Annotated[int, Field(ge=1, le=100_000)]
+    mix: Annotated[tuple[Mix, ...], Field(min_length=1)]
+    dialogue_gap_mean_s: Positive
+    dialogue_gap_cv: NonNegative
+    follow_up_median_s: Positive
+    follow_up_sigma: NonNegative
+    score_auc: Annotated[float, Field(ge=0.5, le=0.999)]
+    attachment: Attachment
+    arrivals: Table | None = None
+
+
+class Budgets(Part):
+    """What a phone may spend; null means no limit."""
+
+    battery_j: Positive | None = None
+    edge_calls: Annotated[int, Field(ge=1)] | None = None
+    window_s: Positive = 3600.0
+
+
+class Objective(Part):
+    """How a turn is paid; `quality` pays the sampled outcome or its expectation."""
+
+    kind: Literal["sum", "ttft", "deadline", "dialogue-min"] = "sum"
+    deadline_s: Positive | None = None
+    quality: Literal["sampled", "expected"] = "sampled"
+
+    @model_validator(mode="after")
+    def _has_deadline(self) -> Objective:
+        if (self.kind == "deadline") != (self.deadline_s is not None):
+            raise InputError("deadline_s", self.deadline_s, "given exactly when kind is 'deadline'")
+        return self
+
+
+class Weights(Part):
+    """The weights of the reward's named terms, in reward per unit."""
+
+    quality: NonNegative
+    latency_per_s: NonNegative
+    energy_per_j: NonNegative
+    edge_call: NonNegative
+    failure: NonNegative
+
+
+class Scenario(Part):
+    """Everything that defines one routing problem; see `configs/scenarios` for presets."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    description: str
+    device: Device
+    edge: Edge
+    radio: Radio
+    workload: Workload
+    budgets: Budgets = Budgets()
+    objective: Objective = Objective()
+    weights: Weights
+
+    @model_validator(mode="after")
+    def _model_fits(self) -> Scenario:
+        if self.edge.cost().kv_pool_tokens <= 0:
+            allowed = f"enough GPUs to hold {self.edge.model.name} and a KV cache"
+            raise InputError("edge.tensor_parallel", self.edge.tensor_parallel, allowed)
+        return self

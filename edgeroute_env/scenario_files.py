@@ -1,0 +1,143 @@
+"""Scenarios by name, path or mapping, with dotted overrides and one clear error per bad field."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from edgeroute_env.config_files import config_names, config_path, parse_yaml, read_yaml
+from edgeroute_env.errors import InputError
+from edgeroute_env.scenario import Scenario
+
+DEFAULT = "paper"
+
+
+def scenario_names() -> list[str]:
+    """Return the names of the presets, sorted."""
+    return config_names("scenarios")
+
+
+def load_scenario(
+    source: str | os.PathLike[str] | Mapping[str, Any] | Scenario = DEFAULT,
+    overrides: Mapping[str, Any] | None = None,
+) -> Scenario:
+    """Return a validated scenario.
+
+    Args:
+        source: a preset's name, a path to a YAML file, a mapping, or a `Scenario`.
+        overrides: dotted field names and their new values, e.g. `{"radio.carrier_ghz": 2.6}`.
+
+    Raises:
+        InputError: names the first bad field, its value and what is allowed.
+    """
+    if isinstance(source, Scenario):
+        if not overrides:
+            return source
+        content: dict[str, Any] = source.model_dump()
+    elif isinstance(source, Mapping):
+        content = _copied(source)
+    else:
+        content = read_yaml(_scenario_file(source))
+    for dotted, value in (overrides or {}).items():
+        _override(content, dotted, value)
+    return _validated(content)
+
+
+def parse_overrides(assignments: list[str]) -> dict[str, Any]:
+    """Return the overrides that `FIELD=VALUE` texts of the command line stand for."""
+    overrides = {}
+    for assignment in assignments:
+        field, equals, value = assignment.partition("=")
+        if not equals or not field:
+            raise InputError("--set", assignment, "FIELD=VALUE, e.g. radio.carrier_ghz=2.6")
+        overrides[field] = parse_yaml(value, field)
+    return overrides
+
+
+def _scenario_file(source: str | os.PathLike[str]) -> Path:
+    path = Path(source)
+    if path.suffix in {".yaml", ".yml"}:
+        return path
+    if str(source) not in scenario_names():
+        known = ", ".join(scenario_names())
+        raise InputError("scenario", str(source), f"a path to a .yaml file, or one of {known}")
+    return config_path("scenarios", f"{source}.yaml")
+
+
+def _copied(value: Any) -> Any:
+    """Copy nested mappings and sequences, so that overrides never reach the caller's own."""
+    if isinstance(value, Mapping):
+        return {key: _copied(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_copied(item) for item in value]
+    return value
+
+
+def _override(content: dict[str, Any], dotted: str, value: Any) -> None:
+    *parents, last = dotted.split(".")
+    place: Any = content
+    for depth, key in enumerate(parents):
+        place = _child(place, key, dotted)
+        if isinstance(place, str):  # a catalog name has no fields of its own to override
+            done = ".".join(parents[: depth + 1])
+            raise InputError(dotted, value, f"give {done} as a mapping to change its parts")
+    if isinstance(place, list | tuple):
+        place[_index(place, last, dotted)] = value  # type: ignore[index]
+    elif isinstance(place, dict):
+        place[last] = value
+    else:
+        raise InputError(dotted, value, "a field of the scenario")
+
+
+def _child(place: Any, key: str, dotted: str) -> Any:
+    if isinstance(place, list | tuple):
+        return place[_index(place, key, dotted)]
+    if isinstance(place, dict):
+        return place.setdefault(key, {})
+    raise InputError(dotted, key, "a field of the scenario")
+
+
+def _index(place: Any, key: str, dotted: str) -> int:
+    if not key.isdigit() or int(key) >= len(place):
+        raise InputError(dotted, key, f"an index from 0 to {len(place) - 1}")
+    return int(key)
+
+
+def _validated(content: dict[str, Any]) -> Scenario:
+    try:
+        return Scenario.model_validate(content)
+    except ValidationError as error:
+        raise _first_error(error) from None
+
+
+def _first_error(error: ValidationError) -> InputError:
+    first = error.errors(include_url=False)[0]
+    loc = [str(part) for part in first["loc"]]
+    field = ".".join(loc) or "scenario"
+    if first["type"] == "extra_forbidden":
+        return InputError(field, first["input"], "one of the fields " + _fields_at(loc[:-1]))
+    if first["type"] == "missing":
+        return InputError(field, "nothing", "this field is required")
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, InputError):
+        return InputError(".".join([*loc, *cause.field.split()]), cause.value, cause.allowed)
+    value = first["input"]
+    shown = "the given fields" if isinstance(value, dict | BaseModel) else value
+    message = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    return InputError(field, shown, message)
+
+
+def _fields_at(loc: list[str]) -> str:
+    """Name the fields of the part that `loc` leads to."""
+    part: type[BaseModel] = Scenario
+    for key in loc:
+        field = part.model_fields.get(key)
+        kinds = [field.annotation, *get_args(field.annotation)] if field else []
+        nested = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+        if nested:
+            part = nested[0]
+    return ", ".join(part.model_fields)

@@ -1,0 +1,130 @@
+"""What a router may know of the next turn: nominal speeds, reported load, its own state.
+
+Never the real heat-limited speed, the real load, the real answer length or the outcome. The
+records are those of `state.py`; `seen` is one observation with its features by name.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from edgeroute_env._compile import compiled
+from edgeroute_env.physics.inference import (
+    decode_s_per_token,
+    device_decode_s,
+    device_prefill_s,
+    prefill_s,
+    shared_slowdown,
+)
+from edgeroute_env.physics.power import heat_after_rest
+from edgeroute_env.physics.queueing import busy_slots, earliest_slot
+from edgeroute_env.physics.radio import OUTAGE_SNR_DB, upload_s
+from edgeroute_env.simulator.state import DEVICE_ROUTE, EDGE_ROUTE, NO_ROUTE
+
+FOREVER_S = 1e18
+
+
+@compiled
+def start_dialogue(dev: Any) -> None:
+    """Forget the phone's dialogue: a new one has no history and nothing cached."""
+    dev.turn = 0.0
+    dev.context_tokens = 0.0
+    dev.cached_device_tokens = 0.0
+    dev.cached_edge_tokens = 0.0
+    dev.last_route = NO_ROUTE
+    dev.answered_at_s = 0.0
+    dev.score_sum = 0.0
+    dev.worst_quality = 1.0
+
+
+@compiled
+def arrive(p: Any, row: Any, ep: Any, dev: Any, slots: Any, previous_s: float) -> None:
+    """Let time pass until the turn arrives: evictions, quota windows, the edge's report."""
+    if row.turn == 1:
+        start_dialogue(dev)
+    if row.device_evicted:
+        dev.cached_device_tokens = 0.0
+    if row.edge_evicted:
+        dev.cached_edge_tokens = 0.0
+    dev.turn += 1.0
+    dev.score_sum += row.score
+    if row.arrival_s >= dev.window_ends_s:
+        windows = math.floor(row.arrival_s / p.window_s) + 1.0
+        dev.window_ends_s = windows * p.window_s
+        dev.quota_left = p.edge_calls
+    reported_at_s = row.arrival_s - row.report_age_s
+    if reported_at_s >= previous_s:  # a report came since the turn before this one
+        if ep.latest_slot_s > reported_at_s:
+            ep.reported_busy = busy_slots(slots, reported_at_s)
+            ep.reported_wait_s = max(0.0, slots[earliest_slot(slots)] - reported_at_s)
+        else:
+            ep.reported_busy = 0.0
+            ep.reported_wait_s = 0.0
+
+
+@compiled
+def estimate(p: Any, row: Any, ep: Any, dev: Any, seen: Any) -> None:
+    """Write the expected latency parts of both routes."""
+    held_up_s = max(0.0, dev.answered_at_s - row.arrival_s)
+    prompt = float(row.prompt_tokens)
+    asked = dev.context_tokens + prompt
+
+    answer = float(row.predicted_tokens_device)
+    fresh_s = device_prefill_s(prompt, p.device_prefill_tokens_per_s)
+    whole_s = device_prefill_s(asked - dev.cached_device_tokens, p.device_prefill_tokens_per_s)
+    switch_s = p.device_switch_s if dev.last_route == EDGE_ROUTE else 0.0
+    seen.device_wait_s = max(held_up_s, dev.free_at_s - row.arrival_s)
+    seen.device_prefill_s = fresh_s
+    seen.device_switch_s = switch_s + whole_s - fresh_s
+    seen.device_decode_s = device_decode_s(
+        answer, asked + 0.5 * answer, p.device_decode_tokens_per_s, p.device_kv_s_per_token
+    )
+
+    answer = float(row.predicted_tokens_edge)
+    load = float(row.reported_load)
+    slow = shared_slowdown(p.prefill_share * load)
+    fresh_s = prefill_s(p.cost, prompt, dev.context_tokens) * slow
+    whole_s = fresh_s
+    if dev.cached_edge_tokens < dev.context_tokens:
+        new = asked - dev.cached_edge_tokens
+        whole_s = prefill_s(p.cost, new, dev.cached_edge_tokens) * slow
+    switch_s = p.edge_switch_s if dev.last_route == DEVICE_ROUTE else 0.0
+    batch = min(p.slots, 1.0 + ep.reported_busy + load * p.slots)
+    context = asked + 0.5 * answer + (batch - 1.0) * p.background_context_tokens
+    tokens = prompt + p.history_resent * dev.context_tokens
+    payload = tokens * p.bytes_per_token + p.request_bytes + row.attachment_bytes
+    outage_s = p.expected_outage_s if row.snr_db < OUTAGE_SNR_DB else 0.0
+    down_s = answer * p.bytes_per_token * row.down_s_per_byte
+    on_air_s = upload_s(payload, float(row.up_s_per_byte), p.harq_s)
+    own_wait_s = max(0.0, ep.reported_wait_s - row.report_age_s)
+    seen.edge_radio_s = outage_s + on_air_s + p.expected_rtt_s + down_s
+    seen.edge_wait_s = held_up_s + own_wait_s + row.expected_wait_s
+    seen.edge_prefill_s = fresh_s
+    seen.edge_switch_s = switch_s + whole_s - fresh_s
+    seen.edge_decode_s = answer * decode_s_per_token(p.cost, batch, context) * slow
+
+
+@compiled
+def observe(p: Any, row: Any, ep: Any, dev: Any, seen: Any) -> None:
+    """Write the features that describe the state, in physical units."""
+    resting_s = max(0.0, row.arrival_s - dev.free_at_s)
+    seen.score = row.score
+    seen.dialogue_score = dev.score_sum / dev.turn
+    # An empty history misses nothing, so nothing is left to recompute.
+    has_history = dev.context_tokens > 0.0
+    seen.device_cached = dev.cached_device_tokens / dev.context_tokens if has_history else 1.0
+    seen.edge_cached = dev.cached_edge_tokens / dev.context_tokens if has_history else 1.0
+    seen.snr_db = row.snr_db
+    seen.edge_load = min(1.0, row.reported_load + ep.reported_busy / p.slots)
+    seen.report_age_s = row.report_age_s
+    seen.turn = dev.turn
+    seen.context_tokens = dev.context_tokens
+    seen.prompt_tokens = row.prompt_tokens
+    seen.attachment_bytes = row.attachment_bytes
+    seen.heat = heat_after_rest(dev.heat, resting_s, p.cooling_s)
+    seen.battery_left = dev.battery_j / p.battery_j if p.battery_j < FOREVER_S else 1.0
+    limited = p.edge_calls < FOREVER_S
+    seen.quota_left = dev.quota_left / p.edge_calls if limited else 1.0
+    seen.quota_time_left = (dev.window_ends_s - row.arrival_s) / p.window_s if limited else 1.0
+    seen.time_left = (ep.length - ep.cursor) / ep.length

@@ -1,0 +1,205 @@
+"""What really happens to a turn: served by the phone or the edge, then accounted.
+
+The parts of a latency always sum to it. All state lives in structured records (`state.py`):
+`p` parameters, `row` the trace's turn, `ep` the episode, `dev` the phone and its dialogue,
+`slots` the times at which the edge's slots fall free, `out` the turn's outcome.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edgeroute_env._compile import compiled
+from edgeroute_env.physics.inference import (
+    cached_blocks,
+    decode_s_per_token,
+    device_decode_s,
+    device_prefill_s,
+    prefill_s,
+    shared_slowdown,
+)
+from edgeroute_env.physics.power import (
+    heat_after_rest,
+    heat_after_work,
+    inference_energy_j,
+    speed_factor,
+    tail_seconds,
+    transmit_energy_j,
+)
+from edgeroute_env.physics.queueing import busy_slots, earliest_slot, kiefer_wolfowitz_step
+from edgeroute_env.physics.radio import upload_s
+from edgeroute_env.simulator.state import (
+    DEADLINE,
+    DEVICE_ROUTE,
+    DIALOGUE_MIN,
+    EDGE_ROUTE,
+    NO_ROUTE,
+    TTFT,
+)
+
+
+@compiled
+def serve(p: Any, row: Any, ep: Any, dev: Any, slots: Any, action: int, out: Any) -> None:
+    """Serve one turn as `action` says and write its outcome.
+
+    A follow-up waits for the answer before it. The edge cannot be reached in a long outage (the
+    turn fails) and refuses calls beyond the quota (the phone then answers itself).
+    """
+    out.edge_call = out.failed = out.refused = out.switched = out.recomputed_tokens = 0.0
+    out.radio_s = out.queue_s = out.switch_s = out.prefill_s = out.decode_s = 0.0
+    out.energy_j = 0.0
+    out.workload = row.workload
+    ready_s = max(row.arrival_s, dev.answered_at_s)
+    out.queue_s = ready_s - row.arrival_s
+    after_first_token_s = 0.0
+    if action == DEVICE_ROUTE:
+        _serve_on_device(p, row, dev, ready_s, out)
+    elif row.outage_s > p.outage_wait_s:
+        _fail(p, out)
+    else:
+        sent_s = ready_s + _send(p, row, dev, ready_s, out)
+        if dev.quota_left >= 1.0:
+            after_first_token_s = _serve_at_edge(p, row, ep, dev, slots, sent_s, out)
+        else:
+            out.refused = 1.0
+            _serve_on_device(p, row, dev, sent_s, out)
+    until_decode_s = out.radio_s + out.queue_s + out.switch_s + out.prefill_s
+    out.ttft_s = until_decode_s - after_first_token_s
+    out.latency_s = until_decode_s + out.decode_s
+    dev.answered_at_s = row.arrival_s + out.latency_s
+    dev.battery_j -= out.energy_j
+
+
+@compiled
+def _send(p: Any, row: Any, dev: Any, ready_s: float, out: Any) -> float:
+    """Upload the request and return the time until the edge has it, the round trip included."""
+    tokens = row.prompt_tokens + p.history_resent * dev.context_tokens
+    payload = tokens * p.bytes_per_token + p.request_bytes + row.attachment_bytes
+    air_s_per_byte = float(row.up_s_per_byte)
+    on_air_s = upload_s(payload, air_s_per_byte, p.harq_s)
+    out.radio_s = row.outage_s + on_air_s + row.rtt_s
+    out.energy_j = transmit_energy_j(
+        on_air_s, 8e-6 / air_s_per_byte, p.transmit_base_w, p.transmit_w_per_mbit_per_s
+    )
+    return out.radio_s
+
+
+@compiled
+def _fail(p: Any, out: Any) -> None:
+    """Give up after a bounded wait for the link; the dialogue stays as it was."""
+    out.failed = 1.0
+    out.radio_s = p.outage_wait_s
+    out.energy_j = p.outage_wait_s * p.tail_w
+    out.quality = 0.0
+
+
+@compiled
+def _serve_on_device(p: Any, row: Any, dev: Any, ready_s: float, out: Any) -> None:
+    """Queue behind the phone's own work and answer at the speed that heat and other apps leave."""
+    start_s = max(ready_s, dev.free_at_s)
+    heat = heat_after_rest(dev.heat, start_s - dev.free_at_s, p.cooling_s)
+    speed = speed_factor(
+        heat,
+        float(row.device_background),
+        p.throttle_start,
+        p.throttle_width,
+        p.throttle_depth,
+        p.background_depth,
+    )
+    answer = float(row.answer_tokens_device)
+    asked = dev.context_tokens + row.prompt_tokens
+    new = asked - dev.cached_device_tokens
+    out.switch_s = p.device_switch_s if dev.last_route == EDGE_ROUTE else 0.0
+    out.prefill_s = device_prefill_s(new, p.device_prefill_tokens_per_s) / speed
+    decode_s = device_decode_s(
+        answer, asked + 0.5 * answer, p.device_decode_tokens_per_s, p.device_kv_s_per_token
+    )
+    out.decode_s = decode_s / speed
+    out.queue_s += start_s - ready_s
+    busy_s = out.switch_s + out.prefill_s + out.decode_s
+    dev.free_at_s = start_s + busy_s
+    dev.heat = heat_after_work(heat, busy_s, p.heating_s)
+    out.energy_j += inference_energy_j(new, answer, p.prefill_j_per_token, p.decode_j_per_token)
+    out.quality = row.expected_quality_device if p.pays_expectation else row.quality_device
+    dev.cached_device_tokens = asked + answer
+    _remember(row, dev, DEVICE_ROUTE, asked + answer, new, out)
+
+
+@compiled
+def _serve_at_edge(
+    p: Any, row: Any, ep: Any, dev: Any, slots: Any, sent_s: float, out: Any
+) -> float:
+    """Queue for a slot, decode at the speed that the batch leaves, and return the answer.
+
+    Returns the download time, the part of the radio's share that follows the first token.
+    """
+    if ep.latest_slot_s <= sent_s:  # all slots are free, so any of them will do
+        slots = slots[:1]
+        own_wait_s = 0.0
+        own_busy = 0
+    else:
+        own_wait_s = max(0.0, slots[earliest_slot(slots)] - sent_s)
+        own_busy = busy_slots(slots, sent_s + own_wait_s)
+    load = float(row.edge_load)
+    slow = shared_slowdown(p.prefill_share * load)
+    answer = float(row.answer_tokens_edge)
+    asked = dev.context_tokens + row.prompt_tokens
+    new = asked - dev.cached_edge_tokens
+    batch = min(p.slots, 1.0 + own_busy + load * p.slots)
+    context = asked + 0.5 * answer + (batch - 1.0) * p.background_context_tokens
+    out.switch_s = p.edge_switch_s if dev.last_route == DEVICE_ROUTE else 0.0
+    out.prefill_s = prefill_s(p.cost, new, dev.cached_edge_tokens) * slow
+    out.decode_s = answer * decode_s_per_token(p.cost, batch, context) * slow
+    hold_s = row.edge_wait_s + out.switch_s + out.prefill_s + out.decode_s
+    kiefer_wolfowitz_step(slots, sent_s, hold_s)
+    done_s = sent_s + own_wait_s + hold_s
+    ep.latest_slot_s = max(ep.latest_slot_s, done_s)
+    out.queue_s += own_wait_s + row.edge_wait_s
+    down_s = answer * p.bytes_per_token * row.down_s_per_byte
+    out.radio_s += down_s
+    connected_s = done_s + down_s - sent_s + p.tail_s
+    out.energy_j += p.tail_w * tail_seconds(dev.tail_ends_s, sent_s, connected_s)
+    dev.tail_ends_s = max(dev.tail_ends_s, sent_s + connected_s)
+    dev.quota_left -= 1.0
+    out.edge_call = 1.0
+    out.quality = row.expected_quality_edge if p.pays_expectation else row.quality_edge
+    dev.cached_edge_tokens = cached_blocks(asked + answer)
+    _remember(row, dev, EDGE_ROUTE, asked + answer, new, out)
+    return down_s
+
+
+@compiled
+def _remember(row: Any, dev: Any, route: int, context: float, prefilled: float, out: Any) -> None:
+    """Note what the dialogue has become and what moving it cost."""
+    out.switched = 1.0 if dev.last_route not in (NO_ROUTE, route) else 0.0
+    out.recomputed_tokens = prefilled - row.prompt_tokens
+    dev.context_tokens = context
+    dev.last_route = route
+
+
+@compiled
+def account(p: Any, row: Any, dev: Any, out: Any) -> None:
+    """Write the named reward terms and their sum.
+
+    `deadline` pays only answers that are complete in time; `dialogue-min` pays a dialogue's
+    worst turn when it ends, as MT-Bench-101 scores it.
+    """
+    quality = out.quality
+    dev.worst_quality = min(dev.worst_quality, quality)
+    if p.objective == DEADLINE and out.latency_s > p.deadline_s:
+        quality = 0.0
+    elif p.objective == DIALOGUE_MIN:
+        quality = dev.worst_quality if row.last_turn else 0.0
+    waited_s = out.ttft_s if p.objective == TTFT else out.latency_s
+    out.reward_quality = p.weight_quality * quality
+    out.reward_latency = -p.weight_latency * waited_s
+    out.reward_energy = -p.weight_energy * out.energy_j
+    out.reward_edge_call = -p.weight_edge_call * out.edge_call
+    out.reward_failure = -p.weight_failure * out.failed
+    out.reward = (
+        out.reward_quality
+        + out.reward_latency
+        + out.reward_energy
+        + out.reward_edge_call
+        + out.reward_failure
+    )

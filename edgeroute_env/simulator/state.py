@@ -1,0 +1,132 @@
+"""The simulator's memory: parameters, what a running episode remembers, and a turn's outcome.
+
+Each is a structured array, so that the kernel and its callers share one declared layout.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeroute_env.physics import radio
+from edgeroute_env.physics.inference import EdgeCost
+from edgeroute_env.scenario import Scenario
+
+DEVICE_ROUTE, EDGE_ROUTE, NO_ROUTE = 0, 1, -1
+OBJECTIVES = {"sum": 0, "ttft": 1, "deadline": 2, "dialogue-min": 3}
+SUM, TTFT, DEADLINE, DIALOGUE_MIN = OBJECTIVES.values()
+UNLIMITED = np.inf
+
+COST = np.dtype([(name, "f8") for name in EdgeCost._fields])
+
+
+def _floats(names: str) -> list[tuple[str, str]]:
+    return [(name, "f8") for name in names.split()]
+
+
+PARAMETERS = np.dtype(
+    [
+        ("cost", COST),
+        ("objective", "i8"),
+        *_floats(
+            "device_prefill_tokens_per_s device_decode_tokens_per_s device_kv_s_per_token "
+            "device_switch_s background_depth throttle_start throttle_width throttle_depth "
+            "heating_s cooling_s prefill_j_per_token decode_j_per_token transmit_base_w "
+            "transmit_w_per_mbit_per_s tail_s tail_w slots edge_switch_s history_resent "
+            "prefill_share background_context_tokens harq_s bytes_per_token request_bytes "
+            "expected_rtt_s expected_outage_s outage_wait_s battery_j edge_calls window_s "
+            "deadline_s pays_expectation weight_quality weight_latency weight_energy "
+            "weight_edge_call weight_failure"
+        ),
+    ]
+)
+
+EPISODE = np.dtype(
+    [
+        ("trace", "i8"),  # which trace of the store this episode follows
+        ("cursor", "i8"),  # the turn to be routed next
+        ("length", "i8"),
+        ("over", "i8"),  # 1 once terminated or truncated
+        ("reported_busy", "f8"),  # slots our own requests held at the last report
+        ("reported_wait_s", "f8"),  # wait of a request that arrived with it
+        ("latest_slot_s", "f8"),  # when the last of our own requests leaves the edge
+    ]
+)
+
+DEVICE = np.dtype(
+    [
+        # the phone
+        *_floats("free_at_s heat tail_ends_s battery_j quota_left window_ends_s"),
+        # its dialogue
+        *_floats("turn context_tokens cached_device_tokens cached_edge_tokens last_route"),
+        *_floats("answered_at_s score_sum worst_quality"),
+    ]
+)
+
+LATENCY_PARTS = ("radio", "queue", "switch", "prefill", "decode")
+REWARD_TERMS = ("quality", "latency", "energy", "edge_call", "failure")
+FIGURES = (
+    *("latency_s", "ttft_s", "energy_j", "quality", "edge_call", "switched", "recomputed_tokens"),
+    *("failed", "refused", "workload"),
+)
+OUTCOME = np.dtype(
+    [("reward", "f8"), ("terminated", "f8"), ("truncated", "f8")]
+    + [(f"{part}_s", "f8") for part in LATENCY_PARTS]
+    + [(f"reward_{term}", "f8") for term in REWARD_TERMS]
+    + [(name, "f8") for name in FIGURES]
+)
+
+
+def lower(scenario: Scenario) -> NDArray[Any]:
+    """Return the scenario's parameters as the kernel takes them, shape (1,)."""
+    device, edge, link = scenario.device, scenario.edge, scenario.radio
+    heat, energy = device.heat, device.energy
+    budgets, weights = scenario.budgets, scenario.weights
+    values: dict[str, float] = {
+        "device_prefill_tokens_per_s": device.speed.prefill_tokens_per_s,
+        "device_decode_tokens_per_s": device.speed.decode_tokens_per_s,
+        "device_kv_s_per_token": device.model.shape().kv_bytes_per_token
+        / device.kv_bandwidth_bytes_per_s,
+        "device_switch_s": device.switch_s,
+        "background_depth": device.background_depth,
+        "throttle_start": heat.throttle_start,
+        "throttle_width": heat.throttle_width,
+        "throttle_depth": heat.throttle_depth,
+        "heating_s": heat.heating_s,
+        "cooling_s": heat.cooling_s,
+        "prefill_j_per_token": energy.prefill_j_per_token,
+        "decode_j_per_token": energy.decode_j_per_token,
+        "transmit_base_w": energy.transmit_base_w,
+        "transmit_w_per_mbit_per_s": energy.transmit_w_per_mbit_per_s,
+        "tail_s": energy.tail_s,
+        "tail_w": energy.tail_w,
+        "slots": edge.slots,
+        "edge_switch_s": edge.switch_s,
+        "history_resent": edge.stateless_api,
+        "prefill_share": edge.background.prefill_share,
+        "background_context_tokens": edge.background.context_tokens,
+        "harq_s": radio.harq_delay_s(link.block_error_rate, link.harq_round_trip_s),
+        "bytes_per_token": link.bytes_per_token,
+        "request_bytes": link.request_bytes,
+        "expected_rtt_s": link.rtt_floor_s + link.rtt_excess_mean_s,
+        "expected_outage_s": radio.bounded_exponential_mean(link.outage_mean_s, link.outage_wait_s),
+        "outage_wait_s": link.outage_wait_s,
+        "battery_j": UNLIMITED if budgets.battery_j is None else budgets.battery_j,
+        "edge_calls": UNLIMITED if budgets.edge_calls is None else budgets.edge_calls,
+        "window_s": budgets.window_s,
+        "deadline_s": scenario.objective.deadline_s or UNLIMITED,
+        "pays_expectation": scenario.objective.quality == "expected",
+        "weight_quality": weights.quality,
+        "weight_latency": weights.latency_per_s,
+        "weight_energy": weights.energy_per_j,
+        "weight_edge_call": weights.edge_call,
+        "weight_failure": weights.failure,
+    }
+    parameters = np.zeros(1, PARAMETERS)
+    for name, value in values.items():
+        parameters[name] = value
+    parameters["cost"] = tuple(edge.cost())
+    parameters["objective"] = OBJECTIVES[scenario.objective.kind]
+    return parameters

@@ -1,0 +1,119 @@
+"""The kernel: one turn of a batch of episodes, the only place where a turn is simulated.
+
+estimate -> serve -> account -> observe. A scalar environment is a batch of one, so it runs the
+same machine code as a vector of thousands.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeroute_env._compile import compiled
+from edgeroute_env.simulator import features
+from edgeroute_env.simulator.estimate import FOREVER_S, arrive, estimate, observe, start_dialogue
+from edgeroute_env.simulator.serve import account, serve
+
+COUNT = features.COUNT
+_GAIN = (1.0 / features.SCALE).astype(np.float32)
+_LOW, _HIGH = features.LOW, features.HIGH
+
+
+@compiled
+def _look(
+    p: Any, row: Any, ep: Any, dev: Any, seen: Any, matrix: NDArray[np.float32], e: int
+) -> None:
+    """Write observation `e`: physical values by name, then scaled and clipped in place."""
+    estimate(p, row, ep, dev, seen)
+    observe(p, row, ep, dev, seen)
+    for i in range(COUNT):
+        matrix[e, i] = min(max(matrix[e, i] * _GAIN[i], _LOW[i]), _HIGH[i])
+
+
+@compiled
+def begin(
+    parameters: Any,
+    traces: Any,
+    episodes: Any,
+    devices: Any,
+    slots: NDArray[np.float64],
+    which: NDArray[np.int64],
+    seen: Any,
+    matrix: NDArray[np.float32],
+) -> None:
+    """Reset the episodes `which` to the first turn of their traces and observe it.
+
+    Args:
+        parameters: PARAMETERS, shape (1,) shared or (n,) one an episode.
+        traces: ROW, shape (m, T); `episodes["trace"]` and `["length"]` say which to follow.
+        episodes: EPISODE, shape (n,).
+        devices: DEVICE, shape (n, phones).
+        slots: times at which the edge's slots fall free (s), shape (n, slots).
+        which: indices of the episodes to reset.
+        seen: SEEN, shape (n,), the same memory as `matrix`, float32 (n, COUNT).
+    """
+    for e in which:
+        p = parameters[min(e, parameters.size - 1)]
+        ep = episodes[e]
+        ep.cursor = 0
+        ep.over = 0
+        ep.reported_busy = 0.0
+        ep.reported_wait_s = 0.0
+        ep.latest_slot_s = 0.0
+        for d in range(devices.shape[1]):
+            dev = devices[e, d]
+            dev.free_at_s = 0.0
+            dev.heat = 0.0
+            dev.tail_ends_s = 0.0
+            dev.battery_j = p.battery_j
+            dev.quota_left = p.edge_calls
+            dev.window_ends_s = p.window_s
+            start_dialogue(dev)
+        for c in range(slots.shape[1]):
+            slots[e, c] = 0.0
+        row = traces[ep.trace, 0]
+        dev = devices[e, row.device]
+        arrive(p, row, ep, dev, slots[e], 0.0)
+        _look(p, row, ep, dev, seen[e], matrix, e)
+
+
+@compiled
+def step(
+    parameters: Any,
+    traces: Any,
+    episodes: Any,
+    devices: Any,
+    slots: NDArray[np.float64],
+    actions: NDArray[np.int64],
+    seen: Any,
+    matrix: NDArray[np.float32],
+    outcomes: Any,
+) -> None:
+    """Route one turn of every running episode; leave finished ones alone.
+
+    Shapes as in `begin`; `actions` int64 (n,) in {0, 1}; `outcomes` OUTCOME (n,). The last
+    observation of an episode is its last turn's, seen again with the state after it.
+    """
+    for e in range(episodes.size):
+        ep = episodes[e]
+        if ep.over:
+            continue
+        p = parameters[min(e, parameters.size - 1)]
+        row = traces[ep.trace, ep.cursor]
+        dev = devices[e, row.device]
+        out = outcomes[e]
+        serve(p, row, ep, dev, slots[e], actions[e], out)
+        account(p, row, dev, out)
+        ep.cursor += 1
+        out.terminated = 1.0 if p.battery_j < FOREVER_S and dev.battery_j <= 0.0 else 0.0
+        out.truncated = 1.0 if ep.cursor == ep.length and out.terminated == 0.0 else 0.0
+        if out.terminated or out.truncated:
+            ep.over = 1
+        else:
+            previous_s = row.arrival_s
+            row = traces[ep.trace, ep.cursor]
+            dev = devices[e, row.device]
+            arrive(p, row, ep, dev, slots[e], previous_s)
+        _look(p, row, ep, dev, seen[e], matrix, e)

@@ -1,0 +1,73 @@
+"""Table files (parquet, csv) read with one clear error and written in one move."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from edgeroute_env.errors import InputError, missing_package
+from edgeroute_env.files import refuse_overwrite, replacing
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMATS = ".parquet, .csv or .csv.gz"
+
+
+def _pandas() -> Any:
+    try:
+        import pandas
+        import pyarrow  # noqa: F401  (pandas needs it for parquet)
+    except ImportError:
+        raise missing_package("pandas", "reading and writing tables", "cli") from None
+    return pandas
+
+
+def _format(path: Path) -> str:
+    name = path.name.lower()
+    if name.endswith(".parquet"):
+        return "parquet"
+    if name.endswith((".csv", ".csv.gz")):
+        return "csv"
+    raise InputError("file", str(path), f"a name ending in {FORMATS}")
+
+
+def read_frame(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """Return the table in a parquet or csv file.
+
+    Raises:
+        InputError: the file is missing, of another format, or damaged.
+    """
+    pandas = _pandas()
+    path = Path(path)
+    kind = _format(path)
+    if not path.is_file():
+        raise InputError("file", str(path), "an existing table file")
+    try:
+        if kind == "parquet":
+            return pandas.read_parquet(path)
+        return pandas.read_csv(path, float_precision="round_trip")
+    except Exception as error:  # pandas and pyarrow raise many kinds, all mean the same here
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise InputError(str(path), reason, f"a readable {kind} table") from None
+
+
+def write_frame(
+    columns: Mapping[str, NDArray[Any]], path: str | os.PathLike[str], overwrite: bool = False
+) -> Path:
+    """Write columns as a parquet or csv file that appears whole or not at all."""
+    pandas = _pandas()
+    path = Path(path)
+    kind = _format(path)
+    refuse_overwrite(path, overwrite)
+    frame = pandas.DataFrame(dict(columns))
+    with replacing(path) as part:
+        if kind == "parquet":
+            frame.to_parquet(part, index=False)
+        else:
+            frame.to_csv(part, index=False, compression="gzip" if path.suffix == ".gz" else None)
+    return path

@@ -1,0 +1,62 @@
+"""The columns of a trace: one record a turn, declared once for users, files and the kernel.
+
+`BASE` is what a trace file holds. `DERIVED` follows from it and the scenario alone, so it is
+computed once, when the trace is loaded or drawn, and never inside a step.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Column(NamedTuple):
+    """One column: its type in memory, the values allowed, and what it means."""
+
+    name: str
+    dtype: str
+    low: float
+    high: float
+    meaning: str
+
+
+INF = float("inf")
+
+BASE = (
+    Column("arrival_s", "f8", 0.0, INF, "time at which the user sends the turn, never decreasing"),
+    Column("device", "i4", 0, 2**31 - 1, "the phone that sends it"),
+    Column("turn", "i4", 1, 2**31 - 1, "position in the phone's dialogue; 1 starts a new dialogue"),
+    Column("last_turn", "?", 0, 1, "whether the dialogue ends with this turn"),
+    Column("workload", "i4", 0, 2**31 - 1, "index into the scenario's workload.mix"),
+    Column("prompt_tokens", "f4", 1, 1e7, "tokens the user adds in this turn"),
+    Column("attachment_bytes", "f4", 0, 1e9, "image or file sent along when the edge answers"),
+    Column("answer_tokens_device", "f4", 1, 1e7, "length of the device model's answer"),
+    Column("answer_tokens_edge", "f4", 1, 1e7, "length of the edge model's answer"),
+    Column("predicted_tokens_device", "f4", 1, 1e7, "answer length a router may expect, device"),
+    Column("predicted_tokens_edge", "f4", 1, 1e7, "answer length a router may expect, edge"),
+    Column("score", "f4", 0, 1, "semantic score: P(the large model is needed)"),
+    Column("quality_device", "f4", 0, 1, "quality of the device model's answer"),
+    Column("quality_edge", "f4", 0, 1, "quality of the edge model's answer"),
+    Column("expected_quality_device", "f4", 0, 1, "its expectation, given the score"),
+    Column("expected_quality_edge", "f4", 0, 1, "its expectation, given the score"),
+    Column("snr_db", "f4", -20, 30, "mean SNR of the uplink during the turn"),
+    Column("outage_s", "f4", 0, INF, "time until the link returns; 0 when it is up"),
+    Column("rtt_s", "f4", 0, 60, "round-trip time to the edge server"),
+    Column("edge_load", "f4", 0, 0.999, "utilisation of the edge server by other tenants"),
+    Column("edge_wait_s", "f4", 0, INF, "queueing delay that other tenants cause"),
+    Column("reported_load", "f4", 0, 0.999, "edge_load as of the server's last report"),
+    Column("report_age_s", "f4", 0, INF, "age of that report"),
+    Column("device_background", "f4", 0, 1, "share of the phone taken by other apps"),
+    Column("device_evicted", "?", 0, 1, "whether the phone lost its KV cache since the last turn"),
+    Column("edge_evicted", "?", 0, 1, "whether the server lost it"),
+)
+
+DERIVED = (
+    Column("up_s_per_byte", "f4", 0, INF, "uplink air time of a byte at this SNR"),
+    Column("down_s_per_byte", "f4", 0, INF, "downlink air time of a byte at this SNR"),
+    Column("expected_wait_s", "f4", 0, INF, "mean queueing delay at the reported load"),
+)
+
+BASE_NAMES = tuple(column.name for column in BASE)
+ROW = np.dtype([(column.name, column.dtype) for column in BASE + DERIVED], align=True)

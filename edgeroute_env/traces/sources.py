@@ -1,0 +1,109 @@
+"""Where an environment's traces come from: drawn afresh at each reset, or a given set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeroute_env._compile import compiled
+from edgeroute_env.scenario import Scenario
+from edgeroute_env.traces.columns import ROW
+from edgeroute_env.traces.draw import block_shape, draw_content, draw_schedule
+from edgeroute_env.traces.tables import Tables, synthetic_tables
+from edgeroute_env.traces.world import derive, draw_load, draw_radio
+
+CHUNK = 32  # episodes drawn at a time: their uniforms stay in the processor's cache
+
+
+class TraceSource(Protocol):
+    """Gives each episode its trace; all randomness comes from that episode's generator."""
+
+    def store(self, episodes: int) -> NDArray[Any]:
+        """Return the memory that holds the traces, ROW, shape (m, T)."""
+        ...
+
+    def assign(
+        self,
+        which: NDArray[np.int64],
+        generators: Sequence[np.random.Generator],
+        store: NDArray[Any],
+        episodes: NDArray[Any],
+    ) -> None:
+        """Give the episodes `which` a trace each: set `trace` and `length` of EPISODE records."""
+        ...
+
+
+class Drawn:
+    """Draws a fresh trace at every reset, from a scenario's law or its recordings."""
+
+    def __init__(self, scenario: Scenario, tables: Tables | None = None) -> None:
+        """Take the scenario and, for recorded workloads, the tables that hold them."""
+        self.turns = scenario.workload.turns
+        self.phones = scenario.device.count
+        self.tables = synthetic_tables(scenario) if tables is None else tables
+
+    def store(self, episodes: int) -> NDArray[Any]:
+        """Return room for one trace an episode."""
+        return np.zeros((episodes, self.turns), ROW)
+
+    def assign(
+        self,
+        which: NDArray[np.int64],
+        generators: Sequence[np.random.Generator],
+        store: NDArray[Any],
+        episodes: NDArray[Any],
+    ) -> None:
+        """Draw a trace for each of the episodes `which`."""
+        shape = block_shape(self.turns, self.phones)
+        blocks = np.empty((min(CHUNK, len(which)), *shape))
+        for start in range(0, len(which), CHUNK):
+            chunk = which[start : start + CHUNK]
+            for block, e in zip(blocks, chunk, strict=False):
+                generators[e].random(out=block)
+            draw_traces(self.tables, self.phones, blocks, chunk, store)
+        episodes["trace"][which] = which
+        episodes["length"][which] = self.turns
+
+
+class Given:
+    """Lets each episode follow one of a set of traces, picked at random or all in turn."""
+
+    def __init__(self, rows: NDArray[Any], lengths: NDArray[np.int64]) -> None:
+        """Take traces as ROW records, shape (m, T), and how many turns of each are real."""
+        self.rows, self.lengths = rows, lengths
+
+    def store(self, episodes: int) -> NDArray[Any]:
+        """Return the set itself: episodes share it, since a trace never changes."""
+        return self.rows
+
+    def assign(
+        self,
+        which: NDArray[np.int64],
+        generators: Sequence[np.random.Generator],
+        store: NDArray[Any],
+        episodes: NDArray[Any],
+    ) -> None:
+        """Pick a trace for each of the episodes `which`."""
+        for e in which:
+            chosen = generators[e].integers(len(self.rows)) if len(self.rows) > 1 else 0
+            episodes["trace"][e] = chosen
+            episodes["length"][e] = self.lengths[chosen]
+
+
+@compiled
+def draw_traces(
+    tables: Any, phones: int, blocks: NDArray[np.float64], which: NDArray[np.int64], store: Any
+) -> None:
+    """Turn blocks of uniforms into the traces `store[which]`."""
+    items = np.empty(store.shape[1], np.int64)
+    for i in range(which.size):
+        block = blocks[i]
+        rows = store[which[i]]
+        draw_schedule(tables, phones, block, rows, items)
+        draw_content(tables, phones, block, rows, items)
+        draw_radio(tables, phones, block, rows)
+        draw_load(tables, phones, block, rows)
+        derive(tables, rows)

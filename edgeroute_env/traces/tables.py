@@ -1,0 +1,272 @@
+"""A scenario lowered to the figures from which traces are drawn.
+
+Log-normal laws become tables over a standard-normal argument, so that a draw is one
+interpolation; recorded questions, dialogues, gaps and SNR runs take the same form.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from statistics import NormalDist
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeroute_env.calibration import Answers, Calibration, LogNormal, Questions
+from edgeroute_env.physics import queueing, radio
+from edgeroute_env.scenario import Scenario
+
+Z_MAX, Z_PER_UNIT = 4.5, 32  # the normal argument's range and its grid
+_Z = np.linspace(-Z_MAX, Z_MAX, int(2 * Z_MAX * Z_PER_UNIT) + 1)
+NORMAL_CELLS = 4096  # equal-probability cells of the table that turns uniforms into normals
+MAX_LOAD, LOAD_CELLS = 0.98, 980
+EFFICIENCY_CELLS_PER_DB = 4
+_NORMAL = NormalDist()
+
+WORLD = np.dtype(
+    [
+        (name, "f8")
+        for name in (
+            *("dialogue_gap_mean_s", "attachment_probability", "attachment_bytes", "separation"),
+            *("cache_survival_s", "background_probability", "eviction_tokens_per_s", "kv_pool"),
+            *("load_mean_logit", "load_sigma", "load_correlation_s", "report_interval_s"),
+            *("environment", "carrier_ghz", "bs_height_m", "ut_height_m", "link_budget_db"),
+            *("distance_min_m", "distance_max_m", "speed_m_per_s", "state_correlation_m"),
+            *("los_sigma_db", "nlos_sigma_db", "los_correlation_m", "nlos_correlation_m"),
+            *("penetration_mean_db", "penetration_sigma_db", "rtt_floor_s", "rtt_excess_mean_s"),
+            *("outage_mean_s", "up_bit_s", "down_bit_s"),
+        )
+    ]
+)
+
+BENCHMARK = np.dtype(
+    [
+        ("judged", "i8"),  # 0 right or wrong, 1 a judge's score
+        *[
+            (name, "f8")
+            for name in (
+                *("both_end", "edge_only_end", "device_only_end"),
+                *("need_logit", "device_if_needed", "device_if_not"),
+                *("edge_if_needed", "edge_if_not", "answer_correlation"),
+                *("predicted_device", "predicted_edge"),
+                *("device_sigma", "edge_sigma", "persistence", "need_margin"),
+            )
+        ],
+    ]
+)
+
+# One dialogue (or question) that can be asked: its weight, length, task means, recorded turns.
+ITEM = np.dtype(
+    [
+        ("weight", "f8"),
+        ("weight_end", "f8"),  # cumulative over the pool of all benchmarks
+        ("benchmark", "i8"),
+        ("turns", "i8"),
+        ("device_mean", "f8"),
+        ("edge_mean", "f8"),
+        ("first_recorded", "i8"),  # index into `recorded`; 0 for none
+    ]
+)
+
+# One recorded turn; NaN stands for what the recording does not hold. Row 0 holds nothing.
+RECORDED_TURN = np.dtype(
+    [
+        (name, "f8")
+        for name in (
+            *("prompt_tokens", "answer_device", "answer_edge", "quality_device"),
+            *("quality_edge", "score"),
+        )
+    ]
+)
+
+
+class Tables(NamedTuple):
+    """All that drawing a trace needs; m benchmarks, z grid points."""
+
+    world: NDArray[Any]  # WORLD, (1,)
+    benchmarks: NDArray[Any]  # BENCHMARK, (m,)
+    items: NDArray[Any]  # ITEM, pooled over benchmarks
+    recorded: NDArray[Any]  # RECORDED_TURN, (1 + recorded turns,)
+    normal: NDArray[np.float64]  # quantiles, (NORMAL_CELLS + 1,)
+    prompt_tokens: NDArray[np.float64]  # (m, z)
+    answer_tokens: NDArray[np.float64]  # (m, 2 routes, 2 right or wrong, z)
+    dialogue_gap_s: NDArray[np.float64]  # (z,)
+    follow_up_s: NDArray[np.float64]  # (z,)
+    efficiency: NDArray[np.float64]  # bit/s/Hz over SNR from -20 to 30 dB
+    wait_probability: NDArray[np.float64]  # over load from 0 to MAX_LOAD
+    wait_if_any_s: NDArray[np.float64]
+    recorded_gaps_s: NDArray[np.float64]  # consecutive, scaled to the scenario's mean; may be empty
+    recorded_follow_ups_s: NDArray[np.float64]  # may be empty
+    snr_db: NDArray[np.float64]  # recorded at 1 Hz, runs one after another; may be empty
+    snr_runs: NDArray[np.int64]  # (runs, 2): first index and length
+
+
+def synthetic_tables(scenario: Scenario) -> Tables:
+    """Return the tables of a scenario without recordings."""
+    mix, work = scenario.workload.mix, scenario.workload
+    pools = [synthetic_items(entry.calibration) for entry in mix]
+    benchmarks = np.zeros(len(mix), BENCHMARK)
+    for m, entry in enumerate(mix):
+        _describe(benchmarks[m : m + 1], entry.calibration)
+    loads = np.linspace(0.0, MAX_LOAD, LOAD_CELLS + 1)
+    slots, service_s = scenario.edge.slots, scenario.edge.background.service_s
+    snr = np.linspace(-20.0, 30.0, 50 * EFFICIENCY_CELLS_PER_DB + 1)
+    cv = work.dialogue_gap_cv
+    gap_sigma = math.sqrt(math.log1p(cv * cv))
+    gap_mu = math.log(work.dialogue_gap_mean_s) - gap_sigma**2 / 2
+    follow_mu = math.log(work.follow_up_median_s)
+    return Tables(
+        world=_world(scenario),
+        benchmarks=benchmarks,
+        items=pooled([entry.share for entry in mix], pools),
+        recorded=np.full(1, np.nan, RECORDED_TURN),
+        normal=_normal_quantiles(),
+        prompt_tokens=np.array([_length_table(entry.calibration.prompt) for entry in mix]),
+        answer_tokens=np.array([_answer_tables(entry.calibration) for entry in mix]),
+        dialogue_gap_s=np.exp(gap_mu + gap_sigma * _Z),
+        follow_up_s=np.exp(follow_mu + work.follow_up_sigma * _Z),
+        efficiency=np.array([radio.ergodic_efficiency(value) for value in snr]),
+        wait_probability=np.array([queueing.erlang_c(slots, load) for load in loads]),
+        wait_if_any_s=np.array([queueing.delayed_wait_s(slots, u, service_s) for u in loads]),
+        recorded_gaps_s=np.zeros(0),
+        recorded_follow_ups_s=np.zeros(0),
+        snr_db=np.zeros(0),
+        snr_runs=np.zeros((0, 2), np.int64),
+    )
+
+
+def pooled(shares: Sequence[float], pools: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Return the items of all benchmarks in one pool, each benchmark weighing its share."""
+    items = []
+    for m, (share, pool) in enumerate(zip(shares, pools, strict=True)):
+        part = pool.copy()
+        part["benchmark"] = m
+        part["weight"] *= share / part["weight"].sum()
+        items.append(part)
+    pool = np.concatenate(items)
+    pool["weight_end"] = np.cumsum(pool["weight"]) / pool["weight"].sum()
+    return pool
+
+
+def synthetic_items(calibration: Calibration) -> NDArray[Any]:
+    """Return the dialogues (or the one kind of question) that a calibration can ask."""
+    if isinstance(calibration, Questions):
+        rows = [(1.0, 1, 0.0, 0.0)]
+    else:
+        rows = [
+            (count, turns, task.device, task.edge)
+            for task in calibration.tasks.values()
+            for turns, count in task.turns.items()
+            if count
+        ]
+    items = np.zeros(len(rows), ITEM)
+    for name, values in zip(
+        ("weight", "turns", "device_mean", "edge_mean"), zip(*rows, strict=True), strict=True
+    ):
+        items[name] = values
+    return items
+
+
+def _world(scenario: Scenario) -> NDArray[Any]:
+    link, work, edge = scenario.radio, scenario.workload, scenario.edge
+    background = edge.background
+    environment = radio.ENVIRONMENTS[link.environment]
+    gains_db = link.transmit_dbm + link.antenna_gain_db - link.interference_margin_db
+    goodput = 1.0 - link.block_error_rate
+    values: dict[str, float] = {
+        "dialogue_gap_mean_s": work.dialogue_gap_mean_s,
+        "attachment_probability": work.attachment.probability,
+        "attachment_bytes": work.attachment.size_bytes,
+        "separation": math.sqrt(2.0) * _NORMAL.inv_cdf(work.score_auc),
+        "cache_survival_s": scenario.device.cache_survival_s,
+        "background_probability": scenario.device.background_probability,
+        "eviction_tokens_per_s": background.uncached_tokens_per_s,
+        "kv_pool": edge.cost().kv_pool_tokens,
+        "load_mean_logit": _logit(background.utilisation),
+        "load_sigma": background.logit_sigma,
+        "load_correlation_s": background.correlation_s,
+        "report_interval_s": edge.report_interval_s,
+        "environment": environment,
+        "link_budget_db": gains_db - radio.noise_dbm(link.uplink_hz, link.noise_figure_db),
+        "up_bit_s": radio.seconds_per_byte(1.0, link.uplink_hz, 1.0 - goodput),
+        "down_bit_s": radio.seconds_per_byte(1.0, link.downlink_hz, 1.0 - goodput),
+        **radio.SHADOWING[environment]._asdict(),
+    }
+    world = np.zeros(1, WORLD)
+    for name in WORLD.names or ():
+        world[name] = values[name] if name in values else getattr(link, name)
+    return world
+
+
+def _describe(benchmark: NDArray[Any], calibration: Calibration) -> None:
+    need = calibration.need()
+    for name in ("device_if_needed", "device_if_not", "edge_if_needed", "edge_if_not"):
+        benchmark[name] = getattr(need, name)
+    benchmark["need_logit"] = _logit(need.rate)
+    benchmark["answer_correlation"] = calibration.answers.correlation
+    for route in ("device", "edge"):
+        law: LogNormal = getattr(calibration.answers, route)
+        benchmark[f"predicted_{route}"] = math.exp(law.mu + law.sigma**2 / 2)
+    if isinstance(calibration, Questions):
+        ends = np.cumsum(calibration.joint.shares())
+        benchmark["both_end"], benchmark["edge_only_end"], benchmark["device_only_end"] = ends[:3]
+    else:
+        benchmark["judged"] = 1
+        for name in ("device_sigma", "edge_sigma", "persistence", "need_margin"):
+            benchmark[name] = getattr(calibration.judge, name)
+
+
+def _logit(share: float) -> float:
+    share = min(max(share, 1e-9), 1.0 - 1e-9)
+    return math.log(share / (1.0 - share))
+
+
+def _normal_quantiles() -> NDArray[np.float64]:
+    levels = np.arange(NORMAL_CELLS + 1) / NORMAL_CELLS
+    levels[0], levels[-1] = 0.25 / NORMAL_CELLS, 1.0 - 0.25 / NORMAL_CELLS
+    return np.array([_NORMAL.inv_cdf(level) for level in levels])
+
+
+def _length_table(law: LogNormal) -> NDArray[np.float64]:
+    return np.exp(law.mu + law.sigma * _Z)
+
+
+def _answer_tables(calibration: Calibration) -> NDArray[np.float64]:
+    answers = calibration.answers
+    if isinstance(calibration, Questions):
+        both, edge_only, device_only, _ = calibration.joint.shares()
+        wrong = (1.0 - both - device_only, 1.0 - both - edge_only)
+    else:
+        wrong = (0.0, 0.0)  # a judged answer is not right or wrong
+    return np.array(
+        [
+            _right_wrong(answers, answers.device, wrong[0]),
+            _right_wrong(answers, answers.edge, wrong[1]),
+        ]
+    )
+
+
+def _right_wrong(answers: Answers, law: LogNormal, wrong: float) -> NDArray[np.float64]:
+    """Return the length tables of right and wrong answers whose mixture keeps the marginal law.
+
+    In units of the log-length's deviation the two differ by `shift`; the mixture's distribution
+    function then maps each back onto the stated log-normal.
+    """
+    spread = wrong * (1.0 - wrong)
+    if spread == 0.0 or law.sigma == 0.0 or answers.wrong_ratio == 1.0:
+        return np.array([_length_table(law)] * 2)
+    shift = min(math.log(answers.wrong_ratio) / law.sigma, 0.9 / math.sqrt(spread))
+    means = (-wrong * shift, (1.0 - wrong) * shift)
+    inner = math.sqrt(1.0 - spread * shift * shift)
+    tables = np.empty((2, _Z.size))
+    for w in (0, 1):
+        for i, g in enumerate(_Z):
+            z = means[w] + inner * g
+            right_below = _NORMAL.cdf((z - means[0]) / inner)
+            wrong_below = _NORMAL.cdf((z - means[1]) / inner)
+            level = (1.0 - wrong) * right_below + wrong * wrong_below
+            level = min(max(level, 1e-6), 1.0 - 1e-6)
+            tables[w, i] = math.exp(law.mu + law.sigma * _NORMAL.inv_cdf(level))
+    return tables

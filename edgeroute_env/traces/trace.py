@@ -1,0 +1,124 @@
+"""A trace as users handle it: named, unit-bearing, validated columns; one row a turn."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from edgeroute_env.errors import InputError
+from edgeroute_env.traces.columns import BASE, BASE_NAMES, ROW, Column
+from edgeroute_env.traces.tables import Tables
+from edgeroute_env.traces.world import derive
+
+
+class Trace:
+    """Everything of an episode that no routing decision can change.
+
+    Args:
+        columns: one array a column of `columns.BASE`, all of the same length T >= 1.
+        source: where the columns come from, for error messages.
+
+    Raises:
+        InputError: a column is missing, unknown, of another length, not a number, out of its
+            range; times decrease; or a phone's dialogue skips a turn. Names the first bad row.
+    """
+
+    def __init__(self, columns: Mapping[str, ArrayLike], source: str = "trace") -> None:
+        """Check the columns and store them in their declared types."""
+        missing = [name for name in BASE_NAMES if name not in columns]
+        if missing:
+            raise InputError(f"{source}: columns", ", ".join(columns), f"also {', '.join(missing)}")
+        unknown = [name for name in columns if name not in BASE_NAMES]
+        if unknown:
+            raise InputError(f"{source}: columns", unknown[0], "only " + ", ".join(BASE_NAMES))
+        turns = np.size(columns["arrival_s"])
+        if turns == 0:
+            raise InputError(f"{source}: turns", 0, "at least one turn")
+        self.columns = {c.name: _checked(c, columns[c.name], turns, source) for c in BASE}
+        _check_order(self.columns, source)
+
+    def __len__(self) -> int:
+        """Return the number of turns."""
+        return int(self.columns["arrival_s"].size)
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        """Return one column, shape (T,)."""
+        if name not in self.columns:
+            raise InputError("trace column", name, "one of " + ", ".join(BASE_NAMES))
+        return self.columns[name]
+
+    @classmethod
+    def from_rows(cls, rows: NDArray[Any]) -> Trace:
+        """Return the trace that the kernel's rows (ROW, shape (T,)) hold."""
+        return cls({name: rows[name] for name in BASE_NAMES})
+
+    def rows(self, tables: Tables, phones: int) -> NDArray[Any]:
+        """Return the kernel's rows, ROW (T,), with the columns that the scenario implies."""
+        for name, count in (("device", phones), ("workload", tables.benchmarks.size)):
+            beyond = np.flatnonzero(self[name] >= count)
+            if beyond.size:
+                at, allowed = int(beyond[0]), f"0 to {count - 1} in this scenario"
+                raise InputError(f"trace: {name}, row {at}", int(self[name][at]), allowed)
+        rows = np.zeros(len(self), ROW)
+        for name in BASE_NAMES:
+            rows[name] = self[name]
+        derive(tables, rows)
+        return rows
+
+    def save(self, path: str | os.PathLike[str], overwrite: bool = False) -> Path:
+        """Write a .parquet or .csv file in one move; refuse to replace one unless told to."""
+        from edgeroute_env.tables_io import write_frame
+
+        return write_frame(self.columns, path, overwrite)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Trace:
+        """Read a trace from a .parquet or .csv file."""
+        from edgeroute_env.tables_io import read_frame
+
+        frame = read_frame(path)
+        return cls({name: frame[name].to_numpy() for name in frame.columns}, str(path))
+
+
+def _checked(column: Column, values: ArrayLike, turns: int, source: str) -> NDArray[Any]:
+    field = f"{source}: {column.name}"
+    array = np.asarray(values)
+    if array.shape != (turns,):
+        raise InputError(field, f"shape {array.shape}", f"shape ({turns},), as arrival_s")
+    if array.dtype.kind not in "biuf":
+        raise InputError(field, f"values of type {array.dtype}", "numbers")
+    bad = ~np.isfinite(array) | (array < column.low) | (array > column.high)
+    if column.dtype in ("i4", "?"):
+        bad |= array != np.floor(array)
+    if bad.any():
+        at = int(np.flatnonzero(bad)[0])
+        whole = "whole " if column.dtype in ("i4", "?") else ""
+        allowed = f"{whole}numbers from {column.low:g} to {column.high:g} ({column.meaning})"
+        raise InputError(f"{field}, row {at}", array[at].item(), allowed)
+    stored = np.ascontiguousarray(array.astype(column.dtype))
+    stored.setflags(write=False)
+    return stored
+
+
+def _check_order(columns: Mapping[str, NDArray[Any]], source: str) -> None:
+    arrival = columns["arrival_s"]
+    back = np.flatnonzero(np.diff(arrival) < 0)
+    if back.size:
+        at = int(back[0]) + 1
+        allowed = f"at least the time before it, {arrival[at - 1]:g}"
+        raise InputError(f"{source}: arrival_s, row {at}", float(arrival[at]), allowed)
+    order = np.argsort(columns["device"], kind="stable")
+    device, turn = columns["device"][order], columns["turn"][order]
+    ended = columns["last_turn"][order]
+    follows = np.concatenate(([False], (device[1:] == device[:-1]) & ~ended[:-1]))
+    expected = np.where(follows, np.concatenate(([0], turn[:-1])) + 1, 1)
+    wrong = np.flatnonzero((turn != 1) & (turn != expected))
+    if wrong.size:
+        at = int(order[wrong].min())
+        allowed = "1, or one more than the phone's turn before it in the same dialogue"
+        raise InputError(f"{source}: turn, row {at}", int(columns["turn"][at]), allowed)
