@@ -159,7 +159,7 @@ class EdgeRouteEnv(gym.Env[NDArray[np.float32], np.int64]):
         batch = self._batch
         self._action[0] = action
         batch.step(self._action)
-        outcome = batch.outcomes[0].item()
+        outcome = batch.figures[0].tolist()
         reward, terminated, truncated = outcome[0], outcome[1] != 0.0, outcome[2] != 0.0
         self._running = not (terminated or truncated)
         return batch.observations[0].copy(), reward, terminated, truncated, scalar_info(outcome)

@@ -89,9 +89,13 @@ class EdgeRouteVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], Any])
         """
         which = self._to_reset(options)
         self._seed(seed, which)
-        self._batch.begin(which, self._generators)
+        batch = self._batch
+        kept = batch.observations
+        batch.renew()
+        batch.observations[:] = kept
+        batch.begin(which, self._generators)
         self._begun = True
-        return self._batch.observations.copy(), {}
+        return batch.observations, {}
 
     def step(
         self, actions: NDArray[np.int64]
@@ -107,20 +111,19 @@ class EdgeRouteVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], Any])
         ended = batch.over
         if not self._begun or (self._mode is AutoresetMode.DISABLED and ended.any()):
             raise ResetNeeded("step: an episode has not begun or is over; call reset() first")
+        batch.renew()
         batch.step(actions)
-        outcomes = batch.outcomes.copy()
-        stepped = ~ended
+        outcomes = batch.outcomes
         if self._mode is AutoresetMode.NEXT_STEP and ended.any():
-            outcomes[ended] = 0
-            self._batch.begin(np.flatnonzero(ended), self._generators)
-        rewards = outcomes["reward"].copy()
+            batch.figures[ended] = 0.0
+            batch.begin(np.flatnonzero(ended), self._generators)
         terminated, truncated = outcomes["terminated"] != 0.0, outcomes["truncated"] != 0.0
         done = terminated | truncated
         if self._mode is AutoresetMode.SAME_STEP and done.any():
             info = self._restart(outcomes, done)
         else:
-            info = vector_info(outcomes, stepped)
-        return batch.observations.copy(), rewards, terminated, truncated, info
+            info = vector_info(outcomes, ~ended)
+        return batch.observations, outcomes["reward"].copy(), terminated, truncated, info
 
     def _restart(self, outcomes: NDArray[Any], done: Flags) -> dict[str, Any]:
         """Begin the next episode of the ended environments; their last turn moves to `final_*`."""
@@ -137,8 +140,8 @@ class EdgeRouteVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], Any])
         array = np.asarray(actions)
         if array.shape != (self.num_envs,):
             raise InvalidAction(f"actions: got shape {array.shape}; allowed: ({self.num_envs},)")
-        wrong = (array != 0) & (array != 1)
-        if wrong.any():
+        if array.min() < 0 or array.max() > 1 or array.dtype.kind not in "iub":
+            wrong = (array != 0) & (array != 1)
             e = int(wrong.argmax())
             raise InvalidAction(f"actions[{e}]: got {array[e]!r}; allowed: {ACTIONS_ALLOWED}")
         return array.astype(np.int64, copy=False)

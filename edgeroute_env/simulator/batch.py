@@ -7,6 +7,7 @@ environment, the evaluation. Copying or pickling it continues identically.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +30,8 @@ class Batch:
         self.episodes["over"] = 1
         self.devices = np.zeros((n, scenario.device.count), DEVICE)
         self.slots = np.zeros((n, scenario.edge.slots))
-        self.observations = np.zeros((n, features.COUNT), np.float32)
-        self.outcomes = np.zeros(n, OUTCOME)
+        self.renew()
+        self.observations[:] = 0.0
 
     def begin(self, which: NDArray[np.int64], generators: Sequence[np.random.Generator]) -> None:
         """Give the episodes `which` a new trace each and observe its first turn."""
@@ -42,7 +43,7 @@ class Batch:
             self.devices,
             self.slots,
             which,
-            self._seen(),
+            self._seen,
             self.observations,
         )
 
@@ -55,19 +56,37 @@ class Batch:
             self.devices,
             self.slots,
             actions,
-            self._seen(),
+            self._seen,
             self.observations,
             self.outcomes,
         )
 
+    def renew(self) -> None:
+        """Write into new arrays from now on, so that the caller may keep the present ones.
+
+        Cheaper than copies; the rows of episodes that are over start out undefined.
+        """
+        n = self.episodes.size
+        self.observations = np.empty((n, features.COUNT), np.float32)
+        self.figures = np.empty((n, len(OUTCOME.names or ())))
+        self._name_columns()
+
     @property
     def over(self) -> NDArray[np.bool_]:
         """Which episodes have ended (or not begun), shape (n,)."""
-        return self.episodes["over"] != 0
+        ended: NDArray[np.bool_] = self.episodes["over"] != 0
+        return ended
 
-    def _seen(self) -> NDArray[np.void]:
-        """Return the observations' own memory with the features by name.
+    def _name_columns(self) -> None:
+        """Make the structured views of the observations' and the outcomes' own memory."""
+        self._seen = self.observations.view(features.SEEN)[:, 0]
+        self.outcomes = self.figures.view(OUTCOME)[:, 0]
 
-        Made on demand: a stored view would become a copy of its own when pickled.
-        """
-        return self.observations.view(features.SEEN)[:, 0]
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the views out: a copy of a view would have memory of its own."""
+        return {k: v for k, v in self.__dict__.items() if k not in ("_seen", "outcomes")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore the arrays and the views of them."""
+        self.__dict__.update(state)
+        self._name_columns()
