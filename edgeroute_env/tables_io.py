@@ -50,7 +50,9 @@ def read_frame(path: str | os.PathLike[str]) -> pd.DataFrame:
     try:
         if kind == "parquet":
             return pandas.read_parquet(path)
-        return pandas.read_csv(path, float_precision="round_trip")
+        from pyarrow import csv
+
+        return csv.read_csv(path).to_pandas()  # reads floats back exactly, and "NA" as text
     except Exception as error:  # pandas and pyarrow raise many kinds, all mean the same here
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         raise InputError(str(path), reason, f"a readable {kind} table") from None
@@ -69,5 +71,7 @@ def write_frame(
         if kind == "parquet":
             frame.to_parquet(part, index=False)
         else:
-            frame.to_csv(part, index=False, compression="gzip" if path.suffix == ".gz" else None)
+            # Without a time stamp the same table gives the same bytes.
+            gzip = {"method": "gzip", "mtime": 0} if path.suffix == ".gz" else None
+            frame.to_csv(part, index=False, compression=gzip)
     return path

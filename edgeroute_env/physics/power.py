@@ -59,4 +59,4 @@ def transmit_energy_j(
 @compiled
 def tail_seconds(tail_ends_s: float, activity_ends_s: float, tail_s: float) -> float:
     """Return the tail time that this radio activity adds to a tail that may still run."""
-    return activity_ends_s + tail_s - max(tail_ends_s, activity_ends_s)
+    return max(0.0, activity_ends_s + tail_s - max(tail_ends_s, activity_ends_s))
