@@ -112,7 +112,7 @@ class Radio(Part):
     noise_figure_db: NonNegative
     interference_margin_db: NonNegative
     bs_height_m: Annotated[float, Field(gt=1)]
-    ut_height_m: Annotated[float, Field(ge=1, le=22.5)]
+    ut_height_m: Annotated[float, Field(gt=1, le=13)]
     distance_min_m: Positive
     distance_max_m: Positive
     speed_m_per_s: NonNegative
@@ -164,6 +164,7 @@ class Workload(Part):
     score_auc: Annotated[float, Field(ge=0.5, le=0.999)]
     attachment: Attachment
     arrivals: Table | None = None
+    follow_ups: Table | None = None
 
 
 class Budgets(Part):

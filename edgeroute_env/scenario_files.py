@@ -39,9 +39,9 @@ def load_scenario(
             return source
         content: dict[str, Any] = source.model_dump()
     elif isinstance(source, Mapping):
-        content = _copied(source)
+        content = _extended(_copied(source))
     else:
-        content = read_yaml(_scenario_file(source))
+        content = _read(_scenario_file(source))
     for dotted, value in (overrides or {}).items():
         _override(content, dotted, value)
     return _validated(content)
@@ -66,6 +66,28 @@ def _scenario_file(source: str | os.PathLike[str]) -> Path:
         known = ", ".join(scenario_names())
         raise InputError("scenario", str(source), f"a path to a .yaml file, or one of {known}")
     return config_path("scenarios", f"{source}.yaml")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return _extended(read_yaml(path))
+
+
+def _extended(content: dict[str, Any]) -> dict[str, Any]:
+    """Lay a scenario's fields over those of the preset that it `extends`, if it names one."""
+    base = content.pop("extends", None)
+    if base is None:
+        return content
+    if base not in scenario_names() or base == content.get("name"):
+        raise InputError("extends", base, "one of " + ", ".join(scenario_names()))
+    return _laid_over(_read(config_path("scenarios", f"{base}.yaml")), content)
+
+
+def _laid_over(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in top.items():
+        both = isinstance(value, dict) and isinstance(base.get(key), dict)
+        merged[key] = _laid_over(base[key], value) if both else value
+    return merged
 
 
 def _copied(value: Any) -> Any:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from edgeroute_env._compile import compiled
 
 KV_BLOCK_TOKENS = 16  # vLLM shares the KV cache in blocks of 16 tokens
-DECODE_COMPUTE_GAIN = 1.2  # small-batch matrix products exceed the fitted prefill MFU by this
+DECODE_COMPUTE_GAIN = 1.2  # fitted: decode products run at this multiple of the peak rate
 ENGINE_STEP_S = 1e-3  # vLLM's scheduler and sampler, per output token; not in the silicon data
 USABLE_MEMORY = 0.9 * 0.985  # vLLM's default share times what the driver leaves
 ACTIVATION_BYTES_PER_GPU = 1.7e9

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from edgeroute_env.physics import radio
 from edgeroute_env.physics.inference import EdgeCost
 from edgeroute_env.scenario import Scenario
+from edgeroute_env.traces.sources import FOLLOWS
 
 DEVICE_ROUTE, EDGE_ROUTE, NO_ROUTE = 0, 1, -1
 OBJECTIVES = {"sum": 0, "ttft": 1, "deadline": 2, "dialogue-min": 3}
@@ -45,9 +46,8 @@ PARAMETERS = np.dtype(
 
 EPISODE = np.dtype(
     [
-        ("trace", "i8"),  # which trace of the store this episode follows
+        *[(name, kind) for name, (kind, _) in (FOLLOWS.fields or {}).items()],  # its trace
         ("cursor", "i8"),  # the turn to be routed next
-        ("length", "i8"),
         ("over", "i8"),  # 1 once terminated or truncated
         ("reported_busy", "f8"),  # slots our own requests held at the last report
         ("reported_wait_s", "f8"),  # wait of a request that arrived with it

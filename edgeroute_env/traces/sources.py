@@ -15,6 +15,8 @@ from edgeroute_env.traces.draw import block_shape, draw_content, draw_schedule
 from edgeroute_env.traces.tables import Tables, synthetic_tables
 from edgeroute_env.traces.world import derive, draw_load, draw_radio
 
+# What a source tells an episode: which trace to follow, and for how many turns.
+FOLLOWS = np.dtype([("trace", "i8"), ("length", "i8")])
 CHUNK = 32  # episodes drawn at a time: their uniforms stay in the processor's cache
 
 
@@ -32,7 +34,7 @@ class TraceSource(Protocol):
         store: NDArray[Any],
         episodes: NDArray[Any],
     ) -> None:
-        """Give the episodes `which` a trace each: set `trace` and `length` of EPISODE records."""
+        """Give the episodes `which` a trace each: set the fields of FOLLOWS in `episodes`."""
         ...
 
 
@@ -91,6 +93,32 @@ class Given:
             chosen = generators[e].integers(len(self.rows)) if len(self.rows) > 1 else 0
             episodes["trace"][e] = chosen
             episodes["length"][e] = self.lengths[chosen]
+
+
+class Pinned:
+    """Lets episode e follow trace e: the same traces for run after run, drawn once."""
+
+    def __init__(self, source: TraceSource, generators: Sequence[np.random.Generator]) -> None:
+        """Draw one trace a generator from `source`."""
+        episodes = np.zeros(len(generators), FOLLOWS)
+        rows = source.store(len(generators))
+        source.assign(np.arange(len(generators)), generators, rows, episodes)
+        self.rows, self.episodes = rows, episodes
+
+    def store(self, episodes: int) -> NDArray[Any]:
+        """Return the traces."""
+        return self.rows
+
+    def assign(
+        self,
+        which: NDArray[np.int64],
+        generators: Sequence[np.random.Generator],
+        store: NDArray[Any],
+        episodes: NDArray[Any],
+    ) -> None:
+        """Give each of the episodes `which` its own trace."""
+        for name in ("trace", "length"):
+            episodes[name][which] = self.episodes[name][which]
 
 
 @compiled

@@ -1,0 +1,110 @@
+"""Stored fits: `configs/fitted/SCENARIO.yaml`, valid for the scenario and data they name."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from baselines.fitting import FIT_EPISODES, Fitter, Parameters, Point
+from baselines.registry import ROUTERS
+from edgeroute_env import __version__
+from edgeroute_env.config_files import config_path, read_yaml
+from edgeroute_env.evaluation.episodes import FIT_SEEDS
+from edgeroute_env.files import replacing
+from edgeroute_env.scenario import Scenario
+from edgeroute_env.traces.recorded import recorded_files, recorded_tables
+from edgeroute_env.traces.registry import data_file
+from edgeroute_env.traces.sources import Drawn
+
+TraceKind = Literal["synthetic", "recorded"]
+FITTED_ROUTERS = tuple(name for name, kind in ROUTERS.items() if kind.grid)
+
+
+def fingerprint(scenario: Scenario, traces: TraceKind) -> dict[str, str]:
+    """Return the hashes of all that a fit depends on: the scenario and its recorded files."""
+    content = scenario.model_dump_json(exclude={"name", "description"})
+    hashes = {"scenario": hashlib.sha256(content.encode()).hexdigest()[:16]}
+    if traces == "recorded":
+        for name in recorded_files(scenario):
+            hashes[name] = hashlib.sha256(data_file(name).read_bytes()).hexdigest()[:16]
+    return hashes
+
+
+def fit_all(
+    scenario: Scenario,
+    traces: TraceKind,
+    tolerance_points: float,
+    on_trial: Callable[[], None] = lambda: None,
+) -> dict[str, Any]:
+    """Fit every router with a grid and return the entry to store, with its provenance."""
+    tables = recorded_tables(scenario, "fit") if traces == "recorded" else None
+    seeds = FIT_SEEDS[:FIT_EPISODES]
+    fitter = Fitter(scenario, Drawn(scenario, tables), seeds)
+    routers = {}
+    for name in FITTED_ROUTERS:
+        fit = fitter.fit(name, tolerance_points, on_trial)
+        routers[name] = {
+            "best_return": _entry(fit.best_return),
+            "within_tolerance": _entry(fit.within_tolerance),
+        }
+    return {
+        "fingerprint": fingerprint(scenario, traces),
+        "tolerance_points": tolerance_points,
+        "seeds": f"{seeds[0]} to {seeds[-1]}",
+        "version": __version__,
+        "routers": routers,
+    }
+
+
+def stored(
+    scenario: Scenario, traces: TraceKind, tolerance_points: float | None = None
+) -> dict[str, Any] | None:
+    """Return the stored fits of a scenario, or None where there are none that are valid.
+
+    With a tolerance, only fits for that very tolerance are valid.
+    """
+    path = fitted_file(scenario)
+    entry: dict[str, Any] | None = read_yaml(path).get(traces) if path.is_file() else None
+    if entry is None or tolerance_points not in (None, entry["tolerance_points"]):
+        return None
+    if entry["fingerprint"] != fingerprint(scenario, traces):
+        return None
+    if set(entry["routers"]) != set(FITTED_ROUTERS):
+        return None
+    return entry
+
+
+def store(scenario: Scenario, traces: TraceKind, entry: dict[str, Any]) -> Path:
+    """Write an entry of `fit_all` into the scenario's file and return its path."""
+    path = fitted_file(scenario)
+    content = read_yaml(path) if path.is_file() else {}
+    content[traces] = entry
+    with replacing(path) as part:
+        text = "# Written by `edgeroute tune`; fitted on training seeds.\n"
+        part.write_text(text + yaml.safe_dump(content, sort_keys=True), encoding="utf-8")
+    return path
+
+
+def parameters(entry: dict[str, Any], name: str, point: str = "best_return") -> Parameters:
+    """Return a router's parameters from an entry; empty for one that has none."""
+    if name not in entry["routers"]:
+        return {}
+    found: Parameters = entry["routers"][name][point]["parameters"]
+    return found
+
+
+def fitted_file(scenario: Scenario) -> Path:
+    """Return where the fits of a scenario are stored."""
+    return config_path("fitted", f"{scenario.name}.yaml")
+
+
+def _entry(point: Point) -> dict[str, Any]:
+    return {
+        key: {k: float(v) for k, v in value.items()} if key == "parameters" else round(value, 5)
+        for key, value in asdict(point).items()
+    }

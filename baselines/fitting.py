@@ -1,0 +1,123 @@
+"""Fit a router's parameters by grid search on training seeds, coarse and then refined.
+
+Two operating points come out of the same runs: the greatest mean return, and the greatest saving
+against edge-only among the points whose quality stays within a stated tolerance of it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from baselines.registry import kind, make_router
+from edgeroute_env.evaluation.episodes import generators, run_episodes
+from edgeroute_env.scenario import Scenario
+from edgeroute_env.traces.sources import Pinned, TraceSource
+
+FIT_EPISODES = 100
+REFINEMENT = (0.25, 0.5, 0.75)  # where between two neighbours of the grid to look again
+
+Parameters = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One setting's means over the training episodes."""
+
+    parameters: Parameters
+    mean_return: float
+    quality: float
+    latency_s: float
+    edge_share: float
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The two operating points of a router."""
+
+    best_return: Point
+    within_tolerance: Point
+
+
+class Fitter:
+    """Tries settings of routers on one set of training traces, each setting once."""
+
+    def __init__(self, scenario: Scenario, source: TraceSource, seeds: Sequence[int]) -> None:
+        """Draw the training traces and run edge-only on them."""
+        self.scenario, self.seeds = scenario, seeds
+        self.source = Pinned(source, generators(seeds))
+        self.edge = self._measure("edge", {})
+
+    def fit(
+        self, name: str, tolerance_points: float, on_trial: Callable[[], None] = lambda: None
+    ) -> Fit:
+        """Return the operating points of the router `name`.
+
+        Args:
+            name: a router with a grid.
+            tolerance_points: quality that may be given up against edge-only, in points of 100.
+            on_trial: called after each setting, for a progress bar.
+        """
+        tried: dict[tuple[float, ...], Point] = {}
+        grid = kind(name).grid
+
+        def best_return() -> Point:
+            return max(tried.values(), key=lambda point: point.mean_return)
+
+        def within_tolerance() -> Point:
+            # Sending everything to the edge is always within the tolerance.
+            return max([self.edge, *tried.values()], key=lambda p: self._saved(p, tolerance_points))
+
+        def try_all(settings: Iterable[tuple[float, ...]]) -> None:
+            for setting in settings:
+                if setting not in tried:
+                    tried[setting] = self._measure(name, dict(zip(grid, setting, strict=True)))
+                on_trial()
+
+        try_all(itertools.product(*grid.values()))
+        for centre in (best_return(), within_tolerance()):
+            if centre.parameters:
+                try_all(_around(centre.parameters, grid))
+        return Fit(best_return(), within_tolerance())
+
+    def _measure(self, name: str, parameters: Parameters) -> Point:
+        router = make_router(name, parameters)
+        run = run_episodes(router, self.scenario, self.source, self.seeds)
+        return Point(
+            parameters,
+            float(run.returns().mean()),
+            float(run.by_episode("quality").mean()),
+            float(run.by_episode("latency_s").mean()),
+            float(run.by_episode("edge_call").mean()),
+        )
+
+    def _saved(self, point: Point, tolerance_points: float) -> float:
+        """Return the shares of latency and calls saved, added; -inf below the tolerance."""
+        if 100.0 * (self.edge.quality - point.quality) > tolerance_points:
+            return -np.inf
+        latency = 1.0 - point.latency_s / self.edge.latency_s
+        return latency + 1.0 - point.edge_share / self.edge.edge_share
+
+
+def trials(name: str) -> int:
+    """Return about how many settings `Fitter.fit` tries, for a progress bar."""
+    sizes = [len(values) for values in kind(name).grid.values()]
+    return int(np.prod(sizes)) + 2 * (2 * len(REFINEMENT) + 1) ** len(sizes)
+
+
+def _around(
+    centre: Parameters, grid: Mapping[str, tuple[float, ...]]
+) -> Iterable[tuple[float, ...]]:
+    """Return the settings between the grid's neighbours of `centre`."""
+    axes = []
+    for name, values in grid.items():
+        nearest = int(np.argmin(np.abs(np.array(values) - centre[name])))
+        middle = values[nearest]
+        axis = {middle}
+        for neighbour in (values[max(nearest - 1, 0)], values[min(nearest + 1, len(values) - 1)]):
+            axis |= {round(middle + part * (neighbour - middle), 6) for part in REFINEMENT}
+        axes.append(sorted(axis))
+    return itertools.product(*axes)

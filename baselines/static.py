@@ -1,0 +1,47 @@
+"""Routers that ignore what they see: always one side, or a coin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+DEVICE, EDGE = 0, 1
+
+
+@dataclass(frozen=True)
+class ConstantRouter:
+    """Sends every turn to the same side."""
+
+    name: str
+    action: int
+
+    def reset(self, n: int) -> None:
+        """Nothing to forget."""
+
+    def route(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
+        """Return the one action, shape (n,)."""
+        return np.full(len(observations), self.action, np.int64)
+
+
+@dataclass
+class RandomRouter:
+    """Sends each turn to the edge with a fixed probability; the same coins after each reset."""
+
+    edge_share: float = 0.5
+    seed: int = 0
+    name: str = "random"
+    _coins: np.random.Generator = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Start the coins."""
+        self.reset(0)
+
+    def reset(self, n: int) -> None:
+        """Start the coins again."""
+        self._coins = np.random.default_rng(self.seed)
+
+    def route(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
+        """Return coin flips, shape (n,)."""
+        return (self._coins.random(len(observations)) < self.edge_share).astype(np.int64)

@@ -1,0 +1,21 @@
+"""The commands and what they share."""
+
+from __future__ import annotations
+
+import typer
+
+from edgeroute_env.cli import benchmark, data, episode, scenarios, trace, tune
+
+app = typer.Typer(
+    name="edgeroute",
+    help="Route LLM queries between a phone and an edge server: simulate, compare, fit.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("benchmark")(benchmark.benchmark)
+app.command("run")(episode.run)
+app.command("tune")(tune.tune)
+app.command("scenarios")(scenarios.scenarios)
+app.add_typer(trace.app, name="trace")
+app.add_typer(data.app, name="data")

@@ -1,0 +1,127 @@
+"""`edgeroute benchmark`: all routers on one or more workloads, paired, with intervals."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import Progress
+
+from edgeroute_env.cli.options import (
+    OverwriteOption,
+    QuietOption,
+    SetOption,
+    TracesOption,
+    chosen_scenario,
+    chosen_traces,
+    console,
+    notes,
+    progress,
+    source_of,
+)
+from edgeroute_env.errors import InputError
+from edgeroute_env.evaluation import results, tables
+from edgeroute_env.evaluation.benchmark import Contender, compare
+from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS
+from edgeroute_env.scenario import Scenario
+
+WORKLOADS = ("mmlu", "gsm8k", "mtbench101", "paper")
+
+
+def benchmark(
+    workloads: Annotated[
+        list[str] | None,
+        typer.Argument(help="Presets or YAML files; default: " + " ".join(WORKLOADS)),
+    ] = None,
+    episodes: Annotated[int, typer.Option(min=2, help="Evaluation episodes a workload.")] = 200,
+    tolerance: Annotated[
+        float, typer.Option(min=0.0, max=100.0, help="Quality that a saving may cost, in points.")
+    ] = 0.5,
+    reference: Annotated[
+        str, typer.Option(help="The router that returns are compared to.")
+    ] = "edge",
+    traces: TracesOption = "auto",
+    overrides: SetOption = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for results.json and .csv; default: results/TIME.")
+    ] = None,
+    overwrite: OverwriteOption = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Keep finished workloads in --out.")
+    ] = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Compare all routers on identical traces and write the results.
+
+    The analytic router's alpha and theta come from stored fits where these match the scenario and
+    the data, and are fitted on training seeds otherwise.
+    """
+    from baselines import router_names
+
+    if reference not in router_names():
+        raise InputError("--reference", reference, "one of " + ", ".join(router_names()))
+    chosen = [chosen_scenario(name, overrides) for name in workloads or WORKLOADS]
+    kinds = [chosen_traces(scenario, traces) for scenario in chosen]
+    folder = out or Path("results") / datetime.now().strftime("%Y-%m-%d-%H%M%S")
+    done = results.open_folder(folder, overwrite, resume)
+    content: dict[str, Any] = {**results.provenance(), "workloads": {}}
+    for scenario, (kind, why) in zip(chosen, kinds, strict=True):
+        settings = {
+            "traces": kind,
+            "episodes": episodes,
+            "tolerance_points": tolerance,
+            "seeds": [EVALUATION_SEEDS[0], EVALUATION_SEEDS[episodes - 1]],
+            "scenario": scenario.model_dump(mode="json"),
+        }
+        earlier = (done or {}).get("workloads", {}).get(scenario.name)
+        if (
+            earlier is not None
+            and earlier["reference"] == reference
+            and settings.items() <= earlier.items()
+        ):
+            result = earlier
+        else:
+            with progress(quiet) as bar:
+                result = {**settings, **_compared(scenario, settings, reference, bar)}
+        content["workloads"][scenario.name] = result
+        results.write(folder, content)
+        console.print(tables.comparison(f"{scenario.name} · {kind} traces, {why}", result))
+        for table in (tables.details, tables.latency_split, tables.savings):
+            console.print(table(result))
+        console.print()
+    notes.print(f"written: {folder / results.JSON_NAME} and {folder / results.CSV_NAME}")
+
+
+def _compared(
+    scenario: Scenario, settings: dict[str, Any], reference: str, bar: Progress
+) -> dict[str, Any]:
+    """Fit where no stored fit is valid, then run every router on the evaluation traces."""
+    from baselines import make_router, router_names
+    from baselines.fitted import FITTED_ROUTERS, fit_all, parameters, stored
+    from baselines.fitting import trials
+
+    kind, tolerance = settings["traces"], settings["tolerance_points"]
+    entry = stored(scenario, kind, tolerance)
+    fitted = "stored"
+    if entry is None:
+        fitted = "fitted in this run"
+        task = bar.add_task(f"{scenario.name}: fitting", total=sum(map(trials, FITTED_ROUTERS)))
+        entry = fit_all(scenario, kind, tolerance, lambda: bar.advance(task))
+        bar.remove_task(task)
+
+    def contender(name: str, point: str) -> Contender:
+        chosen = parameters(entry, name, point)
+        # Where no setting keeps within the tolerance, the fit is to send everything to the edge.
+        falls_back = not chosen and name in FITTED_ROUTERS
+        return Contender(make_router("edge" if falls_back else name, chosen), chosen)
+
+    rows = [contender(name, "best_return") for name in router_names()]
+    savers = {name: contender(name, "within_tolerance") for name in FITTED_ROUTERS}
+    seeds = EVALUATION_SEEDS[: settings["episodes"]]
+    turns = scenario.workload.turns * (len(rows) + len(savers))
+    task = bar.add_task(f"{scenario.name}: evaluating", total=turns)
+    source = source_of(scenario, kind, "evaluation")
+    result = compare(scenario, source, seeds, rows, savers, reference, lambda: bar.advance(task))
+    return {"fits": fitted, **result}

@@ -1,0 +1,71 @@
+"""Options that several commands share, and what they stand for."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from edgeroute_env.errors import InputError
+from edgeroute_env.scenario import Scenario
+from edgeroute_env.scenario_files import load_scenario, parse_overrides
+from edgeroute_env.traces.recorded import Split, recorded_files, recorded_tables
+from edgeroute_env.traces.registry import data_folder
+from edgeroute_env.traces.sources import Drawn
+
+TraceKind = Literal["synthetic", "recorded"]
+
+ScenarioOption = Annotated[
+    str, typer.Option("--scenario", "-s", help="A preset's name or a path to a YAML file.")
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="FIELD=VALUE", help="Override a field; may be repeated."),
+]
+TracesOption = Annotated[
+    str,
+    typer.Option(
+        "--traces",
+        help="auto, synthetic or recorded; auto takes recordings where the data folder holds them.",
+    ),
+]
+OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", help="Show no progress bar.")]
+
+# Tables keep their columns where the output is a file or a pipe.
+console = Console(width=None if sys.stdout.isatty() else 110)
+notes = Console(stderr=True)
+
+
+def chosen_scenario(name: str, overrides: list[str] | None) -> Scenario:
+    """Return the scenario with the command line's overrides."""
+    return load_scenario(name, parse_overrides(overrides or []))
+
+
+def chosen_traces(scenario: Scenario, wanted: str) -> tuple[TraceKind, str]:
+    """Return the kind of traces to use, and why in words."""
+    if wanted not in ("auto", "synthetic", "recorded"):
+        raise InputError("--traces", wanted, "auto, synthetic or recorded")
+    files = recorded_files(scenario)
+    absent = [name for name in files if not (data_folder() / name).is_file()]
+    if wanted == "synthetic":
+        return "synthetic", "as asked"
+    if wanted == "recorded" or (files and not absent):
+        return "recorded", "from " + ", ".join(files)
+    if not files:
+        return "synthetic", "the scenario names no recordings"
+    return "synthetic", f"packaged calibration; the data folder lacks {', '.join(absent)}"
+
+
+def source_of(scenario: Scenario, traces: TraceKind, split: Split) -> Drawn:
+    """Return the source of a scenario's traces, recorded ones from one half of the data."""
+    return Drawn(scenario, recorded_tables(scenario, split) if traces == "recorded" else None)
+
+
+def progress(quiet: bool) -> Progress:
+    """Return a progress bar on standard error, so that standard output stays a result."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    return Progress(*columns, TimeRemainingColumn(), console=notes, disable=quiet, transient=True)

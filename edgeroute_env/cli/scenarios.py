@@ -1,0 +1,28 @@
+"""`edgeroute scenarios`: list the presets, or print one with its sources."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.syntax import Syntax
+from rich.table import Table
+
+from edgeroute_env.cli.options import console
+from edgeroute_env.config_files import config_path
+from edgeroute_env.scenario_files import load_scenario, scenario_names
+
+
+def scenarios(
+    name: Annotated[str | None, typer.Argument(help="A preset to print; default: list.")] = None,
+) -> None:
+    """List the presets, or print one: its values, units and sources."""
+    if name is not None:
+        load_scenario(name)
+        text = config_path("scenarios", f"{name}.yaml").read_text(encoding="utf-8")
+        console.print(Syntax(text, "yaml", background_color="default"))
+        return
+    table = Table("preset", "id", "what it is")
+    for preset in scenario_names():
+        table.add_row(preset, f"EdgeRoute-{preset}-v0", load_scenario(preset).description)
+    console.print(table)

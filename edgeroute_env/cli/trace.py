@@ -1,0 +1,84 @@
+"""`edgeroute trace`: make, import and inspect traces."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from gymnasium.utils import seeding
+from rich.table import Table
+
+from edgeroute_env.cli.options import (
+    OverwriteOption,
+    ScenarioOption,
+    SetOption,
+    TracesOption,
+    chosen_scenario,
+    chosen_traces,
+    console,
+    source_of,
+)
+from edgeroute_env.errors import InputError
+from edgeroute_env.files import refuse_overwrite
+from edgeroute_env.traces.columns import BASE
+from edgeroute_env.traces.importers import IMPORTERS
+from edgeroute_env.traces.recording_files import write_table
+from edgeroute_env.traces.sources import Pinned
+from edgeroute_env.traces.trace import Trace
+
+app = typer.Typer(help="Make, import and inspect traces.", no_args_is_help=True)
+OutArgument = Annotated[Path, typer.Option("--out", "-o", help="A .parquet, .csv or .csv.gz file.")]
+
+
+@app.command("make")
+def make(
+    out: OutArgument,
+    scenario: ScenarioOption = "paper",
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the trace.")] = 0,
+    traces: TracesOption = "synthetic",
+    overrides: SetOption = None,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Draw one trace from a scenario and write it, one row a turn.
+
+    The same as the trace that the environment follows after `reset(seed=SEED)`.
+    """
+    refuse_overwrite(out, overwrite)
+    chosen = chosen_scenario(scenario, overrides)
+    kind, why = chosen_traces(chosen, traces)
+    drawn = Pinned(source_of(chosen, kind, "all"), [seeding.np_random(seed)[0]])
+    Trace.from_rows(drawn.rows[0]).save(out, overwrite)
+    console.print(f"{chosen.workload.turns} turns, {kind} ({why}): {out}", soft_wrap=True)
+
+
+@app.command("import")
+def import_(
+    published_format: Annotated[str, typer.Argument(help="One of: " + ", ".join(IMPORTERS))],
+    files: Annotated[list[Path], typer.Argument(help="The published files.")],
+    out: OutArgument,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Turn published files into a table that scenarios can name as a recording."""
+    if published_format not in IMPORTERS:
+        raise InputError("FORMAT", published_format, "one of " + ", ".join(IMPORTERS))
+    refuse_overwrite(out, overwrite)
+    recording = IMPORTERS[published_format](files)
+    write_table(recording, out, overwrite)
+    columns = ", ".join(recording.columns())
+    console.print(f"{len(recording)} rows ({columns}): {out}", soft_wrap=True)
+
+
+@app.command("info")
+def info(path: Annotated[Path, typer.Argument(help="A trace file.")]) -> None:
+    """Check a trace file and summarise its columns."""
+    trace = Trace.load(path)
+    table = Table(title=f"{path}: {len(trace)} turns", title_justify="left")
+    for heading in ("column", "min", "median", "mean", "max", "meaning"):
+        table.add_column(heading, justify="left" if heading in ("column", "meaning") else "right")
+    for column in BASE:
+        values = trace[column.name].astype(float)
+        row = (values.min(), np.median(values), values.mean(), values.max())
+        table.add_row(column.name, *(f"{value:.4g}" for value in row), column.meaning)
+    console.print(table)

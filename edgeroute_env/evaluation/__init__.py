@@ -1,0 +1,1 @@
+"""Paired runs of routers on identical traces, their figures and what they are worth."""

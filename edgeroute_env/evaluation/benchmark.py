@@ -1,0 +1,62 @@
+"""Compare routers on one workload: paired runs, figures, differences, savings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from edgeroute_env.evaluation.episodes import generators, run_episodes
+from edgeroute_env.evaluation.metrics import difference, figures, saving
+from edgeroute_env.routing import Router
+from edgeroute_env.scenario import Scenario
+from edgeroute_env.traces.sources import Pinned, TraceSource
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A router with the parameters that its row of the table states."""
+
+    router: Router
+    parameters: Mapping[str, float]
+
+
+def compare(
+    scenario: Scenario,
+    source: TraceSource,
+    seeds: Sequence[int],
+    contenders: Sequence[Contender],
+    savers: Mapping[str, Contender],
+    reference: str,
+    on_turn: Callable[[], None] | None = None,
+) -> dict[str, Any]:
+    """Return the figures of all contenders on identical traces.
+
+    Args:
+        scenario: the workload.
+        source: gives each seed its trace.
+        seeds: evaluation seeds, one an episode.
+        contenders: the rows of the table; one of them is named `reference`.
+        savers: by name, routers tuned to a quality tolerance, compared with edge-only.
+        reference: the contender that differences are taken to.
+        on_turn: called after each turn of a run, for a progress bar.
+    """
+    pinned = Pinned(source, generators(seeds))
+
+    def run(contender: Contender) -> Any:
+        return run_episodes(contender.router, scenario, pinned, seeds, on_turn)
+
+    runs = {contender.router.name: run(contender) for contender in contenders}
+    rows = {
+        contender.router.name: {
+            "parameters": dict(contender.parameters),
+            "figures": figures(runs[contender.router.name]),
+            "difference": difference(runs[contender.router.name], runs[reference]),
+        }
+        for contender in contenders
+    }
+    savings = {
+        name: {"parameters": dict(saver.parameters), **saving(run(saver), runs["edge"])}
+        for name, saver in savers.items()
+    }
+    return {"reference": reference, "routers": rows, "savings": savings}

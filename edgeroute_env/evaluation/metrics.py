@@ -1,0 +1,97 @@
+"""The figures of a router's episodes, and its paired difference to a reference."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeroute_env.errors import missing_package
+from edgeroute_env.evaluation.episodes import Episodes
+from edgeroute_env.simulator.state import LATENCY_PARTS
+
+CONFIDENCE = 0.95
+RESAMPLES = 5_000
+QUANTILES = (50, 95, 99)
+
+# Means over an episode's turns: table name -> field of OUTCOME.
+MEANS = {
+    "quality": "quality",
+    "latency_mean_s": "latency_s",
+    "ttft_mean_s": "ttft_s",
+    "edge_share": "edge_call",
+    "energy_j": "energy_j",
+    "switches": "switched",
+    "recomputed_tokens": "recomputed_tokens",
+    "failed": "failed",
+    "refused": "refused",
+    **{f"{part}_s": f"{part}_s" for part in LATENCY_PARTS},
+}
+
+
+def figures(episodes: Episodes) -> dict[str, float]:
+    """Return the means a turn, the latency quantiles over all turns and the mean return.
+
+    Means weigh episodes equally, as the paired differences do.
+    """
+    result = {name: float(values.mean()) for name, values in per_episode(episodes).items()}
+    for kind in ("latency", "ttft"):
+        values = np.percentile(episodes.turns(f"{kind}_s"), QUANTILES)
+        result |= {f"{kind}_p{q}_s": float(v) for q, v in zip(QUANTILES, values, strict=True)}
+    return result
+
+
+def per_episode(episodes: Episodes) -> dict[str, NDArray[np.float64]]:
+    """Return each mean by episode and the returns, shape (n,) each."""
+    means = {name: episodes.by_episode(field) for name, field in MEANS.items()}
+    return {**means, "return": episodes.returns()}
+
+
+def difference(
+    episodes: Episodes, reference: Episodes, seed: int = 0
+) -> dict[str, dict[str, float]]:
+    """Return the mean paired differences with their 95 % bootstrap intervals.
+
+    Episodes of equal seeds are paired; they are what the bootstrap resamples.
+    """
+    if episodes.seeds != reference.seeds:
+        raise ValueError("paired differences need runs over the same seeds")
+    own, theirs = per_episode(episodes), per_episode(reference)
+    return {name: interval(own[name] - theirs[name], seed) for name in own}
+
+
+def interval(values: NDArray[np.float64], seed: int = 0) -> dict[str, float]:
+    """Return the mean of paired values and its 95 % bootstrap interval (percentile)."""
+    try:
+        from scipy import stats
+    except ImportError:
+        raise missing_package("scipy", "confidence intervals", "cli") from None
+    mean = float(values.mean())
+    if np.ptp(values) == 0.0:  # nothing to resample: the interval is the value
+        return {"mean": mean, "low": mean, "high": mean}
+    found: Any = stats.bootstrap(
+        (values,),
+        np.mean,
+        n_resamples=RESAMPLES,
+        confidence_level=CONFIDENCE,
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    ).confidence_interval
+    return {"mean": mean, "low": float(found.low), "high": float(found.high)}
+
+
+def saving(episodes: Episodes, reference: Episodes, seed: int = 0) -> dict[str, dict[str, float]]:
+    """Return the shares of latency and of edge calls saved, and the quality given up.
+
+    Relative to the reference's mean; quality in points of 100.
+    """
+    own, theirs = per_episode(episodes), per_episode(reference)
+    scaled = {
+        "latency_saved": (theirs["latency_mean_s"] - own["latency_mean_s"])
+        / theirs["latency_mean_s"].mean(),
+        "edge_calls_saved": (theirs["edge_share"] - own["edge_share"])
+        / theirs["edge_share"].mean(),
+        "quality_points": 100.0 * (own["quality"] - theirs["quality"]),
+    }
+    return {name: interval(values, seed) for name, values in scaled.items()}

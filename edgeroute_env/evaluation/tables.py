@@ -1,0 +1,94 @@
+"""Results as tables for a terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.table import Table
+
+from edgeroute_env.simulator.state import LATENCY_PARTS
+
+
+def comparison(title: str, result: dict[str, Any]) -> Table:
+    """Return the table of one workload: quality, latency, edge calls and return a router."""
+    reference = result["reference"]
+    caption = (
+        f"Means a turn over {result['episodes']} episodes on identical traces. Last column: the "
+        f"return less {reference}'s, with its 95 % bootstrap interval."
+    )
+    table = _table(title, caption)
+    for column in ("quality", "latency s", "p50", "p95", "p99", "edge calls", "return"):
+        table.add_column(column, justify="right")
+    table.add_column(f"return vs {reference}", justify="right", no_wrap=True)
+    for name, row in result["routers"].items():
+        f = row["figures"]
+        table.add_row(
+            name,
+            f"{f['quality']:.3f}",
+            *(f"{f[f'latency_{key}_s']:.2f}" for key in ("mean", "p50", "p95", "p99")),
+            f"{f['edge_share']:.1%}",
+            f"{f['return']:.2f}",
+            with_interval(row["difference"]["return"]),
+        )
+    return table
+
+
+def details(result: dict[str, Any]) -> Table:
+    """Return the table of the first token, the energy and what switching cost."""
+    table = _table("First token, energy, switching: a turn")
+    columns = ("TTFT s", "p50", "p95", "p99", "energy J", "switches", "recomputed tokens")
+    for column in (*columns, "failed"):
+        table.add_column(column, justify="right")
+    for name, row in result["routers"].items():
+        f = row["figures"]
+        table.add_row(
+            name,
+            *(f"{f[f'ttft_{key}_s']:.2f}" for key in ("mean", "p50", "p95", "p99")),
+            f"{f['energy_j']:.1f}",
+            f"{f['switches']:.3f}",
+            f"{f['recomputed_tokens']:.1f}",
+            f"{f['failed']:.2%}",
+        )
+    return table
+
+
+def latency_split(result: dict[str, Any]) -> Table:
+    """Return the table of where each router's latency goes, in seconds a turn."""
+    table = _table("Latency by cause, s a turn")
+    parts = (*(f"{part}_s" for part in LATENCY_PARTS), "latency_mean_s")
+    for part in parts:
+        table.add_column(part.removesuffix("_s").replace("_mean", ""), justify="right")
+    for name, row in result["routers"].items():
+        table.add_row(name, *(f"{row['figures'][part]:.3f}" for part in parts))
+    return table
+
+
+def savings(result: dict[str, Any]) -> Table:
+    """Return the table of savings against edge-only at the stated quality tolerance."""
+    tolerance = result["tolerance_points"]
+    table = _table(
+        f"Saved against edge-only at a quality tolerance of {tolerance:g} points",
+        "Tuned to the tolerance on training traces; means and intervals on evaluation traces.",
+    )
+    for column in ("latency saved", "edge calls saved", "quality, points"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for name, row in result["savings"].items():
+        table.add_row(
+            name,
+            with_interval(row["latency_saved"], 100, "%"),
+            with_interval(row["edge_calls_saved"], 100, "%"),
+            with_interval(row["quality_points"]),
+        )
+    return table
+
+
+def _table(title: str, caption: str | None = None) -> Table:
+    table = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
+    table.add_column("router", no_wrap=True)
+    return table
+
+
+def with_interval(value: dict[str, float], scale: float = 1.0, unit: str = "") -> str:
+    """Return "mean [low, high]" with signs."""
+    mean, low, high = (scale * value[part] for part in ("mean", "low", "high"))
+    return f"{mean:+.2f}{unit} [{low:+.2f}, {high:+.2f}]"
