@@ -7,6 +7,7 @@ against edge-only among the points whose quality stays within a stated tolerance
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -105,7 +106,8 @@ class Fitter:
 def trials(name: str) -> int:
     """Return about how many settings `Fitter.fit` tries, for a progress bar."""
     sizes = [len(values) for values in kind(name).grid.values()]
-    return int(np.prod(sizes)) + 2 * (2 * len(REFINEMENT) + 1) ** len(sizes)
+    refined = 2 * len(REFINEMENT) + 1
+    return math.prod(sizes) + 2 * math.prod(refined for _ in sizes)
 
 
 def _around(

@@ -4,7 +4,7 @@ The leaderboard scores a dialogue by its worst turn; the simulator needs the sco
 For each task and model, the turn mean is found by bisection such that the mean over dialogues
 of the worst turn equals the published figure.
 
-    EDGEROUTE_DATA=<folder> python calibration/mtbench101.py > configs/workloads/mtbench101-qwen7b-gpt4.yaml
+    python calibration/mtbench101.py > configs/workloads/mtbench101-qwen7b-gpt4.yaml
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ def fit(scores: Scores, published: float) -> float:
 
 
 def main() -> None:
+    """Write the workload's YAML to standard output."""
     rng = np.random.default_rng(101)
     lengths = pd.read_csv(data_file("mtbench101_turn_lengths.csv.gz"))
     board = pd.read_csv(data_file("mtbench101_leaderboard_by_task.csv")).set_index("model")

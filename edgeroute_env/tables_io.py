@@ -47,15 +47,18 @@ def read_frame(path: str | os.PathLike[str]) -> pd.DataFrame:
     kind = _format(path)
     if not path.is_file():
         raise InputError("file", str(path), "an existing table file")
+    frame: pd.DataFrame
     try:
         if kind == "parquet":
-            return pandas.read_parquet(path)
-        from pyarrow import csv
+            frame = pandas.read_parquet(path)
+        else:
+            from pyarrow import csv
 
-        return csv.read_csv(path).to_pandas()  # reads floats back exactly, and "NA" as text
+            frame = csv.read_csv(path).to_pandas()  # reads floats back exactly, "NA" as text
     except Exception as error:  # pandas and pyarrow raise many kinds, all mean the same here
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         raise InputError(str(path), reason, f"a readable {kind} table") from None
+    return frame
 
 
 def write_frame(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -110,7 +110,7 @@ class EdgeRouteEnv(gym.Env[NDArray[np.float32], np.int64]):
     - v0: initial version.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi"], "render_fps": 4}
+    metadata: dict[str, Any] = {"render_modes": ["ansi"], "render_fps": 4}  # noqa: RUF012
 
     def __init__(
         self,
@@ -164,7 +164,7 @@ class EdgeRouteEnv(gym.Env[NDArray[np.float32], np.int64]):
         self._running = not (terminated or truncated)
         return batch.observations[0].copy(), reward, terminated, truncated, scalar_info(outcome)
 
-    def render(self) -> str | None:  # type: ignore[override]
+    def render(self) -> str | None:
         """Return the last turn as a line of text (render mode "ansi")."""
         if self.render_mode is None:
             return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -32,7 +32,7 @@ class EdgeRouteVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], Any])
     three autoreset modes of Gymnasium are offered.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {
+    metadata: dict[str, Any] = {  # noqa: RUF012  (as Gymnasium declares it)
         "render_modes": [],
         "autoreset_mode": AutoresetMode.NEXT_STEP,
     }
@@ -66,7 +66,7 @@ class EdgeRouteVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], Any])
             allowed = ", ".join(repr(mode.value) for mode in AutoresetMode)
             raise InputError("autoreset_mode", autoreset_mode, f"one of {allowed}") from None
         self.scenario, source = prepare(scenario, overrides, traces)
-        self.metadata = {**type(self).metadata, "autoreset_mode": self._mode}  # type: ignore[misc]
+        self.metadata = {**type(self).metadata, "autoreset_mode": self._mode}
         self.num_envs = num_envs
         self.single_observation_space = observation_space()
         self.single_action_space = gym.spaces.Discrete(2)
@@ -76,7 +76,7 @@ class EdgeRouteVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], Any])
         self._generators: list[np.random.Generator] = []
         self._begun = False
 
-    def reset(  # type: ignore[override]
+    def reset(
         self,
         *,
         seed: int | Sequence[int | None] | None = None,

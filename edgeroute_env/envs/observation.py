@@ -5,6 +5,8 @@ The features themselves are declared in `simulator.features`, where the kernel w
 
 from __future__ import annotations
 
+from typing import cast
+
 import gymnasium as gym
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,9 +15,9 @@ from edgeroute_env.errors import InputError
 from edgeroute_env.simulator.features import COUNT, HIGH, LOW, NAMES, SCALE
 
 
-def observation_space() -> gym.spaces.Box:
+def observation_space() -> gym.Space[NDArray[np.float32]]:
     """Return the float32 box of one observation, shape (25,), with finite bounds."""
-    return gym.spaces.Box(LOW, HIGH, dtype=np.float32)
+    return cast("gym.Space[NDArray[np.float32]]", gym.spaces.Box(LOW, HIGH, dtype=np.float32))
 
 
 def decode(observations: ArrayLike) -> dict[str, NDArray[np.float64]]:

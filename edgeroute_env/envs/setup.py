@@ -43,13 +43,12 @@ def trace_source(scenario: Scenario, traces: TracesLike) -> TraceSource:
         from edgeroute_env.traces.recorded import recorded_tables
 
         return Drawn(scenario, recorded_tables(scenario))
-    if isinstance(traces, str | os.PathLike):
-        traces = Trace.load(traces)
-    if isinstance(traces, Trace):
-        return given([traces], scenario)
-    if isinstance(traces, Sequence):
-        return given(traces, scenario)
-    return traces
+    loaded = Trace.load(traces) if isinstance(traces, str | os.PathLike) else traces
+    if isinstance(loaded, Trace):
+        return given([loaded], scenario)
+    if isinstance(loaded, Sequence):
+        return given(loaded, scenario)
+    return loaded
 
 
 def given(traces: Sequence[Trace], scenario: Scenario) -> Given:

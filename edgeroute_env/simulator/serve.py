@@ -77,11 +77,12 @@ def _send(p: Any, row: Any, dev: Any, ready_s: float, out: Any) -> float:
     payload = tokens * p.bytes_per_token + p.request_bytes + row.attachment_bytes
     air_s_per_byte = float(row.up_s_per_byte)
     on_air_s = upload_s(payload, air_s_per_byte, p.harq_s)
-    out.radio_s = row.outage_s + on_air_s + row.rtt_s
+    sending_s: float = row.outage_s + on_air_s + row.rtt_s
+    out.radio_s = sending_s
     out.energy_j = transmit_energy_j(
         on_air_s, 8e-6 / air_s_per_byte, p.transmit_base_w, p.transmit_w_per_mbit_per_s
     )
-    return out.radio_s
+    return sending_s
 
 
 @compiled
@@ -155,7 +156,7 @@ def _serve_at_edge(
     done_s = sent_s + own_wait_s + hold_s
     ep.latest_slot_s = max(ep.latest_slot_s, done_s)
     out.queue_s += own_wait_s + row.edge_wait_s
-    down_s = answer * p.bytes_per_token * row.down_s_per_byte
+    down_s: float = answer * p.bytes_per_token * row.down_s_per_byte
     out.radio_s += down_s
     connected_s = done_s + down_s - sent_s + p.tail_s
     out.energy_j += p.tail_w * tail_seconds(dev.tail_ends_s, sent_s, connected_s)

@@ -46,7 +46,7 @@ PARAMETERS = np.dtype(
 
 EPISODE = np.dtype(
     [
-        *[(name, kind) for name, (kind, _) in (FOLLOWS.fields or {}).items()],  # its trace
+        *FOLLOWS.descr,  # its trace and how much of it
         ("cursor", "i8"),  # the turn to be routed next
         ("over", "i8"),  # 1 once terminated or truncated
         ("reported_busy", "f8"),  # slots our own requests held at the last report

@@ -35,7 +35,8 @@ def normal(table: NDArray[np.float64], u: float) -> float:
     """Return the standard-normal quantile of `u` in [0, 1) by interpolation."""
     place = u * NORMAL_CELLS
     i = int(place)
-    return table[i] + (place - i) * (table[i + 1] - table[i])
+    quantile: float = table[i] + (place - i) * (table[i + 1] - table[i])
+    return quantile
 
 
 @compiled
@@ -43,7 +44,8 @@ def at_normal(table: NDArray[np.float64], z: float) -> float:
     """Return a table's value at a standard-normal argument by interpolation."""
     place = (min(max(z, -Z_MAX), Z_MAX - 1e-9) + Z_MAX) * Z_PER_UNIT
     i = int(place)
-    return table[i] + (place - i) * (table[i + 1] - table[i])
+    value: float = table[i] + (place - i) * (table[i + 1] - table[i])
+    return value
 
 
 @compiled

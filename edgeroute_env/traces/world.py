@@ -59,7 +59,8 @@ def _model_snr_db(t: Any, where: Any, moved_m: float, u: Any) -> float:
     loss_db = _path_loss_db(
         environment, los, where[0], world.carrier_ghz, world.bs_height_m, world.ut_height_m
     )
-    return world.link_budget_db - loss_db - sigma_db * where[2] - where[3]
+    snr_db: float = world.link_budget_db - loss_db - sigma_db * where[2] - where[3]
+    return snr_db
 
 
 @compiled

@@ -1,0 +1,46 @@
+# Every target makes the virtual environment it needs and reuses it.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
+SOURCES := edgeroute_env baselines benchmarks calibration tests
+
+.PHONY: benchmark test test-slow check speed tune clean
+
+benchmark: $(VENV)/.cli  ## the main job: all routers on all workloads
+	$(BIN)/edgeroute benchmark
+
+test: $(VENV)/.dev  ## all tests but the slow ones
+	$(BIN)/python -m pytest -n 2
+
+test-slow: $(VENV)/.dev  ## the slow tests alone
+	$(BIN)/python -m pytest -m slow
+
+check: $(VENV)/.dev  ## lint and types
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/mypy
+
+speed: $(VENV)/.cli  ## steps per CPU-second beside CartPole-v1
+	$(BIN)/python benchmarks/speed.py
+
+tune: $(VENV)/.cli  ## fit alpha and theta again for every preset and kind of traces
+	for name in paper mmlu gsm8k mtbench101; do \
+		$(BIN)/edgeroute tune -s $$name --traces synthetic --overwrite || exit; done
+	for name in mmlu gsm8k mtbench101; do \
+		$(BIN)/edgeroute tune -s $$name --traces recorded --overwrite || exit; done
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.cli: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PIP) --editable '.[cli]'
+	touch $@
+
+$(VENV)/.dev: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PIP) --editable '.[dev]'
+	touch $@ $(VENV)/.cli
