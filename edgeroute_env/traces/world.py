@@ -37,6 +37,8 @@ def _walk(world: Any, distance_m: float, moved_m: float, u: float) -> float:
     if high <= low:
         return distance_m
     square = distance_m**2 + moved_m**2 + 2.0 * distance_m * moved_m * math.cos(math.pi * u)
+    if low <= square <= high:
+        return math.sqrt(square)
     phase = (square - low) % (2.0 * (high - low))
     return math.sqrt(low + min(phase, 2.0 * (high - low) - phase))
 
