@@ -67,13 +67,14 @@ def los_probability(environment: int, distance_m: float) -> float:
 
 
 @compiled
-def _two_slope_loss(
-    near_loss_db: float,
+def _los_loss_db(
+    intercept_db: float,
     slope_db: float,
     rise_db: float,
-    d2: float,
-    d3: float,
+    distance_m: float,
+    log_d3: float,
     carrier_ghz: float,
+    log_f: float,
     bs_height_m: float,
     ut_height_m: float,
 ) -> float:
@@ -81,11 +82,10 @@ def _two_slope_loss(
     breakpoint_m = (
         4.0 * (bs_height_m - 1.0) * (ut_height_m - 1.0) * carrier_ghz * 1e9 / SPEED_OF_LIGHT_M_PER_S
     )
-    frequency_db = 20.0 * math.log10(carrier_ghz)
-    if d2 <= breakpoint_m:
-        return near_loss_db + slope_db * math.log10(d3) + frequency_db
+    if distance_m <= breakpoint_m:
+        return intercept_db + slope_db * log_d3 + 20.0 * log_f
     spread = breakpoint_m**2 + (bs_height_m - ut_height_m) ** 2
-    return near_loss_db + 40.0 * math.log10(d3) + frequency_db - rise_db * math.log10(spread)
+    return intercept_db + 40.0 * log_d3 + 20.0 * log_f - rise_db * math.log10(spread)
 
 
 @compiled
@@ -97,27 +97,27 @@ def path_loss_db(
     bs_height_m: float,
     ut_height_m: float,
 ) -> float:
-    """Return the mean path loss (dB) at a 2D distance, TR 38.901 Table 7.4.1-1."""
-    d3 = math.sqrt(distance_m**2 + (bs_height_m - ut_height_m) ** 2)
+    """Return the mean path loss (dB) at a 2D distance, TR 38.901 Table 7.4.1-1.
+
+    Terminal heights above 1 m and, in UMa, up to 13 m: beyond, the table's breakpoint is random.
+    """
+    height_m = bs_height_m - ut_height_m
+    log_d3 = math.log10(math.sqrt(distance_m**2 + height_m**2))
     log_f = math.log10(carrier_ghz)
     if environment == INDOOR:
-        loss = 32.4 + 17.3 * math.log10(d3) + 20.0 * log_f
-        if los:
-            return loss
-        return max(loss, 38.3 * math.log10(d3) + 17.3 + 24.9 * log_f)
-    if environment == URBAN_MICRO:
-        loss = _two_slope_loss(
-            32.4, 21.0, 9.5, distance_m, d3, carrier_ghz, bs_height_m, ut_height_m
+        near = 32.4 + 17.3 * log_d3 + 20.0 * log_f
+        far = 38.3 * log_d3 + 17.3 + 24.9 * log_f
+    elif environment == URBAN_MICRO:
+        near = _los_loss_db(
+            32.4, 21.0, 9.5, distance_m, log_d3, carrier_ghz, log_f, bs_height_m, ut_height_m
         )
-        if los:
-            return loss
-        nlos = 35.3 * math.log10(d3) + 22.4 + 21.3 * log_f - 0.3 * (ut_height_m - 1.5)
-        return max(loss, nlos)
-    loss = _two_slope_loss(28.0, 22.0, 9.0, distance_m, d3, carrier_ghz, bs_height_m, ut_height_m)
-    if los:
-        return loss
-    nlos = 13.54 + 39.08 * math.log10(d3) + 20.0 * log_f - 0.6 * (ut_height_m - 1.5)
-    return max(loss, nlos)
+        far = 35.3 * log_d3 + 22.4 + 21.3 * log_f - 0.3 * (ut_height_m - 1.5)
+    else:
+        near = _los_loss_db(
+            28.0, 22.0, 9.0, distance_m, log_d3, carrier_ghz, log_f, bs_height_m, ut_height_m
+        )
+        far = 13.54 + 39.08 * log_d3 + 20.0 * log_f - 0.6 * (ut_height_m - 1.5)
+    return near if los else max(near, far)
 
 
 @compiled
