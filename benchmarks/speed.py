@@ -87,8 +87,8 @@ def main() -> None:
         middle = statistics.median(values)
         print(f"  {name:<28} {middle:6.1f}  ({min(values):.1f} to {max(values):.1f})")
     batch = fresh.unwrapped._batch
-    arrays = (batch.traces, batch.episodes, batch.devices, batch.slots, batch.observations)
-    per_env = sum(array.nbytes for array in (*arrays, batch.figures)) / ENVS
+    arrays = [value for value in vars(batch).values() if isinstance(value, np.ndarray)]
+    per_env = sum(array.nbytes for array in arrays if array.base is None) / ENVS
     print(f"  memory per environment       {per_env / 1024:6.1f} KiB (a turn is {ROW.itemsize} B)")
     second_process_s()
     print(f"  import to first step         {second_process_s():6.2f} s in a second process")

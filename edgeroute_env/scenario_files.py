@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, get_args
 
@@ -40,9 +41,15 @@ def load_scenario(
         content: dict[str, Any] = source.model_dump()
     elif isinstance(source, Mapping):
         content = _extended(_copied(source))
-    else:
+    elif isinstance(source, str | os.PathLike):
         content = _read(_scenario_file(source))
+    else:
+        raise InputError("scenario", source, "a name, a path, a mapping or a Scenario")
+    if not isinstance(overrides or {}, Mapping):
+        raise InputError("overrides", overrides, "a mapping from dotted fields to values")
     for dotted, value in (overrides or {}).items():
+        if not isinstance(dotted, str):
+            raise InputError("overrides", dotted, "a dotted field name, e.g. radio.carrier_ghz")
         _override(content, dotted, value)
     return _validated(content)
 
@@ -138,10 +145,14 @@ def _validated(content: dict[str, Any]) -> Scenario:
 
 def _first_error(error: ValidationError) -> InputError:
     first = error.errors(include_url=False)[0]
-    loc = [str(part) for part in first["loc"]]
+    parts = [str(part) for part in first["loc"]]
+    # Pydantic puts a union's tag into the path, where a file has none.
+    loc = [part for before, part in pairwise(["", *parts]) if before != "calibration"]
     field = ".".join(loc) or "scenario"
     if first["type"] == "extra_forbidden":
         return InputError(field, first["input"], "one of the fields " + _fields_at(loc[:-1]))
+    if first["type"].startswith("union_tag"):
+        return InputError(f"{field}.kind", first["input"], "'questions' or 'dialogues'")
     if first["type"] == "missing":
         return InputError(field, "nothing", "this field is required")
     cause = first.get("ctx", {}).get("error")

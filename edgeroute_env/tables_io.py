@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from numpy.typing import NDArray
 
@@ -61,6 +63,13 @@ def read_frame(path: str | os.PathLike[str]) -> pd.DataFrame:
     return frame
 
 
+def _maybe_packed(raw: BinaryIO, path: Path) -> AbstractContextManager[Any]:
+    """Return `raw`, compressed where the name asks for it: equal tables give equal bytes."""
+    if path.suffix != ".gz":
+        return nullcontext(raw)
+    return gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0)
+
+
 def write_frame(
     columns: Mapping[str, NDArray[Any]], path: str | os.PathLike[str], overwrite: bool = False
 ) -> Path:
@@ -74,7 +83,6 @@ def write_frame(
         if kind == "parquet":
             frame.to_parquet(part, index=False)
         else:
-            # Without a time stamp the same table gives the same bytes.
-            gzip = {"method": "gzip", "mtime": 0} if path.suffix == ".gz" else None
-            frame.to_csv(part, index=False, compression=gzip)
+            with part.open("wb") as raw, _maybe_packed(raw, path) as file:
+                frame.to_csv(file, index=False)
     return path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from edgeroute_env.envs.observation import observation_space
 from edgeroute_env.envs.rendering import describe
 from edgeroute_env.envs.reward import scalar_info
 from edgeroute_env.envs.setup import ScenarioLike, TracesLike, given, prepare
+from edgeroute_env.errors import InputError
 from edgeroute_env.simulator.batch import Batch
 from edgeroute_env.traces.trace import Trace
 
@@ -120,6 +122,8 @@ class EdgeRouteEnv(gym.Env[NDArray[np.float32], np.int64]):
         render_mode: str | None = None,
     ) -> None:
         """Validate the scenario and prepare the first episode; InputError names a bad field."""
+        if render_mode not in (None, *self.metadata["render_modes"]):
+            raise InputError("render_mode", render_mode, "'ansi' or None")
         self.scenario, source = prepare(scenario, overrides, traces)
         self.render_mode = render_mode
         self.observation_space = observation_space()
@@ -154,10 +158,14 @@ class EdgeRouteEnv(gym.Env[NDArray[np.float32], np.int64]):
         """
         if not self._running:
             raise ResetNeeded("step: the episode has not begun or is over; call reset() first")
-        if action not in (0, 1):
+        try:
+            chosen = operator.index(action)
+        except TypeError:
+            chosen = -1
+        if chosen not in (0, 1):
             raise InvalidAction(f"action: got {action!r}; allowed: {ACTIONS_ALLOWED}")
         batch = self._batch
-        self._action[0] = action
+        self._action[0] = chosen
         batch.step(self._action)
         outcome = batch.figures[0].tolist()
         reward, terminated, truncated = outcome[0], outcome[1] != 0.0, outcome[2] != 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -87,6 +88,8 @@ class EdgeRouteVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], Any])
         `seed` gives env i the seed `seed + i`; a sequence gives one each (None continues that
         env's stream); None continues all streams.
         """
+        if options and "trace" in options:
+            raise InputError("options", "trace", "reset_mask; give a vector its traces when made")
         which = self._to_reset(options)
         self._seed(seed, which)
         batch = self._batch
@@ -109,7 +112,8 @@ class EdgeRouteVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], Any])
         batch = self._batch
         actions = self._checked(actions)
         ended = batch.over
-        if not self._begun or (self._mode is AutoresetMode.DISABLED and ended.any()):
+        resets_itself = self._begun and self._mode is AutoresetMode.NEXT_STEP
+        if ended.any() and not resets_itself:
             raise ResetNeeded("step: an episode has not begun or is over; call reset() first")
         batch.renew()
         batch.step(actions)
@@ -120,29 +124,33 @@ class EdgeRouteVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], Any])
         terminated, truncated = outcomes["terminated"] != 0.0, outcomes["truncated"] != 0.0
         done = terminated | truncated
         if self._mode is AutoresetMode.SAME_STEP and done.any():
-            info = self._restart(outcomes, done)
+            info = self._restart(done)
         else:
-            info = vector_info(outcomes, ~ended)
+            info = vector_info(batch.figures, ~ended)
         return batch.observations, outcomes["reward"].copy(), terminated, truncated, info
 
-    def _restart(self, outcomes: NDArray[Any], done: Flags) -> dict[str, Any]:
+    def _restart(self, done: Flags) -> dict[str, Any]:
         """Begin the next episode of the ended environments; their last turn moves to `final_*`."""
         final_obs = np.full(self.num_envs, None, object)
         for e in np.flatnonzero(done):
             final_obs[e] = self._batch.observations[e].copy()
         self._batch.begin(np.flatnonzero(done), self._generators)
-        info = vector_info(outcomes, ~done)
+        info = vector_info(self._batch.figures, ~done)
         info |= {"final_obs": final_obs, "_final_obs": done}
-        info |= {"final_info": vector_info(outcomes, done), "_final_info": done}
+        info |= {"final_info": vector_info(self._batch.figures, done), "_final_info": done}
         return info
 
     def _checked(self, actions: Any) -> NDArray[np.int64]:
-        array = np.asarray(actions)
+        try:
+            array = np.asarray(actions)
+        except ValueError:  # ragged
+            array = np.empty(0)
         if array.shape != (self.num_envs,):
             raise InvalidAction(f"actions: got shape {array.shape}; allowed: ({self.num_envs},)")
-        if array.min() < 0 or array.max() > 1 or array.dtype.kind not in "iub":
-            wrong = (array != 0) & (array != 1)
-            e = int(wrong.argmax())
+        if array.dtype.kind not in "iub":
+            raise InvalidAction(f"actions: got {array!r}; allowed: integers, {ACTIONS_ALLOWED}")
+        if array.min() < 0 or array.max() > 1:
+            e = int(((array < 0) | (array > 1)).argmax())
             raise InvalidAction(f"actions[{e}]: got {array[e]!r}; allowed: {ACTIONS_ALLOWED}")
         return array.astype(np.int64, copy=False)
 
@@ -160,9 +168,13 @@ class EdgeRouteVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], Any])
             self._generators = [seeding.np_random(None)[0] for _ in range(self.num_envs)]
         if seed is None:
             return
-        seeds = [seed + i for i in range(self.num_envs)] if isinstance(seed, int) else list(seed)
+        if isinstance(seed, Sequence):
+            seeds = list(seed)
+        else:
+            first = operator.index(seed)
+            seeds = [first + i for i in range(self.num_envs)]
         if len(seeds) != self.num_envs:
-            raise InputError("seed", f"{len(seeds)} seeds", f"one a environment, {self.num_envs}")
-        for e in which:
-            if seeds[e] is not None:
-                self._generators[e] = seeding.np_random(seeds[e])[0]
+            raise InputError("seed", f"{len(seeds)} seeds", f"one an environment, {self.num_envs}")
+        fresh = {e: seeding.np_random(seeds[e])[0] for e in which if seeds[e] is not None}
+        for e, generator in fresh.items():
+            self._generators[e] = generator

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeroute_env.simulator.state import FIGURES, LATENCY_PARTS, REWARD_TERMS
+from edgeroute_env.simulator.state import FIGURES, LATENCY_PARTS, OUTCOME, REWARD_TERMS
 
 _PART_NAMES = tuple(f"{part}_s" for part in LATENCY_PARTS)
 
@@ -50,19 +50,18 @@ def scalar_info(outcome: list[float]) -> dict[str, Any]:
     }
 
 
-def vector_info(outcomes: NDArray[Any], stepped: NDArray[np.bool_]) -> dict[str, Any]:
+def vector_info(figures: NDArray[np.float64], stepped: NDArray[np.bool_]) -> dict[str, Any]:
     """Return the `info` of a batch: arrays of shape (n,), each with its `_key` mask.
 
-    `outcomes` becomes part of the result, so pass a copy.
+    `figures` (the OUTCOME records as a matrix) becomes part of the result.
     """
-    info = {name: outcomes[name] for name in FIGURES}
-    rewards = {term: outcomes[f"reward_{term}"] for term in REWARD_TERMS}
-    parts = {name: outcomes[name] for name in _PART_NAMES}
-    return _masked(
-        {**info, "rewards": _masked(rewards, stepped), "latency_parts": _masked(parts, stepped)},
-        stepped,
-    )
+    columns = dict(zip(OUTCOME.names or (), figures.T, strict=True))
+    info: dict[str, Any] = {name: columns[name] for name in FIGURES}
+    rewards = {term: columns[f"reward_{term}"] for term in REWARD_TERMS}
+    info["rewards"] = _masked(rewards, stepped)
+    info["latency_parts"] = _masked({name: columns[name] for name in _PART_NAMES}, stepped)
+    return _masked(info, stepped)
 
 
 def _masked(values: dict[str, Any], mask: NDArray[np.bool_]) -> dict[str, Any]:
-    return {**values, **{f"_{name}": mask for name in values}}
+    return values | {f"_{name}": mask for name in values}

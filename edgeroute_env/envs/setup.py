@@ -48,6 +48,9 @@ def trace_source(scenario: Scenario, traces: TracesLike) -> TraceSource:
         return given([loaded], scenario)
     if isinstance(loaded, Sequence):
         return given(loaded, scenario)
+    if not hasattr(loaded, "assign"):
+        allowed = "None, 'synthetic', 'recorded', a path, a Trace, a list of them or a TraceSource"
+        raise InputError("traces", traces, allowed)
     return loaded
 
 

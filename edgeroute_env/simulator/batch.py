@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.simulator import features, turn
+from edgeroute_env.simulator.edge_queue import PLACES_PER_PHONE, SPARE_PLACES
 from edgeroute_env.simulator.state import DEVICE, EPISODE, OUTCOME, lower
 from edgeroute_env.traces.sources import TraceSource
 
@@ -28,8 +29,10 @@ class Batch:
         self.traces = source.store(n)
         self.episodes = np.zeros(n, EPISODE)
         self.episodes["over"] = 1
-        self.devices = np.zeros((n, scenario.device.count), DEVICE)
-        self.slots = np.zeros((n, scenario.edge.slots))
+        phones = scenario.device.count
+        self.devices = np.zeros((n, phones), DEVICE)
+        self.waiting = np.zeros((n, PLACES_PER_PHONE * phones + SPARE_PLACES, 2))
+        self.slots = np.zeros((n, 2, scenario.edge.slots))
         self.renew()
         self.observations[:] = 0.0
 
@@ -41,6 +44,7 @@ class Batch:
             self.traces,
             self.episodes,
             self.devices,
+            self.waiting,
             self.slots,
             which,
             self._seen,
@@ -54,6 +58,7 @@ class Batch:
             self.traces,
             self.episodes,
             self.devices,
+            self.waiting,
             self.slots,
             actions,
             self._seen,

@@ -18,8 +18,9 @@ from edgeroute_env.physics.inference import (
     shared_slowdown,
 )
 from edgeroute_env.physics.power import heat_after_rest
-from edgeroute_env.physics.queueing import busy_slots, earliest_slot
+from edgeroute_env.physics.queueing import busy_slots
 from edgeroute_env.physics.radio import OUTAGE_SNR_DB, upload_s
+from edgeroute_env.simulator.edge_queue import admit_until, look_ahead
 from edgeroute_env.simulator.state import DEVICE_ROUTE, EDGE_ROUTE, NO_ROUTE
 
 FOREVER_S = 1e18
@@ -39,8 +40,10 @@ def start_dialogue(dev: Any) -> None:
 
 
 @compiled
-def arrive(p: Any, row: Any, ep: Any, dev: Any, slots: Any, previous_s: float) -> None:
-    """Let time pass until the turn arrives: evictions, quota windows, the edge's report."""
+def arrive(
+    p: Any, row: Any, ep: Any, dev: Any, waiting: Any, slots: Any, e: int, previous_s: float
+) -> None:
+    """Let time pass until the turn arrives: evictions, quota windows, the edge and its report."""
     if row.turn == 1:
         start_dialogue(dev)
     if row.device_evicted:
@@ -55,12 +58,15 @@ def arrive(p: Any, row: Any, ep: Any, dev: Any, slots: Any, previous_s: float) -
         dev.quota_left = p.edge_calls
     reported_at_s = row.arrival_s - row.report_age_s
     if reported_at_s >= previous_s:  # a report came since the turn before this one
+        if ep.next_at_s <= reported_at_s:  # seldom; a call costs more than the comparison
+            admit_until(ep, waiting, slots, e, reported_at_s)
+        ep.reported_wait_s = 0.0
+        ep.reported_busy = 0.0
         if ep.latest_slot_s > reported_at_s:
-            ep.reported_busy = busy_slots(slots, reported_at_s)
-            ep.reported_wait_s = max(0.0, slots[earliest_slot(slots)] - reported_at_s)
-        else:
-            ep.reported_busy = 0.0
-            ep.reported_wait_s = 0.0
+            ep.reported_wait_s, _ = look_ahead(ep, waiting, slots, e, reported_at_s)
+            ep.reported_busy = busy_slots(slots[e, 0], reported_at_s)
+    if ep.next_at_s <= row.arrival_s:
+        admit_until(ep, waiting, slots, e, float(row.arrival_s))
 
 
 @compiled

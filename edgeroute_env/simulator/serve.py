@@ -2,7 +2,7 @@
 
 The parts of a latency always sum to it. All state lives in structured records (`state.py`):
 `p` parameters, `row` the trace's turn, `ep` the episode, `dev` the phone and its dialogue,
-`slots` the times at which the edge's slots fall free, `out` the turn's outcome.
+`waiting`, `slots` and `e` the edge's queue (`edge_queue.py`), `out` the turn's outcome.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from edgeroute_env.physics.power import (
     tail_seconds,
     transmit_energy_j,
 )
-from edgeroute_env.physics.queueing import busy_slots, earliest_slot, kiefer_wolfowitz_step
 from edgeroute_env.physics.radio import upload_s
+from edgeroute_env.simulator.edge_queue import NEVER_S, look_ahead, send_behind
 from edgeroute_env.simulator.state import (
     DEADLINE,
     DEVICE_ROUTE,
@@ -39,7 +39,9 @@ from edgeroute_env.simulator.state import (
 
 
 @compiled
-def serve(p: Any, row: Any, ep: Any, dev: Any, slots: Any, action: int, out: Any) -> None:
+def serve(
+    p: Any, row: Any, ep: Any, dev: Any, waiting: Any, slots: Any, e: int, action: int, out: Any
+) -> None:
     """Serve one turn as `action` says and write its outcome.
 
     A follow-up waits for the answer before it. The edge cannot be reached in a long outage (the
@@ -59,7 +61,7 @@ def serve(p: Any, row: Any, ep: Any, dev: Any, slots: Any, action: int, out: Any
     else:
         sent_s = ready_s + _send(p, row, dev, ready_s, out)
         if dev.quota_left >= 1.0:
-            after_first_token_s = _serve_at_edge(p, row, ep, dev, slots, sent_s, out)
+            after_first_token_s = _serve_at_edge(p, row, ep, dev, waiting, slots, e, sent_s, out)
         else:
             out.refused = 1.0
             _serve_on_device(p, row, dev, sent_s, out)
@@ -128,19 +130,16 @@ def _serve_on_device(p: Any, row: Any, dev: Any, ready_s: float, out: Any) -> No
 
 @compiled
 def _serve_at_edge(
-    p: Any, row: Any, ep: Any, dev: Any, slots: Any, sent_s: float, out: Any
+    p: Any, row: Any, ep: Any, dev: Any, waiting: Any, slots: Any, e: int, sent_s: float, out: Any
 ) -> float:
     """Queue for a slot, decode at the speed that the batch leaves, and return the answer.
 
     Returns the download time, the part of the radio's share that follows the first token.
     """
-    if ep.latest_slot_s <= sent_s:  # all slots are free, so any of them will do
-        slots = slots[:1]
-        own_wait_s = 0.0
-        own_busy = 0
-    else:
-        own_wait_s = max(0.0, slots[earliest_slot(slots)] - sent_s)
-        own_busy = busy_slots(slots, sent_s + own_wait_s)
+    asked_slot_s = sent_s + row.edge_wait_s  # other tenants' requests go first
+    own_wait_s, own_busy = 0.0, 0
+    if ep.latest_slot_s > asked_slot_s or ep.next_at_s <= asked_slot_s:
+        own_wait_s, own_busy = look_ahead(ep, waiting, slots, e, asked_slot_s)
     load = float(row.edge_load)
     slow = shared_slowdown(p.prefill_share * load)
     answer = float(row.answer_tokens_edge)
@@ -151,10 +150,13 @@ def _serve_at_edge(
     out.switch_s = p.edge_switch_s if dev.last_route == DEVICE_ROUTE else 0.0
     out.prefill_s = prefill_s(p.cost, new, dev.cached_edge_tokens) * slow
     out.decode_s = answer * decode_s_per_token(p.cost, batch, context) * slow
-    hold_s = row.edge_wait_s + out.switch_s + out.prefill_s + out.decode_s
-    kiefer_wolfowitz_step(slots, sent_s, hold_s)
-    done_s = sent_s + own_wait_s + hold_s
-    ep.latest_slot_s = max(ep.latest_slot_s, done_s)
+    hold_s = out.switch_s + out.prefill_s + out.decode_s
+    if ep.next_at_s == NEVER_S:
+        ep.next_at_s = asked_slot_s
+        ep.next_hold_s = hold_s
+    else:
+        send_behind(ep, waiting, slots, e, asked_slot_s, hold_s)
+    done_s = asked_slot_s + own_wait_s + hold_s
     out.queue_s += own_wait_s + row.edge_wait_s
     down_s: float = answer * p.bytes_per_token * row.down_s_per_byte
     out.radio_s += down_s

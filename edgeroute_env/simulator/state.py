@@ -49,9 +49,12 @@ EPISODE = np.dtype(
         *FOLLOWS.descr,  # its trace and how much of it
         ("cursor", "i8"),  # the turn to be routed next
         ("over", "i8"),  # 1 once terminated or truncated
+        ("next_at_s", "f8"),  # when the next of our own requests reaches the edge; see edge_queue
+        ("next_hold_s", "f8"),
+        ("waiting", "i8"),  # how many are behind it
         ("reported_busy", "f8"),  # slots our own requests held at the last report
         ("reported_wait_s", "f8"),  # wait of a request that arrived with it
-        ("latest_slot_s", "f8"),  # when the last of our own requests leaves the edge
+        ("latest_slot_s", "f8"),  # when the last slot that our own requests hold falls free
     ]
 )
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from edgeroute_env._compile import compiled
 from edgeroute_env.simulator import features
+from edgeroute_env.simulator.edge_queue import NEVER_S
 from edgeroute_env.simulator.estimate import FOREVER_S, arrive, estimate, observe, start_dialogue
 from edgeroute_env.simulator.serve import account, serve
 
@@ -38,6 +39,7 @@ def begin(
     traces: Any,
     episodes: Any,
     devices: Any,
+    waiting: NDArray[np.float64],
     slots: NDArray[np.float64],
     which: NDArray[np.int64],
     seen: Any,
@@ -50,7 +52,8 @@ def begin(
         traces: ROW, shape (m, T); `episodes["trace"]` and `["length"]` say which to follow.
         episodes: EPISODE, shape (n,).
         devices: DEVICE, shape (n, phones).
-        slots: times at which the edge's slots fall free (s), shape (n, slots).
+        waiting: requests on their way to the edge, shape (n, places, 2); see `edge_queue`.
+        slots: times at which the edge's slots fall free (s), shape (n, 2, slots).
         which: indices of the episodes to reset.
         seen: SEEN, shape (n,), the same memory as `matrix`, float32 (n, COUNT).
     """
@@ -59,6 +62,8 @@ def begin(
         ep = episodes[e]
         ep.cursor = 0
         ep.over = 0
+        ep.next_at_s = NEVER_S
+        ep.waiting = 0
         ep.reported_busy = 0.0
         ep.reported_wait_s = 0.0
         ep.latest_slot_s = 0.0
@@ -71,11 +76,11 @@ def begin(
             dev.quota_left = p.edge_calls
             dev.window_ends_s = p.window_s
             start_dialogue(dev)
-        for c in range(slots.shape[1]):
-            slots[e, c] = 0.0
+        for c in range(slots.shape[2]):
+            slots[e, 0, c] = 0.0
         row = traces[ep.trace, 0]
         dev = devices[e, row.device]
-        arrive(p, row, ep, dev, slots[e], 0.0)
+        arrive(p, row, ep, dev, waiting, slots, e, 0.0)
         _look(p, row, ep, dev, seen[e], matrix, e)
 
 
@@ -85,6 +90,7 @@ def step(
     traces: Any,
     episodes: Any,
     devices: Any,
+    waiting: NDArray[np.float64],
     slots: NDArray[np.float64],
     actions: NDArray[np.int64],
     seen: Any,
@@ -104,7 +110,7 @@ def step(
         row = traces[ep.trace, ep.cursor]
         dev = devices[e, row.device]
         out = outcomes[e]
-        serve(p, row, ep, dev, slots[e], actions[e], out)
+        serve(p, row, ep, dev, waiting, slots, e, actions[e], out)
         account(p, row, dev, out)
         ep.cursor += 1
         out.terminated = 1.0 if p.battery_j < FOREVER_S and dev.battery_j <= 0.0 else 0.0
@@ -115,5 +121,5 @@ def step(
             previous_s = row.arrival_s
             row = traces[ep.trace, ep.cursor]
             dev = devices[e, row.device]
-            arrive(p, row, ep, dev, slots[e], previous_s)
+            arrive(p, row, ep, dev, waiting, slots, e, previous_s)
         _look(p, row, ep, dev, seen[e], matrix, e)

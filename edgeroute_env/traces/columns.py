@@ -21,10 +21,12 @@ class Column(NamedTuple):
     meaning: str
 
 
-INF = float("inf")
+LONGEST_S = 1e9  # seconds; also what a 4-byte float holds with room to spare
 
 BASE = (
-    Column("arrival_s", "f8", 0.0, INF, "time at which the user sends the turn, never decreasing"),
+    Column(
+        "arrival_s", "f8", 0.0, LONGEST_S, "time at which the user sends the turn, never decreasing"
+    ),
     Column("device", "i4", 0, 2**31 - 1, "the phone that sends it"),
     Column("turn", "i4", 1, 2**31 - 1, "position in the phone's dialogue; 1 starts a new dialogue"),
     Column("last_turn", "?", 0, 1, "whether the dialogue ends with this turn"),
@@ -41,21 +43,21 @@ BASE = (
     Column("expected_quality_device", "f4", 0, 1, "its expectation, given the score"),
     Column("expected_quality_edge", "f4", 0, 1, "its expectation, given the score"),
     Column("snr_db", "f4", -20, 30, "mean SNR of the uplink during the turn"),
-    Column("outage_s", "f4", 0, INF, "time until the link returns; 0 when it is up"),
+    Column("outage_s", "f4", 0, LONGEST_S, "time until the link returns; 0 when it is up"),
     Column("rtt_s", "f4", 0, 60, "round-trip time to the edge server"),
     Column("edge_load", "f4", 0, 0.999, "utilisation of the edge server by other tenants"),
-    Column("edge_wait_s", "f4", 0, INF, "queueing delay that other tenants cause"),
+    Column("edge_wait_s", "f4", 0, LONGEST_S, "queueing delay that other tenants cause"),
     Column("reported_load", "f4", 0, 0.999, "edge_load as of the server's last report"),
-    Column("report_age_s", "f4", 0, INF, "age of that report"),
+    Column("report_age_s", "f4", 0, LONGEST_S, "age of that report"),
     Column("device_background", "f4", 0, 1, "share of the phone taken by other apps"),
     Column("device_evicted", "?", 0, 1, "whether the phone lost its KV cache since the last turn"),
     Column("edge_evicted", "?", 0, 1, "whether the server lost it"),
 )
 
 DERIVED = (
-    Column("up_s_per_byte", "f4", 0, INF, "uplink air time of a byte at this SNR"),
-    Column("down_s_per_byte", "f4", 0, INF, "downlink air time of a byte at this SNR"),
-    Column("expected_wait_s", "f4", 0, INF, "mean queueing delay at the reported load"),
+    Column("up_s_per_byte", "f4", 0, LONGEST_S, "uplink air time of a byte at this SNR"),
+    Column("down_s_per_byte", "f4", 0, LONGEST_S, "downlink air time of a byte at this SNR"),
+    Column("expected_wait_s", "f4", 0, LONGEST_S, "mean queueing delay at the reported load"),
 )
 
 BASE_NAMES = tuple(column.name for column in BASE)

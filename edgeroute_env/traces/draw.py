@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from edgeroute_env._compile import compiled
 from edgeroute_env.calibration import JUDGE_MAX, JUDGE_MIN
-from edgeroute_env.traces.tables import NORMAL_CELLS, Z_MAX, Z_PER_UNIT
+from edgeroute_env.traces.lengths import Z_MAX, Z_PER_UNIT
+from edgeroute_env.traces.tables import NORMAL_CELLS
 
 # Columns of a turn's row of uniforms.
 (

@@ -14,12 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeroute_env.calibration import Answers, Calibration, LogNormal, Questions
+from edgeroute_env.calibration import Calibration, LogNormal, Questions
 from edgeroute_env.physics import queueing, radio
 from edgeroute_env.scenario import Scenario
+from edgeroute_env.traces.lengths import answer_tables, inner_correlation, length_table
 
-Z_MAX, Z_PER_UNIT = 4.5, 32  # the normal argument's range and its grid
-_Z = np.linspace(-Z_MAX, Z_MAX, int(2 * Z_MAX * Z_PER_UNIT) + 1)
 NORMAL_CELLS = 4096  # equal-probability cells of the table that turns uniforms into normals
 MAX_LOAD, LOAD_CELLS = 0.98, 980
 EFFICIENCY_CELLS_PER_DB = 4
@@ -116,17 +115,17 @@ def synthetic_tables(scenario: Scenario) -> Tables:
     cv = work.dialogue_gap_cv
     gap_sigma = math.sqrt(math.log1p(cv * cv))
     gap_mu = math.log(work.dialogue_gap_mean_s) - gap_sigma**2 / 2
-    follow_mu = math.log(work.follow_up_median_s)
+    follow_up = LogNormal(mu=math.log(work.follow_up_median_s), sigma=work.follow_up_sigma)
     return Tables(
         world=_world(scenario),
         benchmarks=benchmarks,
         items=pooled([entry.share for entry in mix], pools),
         recorded=np.full(1, np.nan, RECORDED_TURN),
         normal=_normal_quantiles(),
-        prompt_tokens=np.array([_length_table(entry.calibration.prompt) for entry in mix]),
-        answer_tokens=np.array([_answer_tables(entry.calibration) for entry in mix]),
-        dialogue_gap_s=np.exp(gap_mu + gap_sigma * _Z),
-        follow_up_s=np.exp(follow_mu + work.follow_up_sigma * _Z),
+        prompt_tokens=np.array([length_table(entry.calibration.prompt) for entry in mix]),
+        answer_tokens=np.array([answer_tables(entry.calibration) for entry in mix]),
+        dialogue_gap_s=length_table(LogNormal(mu=gap_mu, sigma=gap_sigma)),
+        follow_up_s=length_table(follow_up),
         efficiency=np.array([radio.ergodic_efficiency(value) for value in snr]),
         wait_probability=np.array([queueing.erlang_c(slots, load) for load in loads]),
         wait_if_any_s=np.array([queueing.delayed_wait_s(slots, u, service_s) for u in loads]),
@@ -205,7 +204,7 @@ def _describe(benchmark: NDArray[Any], calibration: Calibration) -> None:
     for name in ("device_if_needed", "device_if_not", "edge_if_needed", "edge_if_not"):
         benchmark[name] = getattr(need, name)
     benchmark["need_logit"] = _logit(need.rate)
-    benchmark["answer_correlation"] = calibration.answers.correlation
+    benchmark["answer_correlation"] = inner_correlation(calibration)
     for route in ("device", "edge"):
         law: LogNormal = getattr(calibration.answers, route)
         benchmark[f"predicted_{route}"] = math.exp(law.mu + law.sigma**2 / 2)
@@ -227,46 +226,3 @@ def _normal_quantiles() -> NDArray[np.float64]:
     levels = np.arange(NORMAL_CELLS + 1) / NORMAL_CELLS
     levels[0], levels[-1] = 0.25 / NORMAL_CELLS, 1.0 - 0.25 / NORMAL_CELLS
     return np.array([_NORMAL.inv_cdf(level) for level in levels])
-
-
-def _length_table(law: LogNormal) -> NDArray[np.float64]:
-    return np.exp(law.mu + law.sigma * _Z)
-
-
-def _answer_tables(calibration: Calibration) -> NDArray[np.float64]:
-    answers = calibration.answers
-    if isinstance(calibration, Questions):
-        both, edge_only, device_only, _ = calibration.joint.shares()
-        wrong = (1.0 - both - device_only, 1.0 - both - edge_only)
-    else:
-        wrong = (0.0, 0.0)  # a judged answer is not right or wrong
-    return np.array(
-        [
-            _right_wrong(answers, answers.device, wrong[0]),
-            _right_wrong(answers, answers.edge, wrong[1]),
-        ]
-    )
-
-
-def _right_wrong(answers: Answers, law: LogNormal, wrong: float) -> NDArray[np.float64]:
-    """Return the length tables of right and wrong answers whose mixture keeps the marginal law.
-
-    In units of the log-length's deviation the two differ by `shift`; the mixture's distribution
-    function then maps each back onto the stated log-normal.
-    """
-    spread = wrong * (1.0 - wrong)
-    if spread == 0.0 or law.sigma == 0.0 or answers.wrong_ratio == 1.0:
-        return np.array([_length_table(law)] * 2)
-    shift = min(math.log(answers.wrong_ratio) / law.sigma, 0.9 / math.sqrt(spread))
-    means = (-wrong * shift, (1.0 - wrong) * shift)
-    inner = math.sqrt(1.0 - spread * shift * shift)
-    tables = np.empty((2, _Z.size))
-    for w in (0, 1):
-        for i, g in enumerate(_Z):
-            z = means[w] + inner * g
-            right_below = _NORMAL.cdf((z - means[0]) / inner)
-            wrong_below = _NORMAL.cdf((z - means[1]) / inner)
-            level = (1.0 - wrong) * right_below + wrong * wrong_below
-            level = min(max(level, 1e-6), 1.0 - 1e-6)
-            tables[w, i] = math.exp(law.mu + law.sigma * _NORMAL.inv_cdf(level))
-    return tables

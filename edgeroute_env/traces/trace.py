@@ -30,6 +30,8 @@ class Trace:
 
     def __init__(self, columns: Mapping[str, ArrayLike], source: str = "trace") -> None:
         """Check the columns and store them in their declared types."""
+        if not isinstance(columns, Mapping):
+            raise InputError(f"{source}: columns", columns, "a mapping from names to arrays")
         missing = [name for name in BASE_NAMES if name not in columns]
         if missing:
             raise InputError(f"{source}: columns", ", ".join(columns), f"also {', '.join(missing)}")
@@ -87,7 +89,10 @@ class Trace:
 
 def _checked(column: Column, values: ArrayLike, turns: int, source: str) -> NDArray[Any]:
     field = f"{source}: {column.name}"
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise InputError(field, "a ragged sequence", f"shape ({turns},)") from None
     if array.shape != (turns,):
         raise InputError(field, f"shape {array.shape}", f"shape ({turns},), as arrival_s")
     if array.dtype.kind not in "biuf":

@@ -109,6 +109,12 @@ def _logistic(logit: float) -> float:
 
 
 @compiled
+def nearest_load_cell(load: float) -> int:
+    """Return the place of a load in the tables of waiting times."""
+    return int(min(load, MAX_LOAD) / MAX_LOAD * LOAD_CELLS + 0.5)
+
+
+@compiled
 def _revert(deviation: float, dt_s: float, correlation_s: float, z: float) -> float:
     """Return an Ornstein-Uhlenbeck deviation of unit variance, `dt_s` later."""
     a = math.exp(-dt_s / correlation_s)
@@ -152,11 +158,11 @@ def draw_load(t: Any, phones: int, block: Any, rows: Any) -> None:
         row.reported_load = reported if interval_s > 0.0 else load
         row.report_age_s = now_s - report_s if interval_s > 0.0 else 0.0
 
-        place = load / MAX_LOAD * LOAD_CELLS
-        delayed = t.wait_probability[int(place)]
+        cell = nearest_load_cell(load)
+        delayed = t.wait_probability[cell]
         waits = u[_WAIT] < delayed
         row.edge_wait_s = (
-            -t.wait_if_any_s[int(place)] * math.log(1.0 - u[_WAIT] / delayed) if waits else 0.0
+            -t.wait_if_any_s[cell] * math.log(1.0 - u[_WAIT] / delayed) if waits else 0.0
         )
         row.device_background = max(0.0, 1.0 - u[_BUSY] / world.background_probability) if (
             world.background_probability > 0.0
@@ -183,5 +189,5 @@ def derive(t: Any, rows: Any) -> None:
         efficiency = t.efficiency[i] + (place - i) * (t.efficiency[i + 1] - t.efficiency[i])
         row.up_s_per_byte = world.up_bit_s / efficiency
         row.down_s_per_byte = world.down_bit_s / efficiency
-        cell = int(min(row.reported_load, MAX_LOAD) / MAX_LOAD * LOAD_CELLS)
+        cell = nearest_load_cell(float(row.reported_load))
         row.expected_wait_s = t.wait_probability[cell] * t.wait_if_any_s[cell]

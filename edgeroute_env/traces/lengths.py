@@ -1,0 +1,93 @@
+"""Log-normal laws as tables over a standard-normal argument.
+
+Right and wrong answers of a model differ in length, and the two models' lengths go together; both
+hold without changing the stated marginal laws.
+"""
+
+from __future__ import annotations
+
+import math
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeroute_env.calibration import Answers, Calibration, LogNormal, Questions
+
+Z_MAX, Z_PER_UNIT = 4.5, 32  # the argument's range and its grid
+_Z = np.linspace(-Z_MAX, Z_MAX, int(2 * Z_MAX * Z_PER_UNIT) + 1)
+_NORMAL = NormalDist()
+_DEVICE, _EDGE = 0, 1
+
+
+def length_table(law: LogNormal) -> NDArray[np.float64]:
+    """Return a law's values over the grid of the normal argument, shape (z,)."""
+    return np.exp(law.mu + law.sigma * _Z)
+
+
+def answer_tables(calibration: Calibration) -> NDArray[np.float64]:
+    """Return the answer lengths, shape (2 routes, 2: right or wrong, z)."""
+    wrong = _wrong_shares(calibration)
+    answers = calibration.answers
+    return np.array(
+        [
+            _right_wrong(answers, answers.device, wrong[_DEVICE]),
+            _right_wrong(answers, answers.edge, wrong[_EDGE]),
+        ]
+    )
+
+
+def inner_correlation(calibration: Calibration) -> float:
+    """Return the correlation, among equally right answers, that gives the stated one overall.
+
+    Being wrong together lengthens both answers, which already ties them.
+    """
+    answers = calibration.answers
+    if not isinstance(calibration, Questions):
+        return answers.correlation
+    wrong = _wrong_shares(calibration)
+    device = _split(answers, answers.device, wrong[_DEVICE])
+    edge = _split(answers, answers.edge, wrong[_EDGE])
+    both_wrong = calibration.joint.shares()[3] - wrong[_DEVICE] * wrong[_EDGE]
+    tied = device[0] * edge[0] * both_wrong
+    return min(max((answers.correlation - tied) / (device[1] * edge[1]), 0.0), 0.99)
+
+
+def _wrong_shares(calibration: Calibration) -> tuple[float, float]:
+    if not isinstance(calibration, Questions):
+        return (0.0, 0.0)  # a judged answer is not right or wrong
+    both, edge_only, device_only, _ = calibration.joint.shares()
+    return (1.0 - both - device_only, 1.0 - both - edge_only)
+
+
+def _split(answers: Answers, law: LogNormal, wrong: float) -> tuple[float, float]:
+    """Return how far wrong answers lie above right ones, and the deviation within each.
+
+    Both in units of the log-length's deviation.
+    """
+    spread = wrong * (1.0 - wrong)
+    if spread == 0.0 or law.sigma == 0.0:
+        return (0.0, 1.0)
+    shift = min(math.log(answers.wrong_ratio) / law.sigma, 0.9 / math.sqrt(spread))
+    return (shift, math.sqrt(1.0 - spread * shift * shift))
+
+
+def _right_wrong(answers: Answers, law: LogNormal, wrong: float) -> NDArray[np.float64]:
+    """Return the tables of right and wrong answers whose mixture keeps the marginal law.
+
+    The mixture's distribution function maps either back onto the stated log-normal.
+    """
+    shift, inner = _split(answers, law, wrong)
+    if shift == 0.0:
+        return np.array([length_table(law)] * 2)
+    means = (-wrong * shift, (1.0 - wrong) * shift)
+    tables = np.empty((2, _Z.size))
+    for w in (0, 1):
+        for i, g in enumerate(_Z):
+            z = means[w] + inner * g
+            right_below = _NORMAL.cdf((z - means[0]) / inner)
+            wrong_below = _NORMAL.cdf((z - means[1]) / inner)
+            level = (1.0 - wrong) * right_below + wrong * wrong_below
+            level = min(max(level, 1e-6), 1.0 - 1e-6)
+            tables[w, i] = math.exp(law.mu + law.sigma * _NORMAL.inv_cdf(level))
+    return tables
