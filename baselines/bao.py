@@ -38,9 +38,13 @@ class BaoRouter:
     theta: float
 
     def __post_init__(self) -> None:
-        """Refuse an unknown rung."""
+        """Refuse an unknown rung and parameters that are none."""
         if self.name not in RUNGS:
             raise InputError("rung", self.name, "one of " + ", ".join(RUNGS))
+        if not 0.0 <= self.alpha_per_s < np.inf:
+            raise InputError("alpha_per_s", self.alpha_per_s, "0 or more, in 1/s")
+        if not np.isfinite(self.theta):
+            raise InputError("theta", self.theta, "a finite number")
 
     def reset(self, n: int) -> None:
         """Nothing to forget."""

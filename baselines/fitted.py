@@ -79,6 +79,12 @@ def stored(
     return entry
 
 
+def has_entry(scenario: Scenario, traces: TraceKind) -> bool:
+    """Return whether there is a fit under the scenario's name, valid or not."""
+    path = fitted_file(scenario)
+    return path.is_file() and traces in read_yaml(path)
+
+
 def store(scenario: Scenario, traces: TraceKind, entry: dict[str, Any]) -> Path:
     """Write an entry of `fit_all` into the scenario's file and return its path."""
     path = fitted_file(scenario)

@@ -110,6 +110,8 @@ class Fitter:
         """Return the smaller of the shares of latency and of calls saved; -inf off tolerance."""
         if point.quality_lost_points > tolerance_points:
             return -math.inf
+        if self.edge.edge_share == 0.0:  # an edge out of reach: nothing to save
+            return 0.0
         latency = 1.0 - point.latency_s / self.edge.latency_s
         return min(latency, 1.0 - point.edge_share / self.edge.edge_share)
 

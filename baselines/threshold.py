@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeroute_env import decode
+from edgeroute_env import InputError, decode
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,11 @@ class ScoreThresholdRouter:
 
     theta: float
     name: str = "score-threshold"
+
+    def __post_init__(self) -> None:
+        """Refuse a threshold that is no number."""
+        if not np.isfinite(self.theta):
+            raise InputError("theta", self.theta, "a finite number")
 
     def reset(self, n: int) -> None:
         """Nothing to forget."""

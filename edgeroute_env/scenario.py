@@ -144,6 +144,14 @@ class Mix(Part):
     outcomes: Table | None = None
     dialogues: Table | None = None
 
+    @model_validator(mode="after")
+    def _tables_fit(self) -> Mix:
+        for name, kind in (("outcomes", "questions"), ("dialogues", "dialogues")):
+            if getattr(self, name) is not None and self.calibration.kind != kind:
+                allowed = f"a calibration of kind {kind!r} beside {name}"
+                raise InputError("calibration", self.calibration.name, allowed)
+        return self
+
 
 class Attachment(Part):
     """Images or files sent with some prompts."""

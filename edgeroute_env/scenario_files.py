@@ -42,7 +42,7 @@ def load_scenario(
     elif isinstance(source, Mapping):
         content = _extended(_copied(source))
     elif isinstance(source, str | os.PathLike):
-        content = _read(_scenario_file(source))
+        content = _read(scenario_file(source))
     else:
         raise InputError("scenario", source, "a name, a path, a mapping or a Scenario")
     if not isinstance(overrides or {}, Mapping):
@@ -65,7 +65,8 @@ def parse_overrides(assignments: list[str]) -> dict[str, Any]:
     return overrides
 
 
-def _scenario_file(source: str | os.PathLike[str]) -> Path:
+def scenario_file(source: str | os.PathLike[str]) -> Path:
+    """Return the YAML file that a preset's name or a path stands for."""
     path = Path(source)
     if path.suffix in {".yaml", ".yml"}:
         return path
@@ -86,6 +87,8 @@ def _extended(content: dict[str, Any]) -> dict[str, Any]:
         return content
     if base not in scenario_names() or base == content.get("name"):
         raise InputError("extends", base, "one of " + ", ".join(scenario_names()))
+    if "name" not in content:
+        raise InputError("name", "nothing", f"a name of its own, since it extends {base}")
     return _laid_over(_read(config_path("scenarios", f"{base}.yaml")), content)
 
 

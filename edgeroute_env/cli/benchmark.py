@@ -35,7 +35,7 @@ def benchmark(
         list[str] | None,
         typer.Argument(help="Presets or YAML files; default: " + " ".join(WORKLOADS)),
     ] = None,
-    episodes: Annotated[int, typer.Option(min=2, help="Evaluation episodes a workload.")] = 200,
+    episodes: Annotated[int, typer.Option(min=2, max=100_000, help="Evaluation episodes.")] = 200,
     tolerance: Annotated[
         float, typer.Option(min=0.0, max=100.0, help="Quality that a saving may cost, in points.")
     ] = 0.5,
@@ -59,28 +59,31 @@ def benchmark(
     the data, and are fitted on training seeds otherwise.
     """
     from baselines import router_names
+    from baselines.fitted import fingerprint
 
     if reference not in router_names():
         raise InputError("--reference", reference, "one of " + ", ".join(router_names()))
     chosen = [chosen_scenario(name, overrides) for name in workloads or WORKLOADS]
+    names = [scenario.name for scenario in chosen]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError("workloads", name, "scenarios with a name of their own each")
     kinds = [chosen_traces(scenario, traces) for scenario in chosen]
     folder = out or Path("results") / datetime.now().strftime("%Y-%m-%d-%H%M%S")
     done = results.open_folder(folder, overwrite, resume)
-    content: dict[str, Any] = {**results.provenance(), "workloads": {}}
+    kept = {} if done is None else done["workloads"]
+    content: dict[str, Any] = {**results.provenance(), "workloads": dict(kept)}
     for scenario, (kind, why) in zip(chosen, kinds, strict=True):
         settings = {
             "traces": kind,
             "episodes": episodes,
             "tolerance_points": tolerance,
             "seeds": [EVALUATION_SEEDS[0], EVALUATION_SEEDS[episodes - 1]],
+            "fingerprint": fingerprint(scenario, kind),
             "scenario": scenario.model_dump(mode="json"),
         }
-        earlier = (done or {}).get("workloads", {}).get(scenario.name)
-        if (
-            earlier is not None
-            and earlier["reference"] == reference
-            and settings.items() <= earlier.items()
-        ):
+        earlier = kept.get(scenario.name, {})
+        if {**settings, "reference": reference}.items() <= earlier.items():
             result = earlier
         else:
             with progress(quiet) as bar:

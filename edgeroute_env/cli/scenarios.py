@@ -9,17 +9,18 @@ from rich.syntax import Syntax
 from rich.table import Table
 
 from edgeroute_env.cli.options import console
-from edgeroute_env.config_files import config_path
-from edgeroute_env.scenario_files import load_scenario, scenario_names
+from edgeroute_env.scenario_files import load_scenario, scenario_file, scenario_names
 
 
 def scenarios(
-    name: Annotated[str | None, typer.Argument(help="A preset to print; default: list.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="A preset or YAML file to print; default: list all.")
+    ] = None,
 ) -> None:
     """List the presets, or print one: its values, units and sources."""
     if name is not None:
         load_scenario(name)
-        text = config_path("scenarios", f"{name}.yaml").read_text(encoding="utf-8")
+        text = scenario_file(name).read_text(encoding="utf-8")
         console.print(Syntax(text, "yaml", background_color="default"))
         return
     table = Table("preset", "id", "what it is")

@@ -31,14 +31,14 @@ def tune(
     quiet: QuietOption = False,
 ) -> None:
     """Fit alpha and theta by grid search on training seeds; store them with their provenance."""
-    from baselines.fitted import FITTED_ROUTERS, fit_all, fitted_file, store, stored
+    from baselines.fitted import FITTED_ROUTERS, fit_all, fitted_file, has_entry, store
     from baselines.fitting import trials
 
     chosen = chosen_scenario(scenario, None)
     kind, why = chosen_traces(chosen, traces)
-    if stored(chosen, kind) is not None and not overwrite:
+    if has_entry(chosen, kind) and not overwrite:
         path = fitted_file(chosen)
-        raise InputError("fit", str(path), f"--overwrite, to replace its valid {kind} fit")
+        raise InputError("fit", str(path), f"--overwrite, to replace its {kind} fit")
     notes.print(f"{chosen.name} · {kind} traces, {why}")
     with progress(quiet) as bar:
         task = bar.add_task("fitting", total=sum(map(trials, FITTED_ROUTERS)))

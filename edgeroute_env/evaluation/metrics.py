@@ -88,10 +88,15 @@ def saving(episodes: Episodes, reference: Episodes, seed: int = 0) -> dict[str, 
     """
     own, theirs = per_episode(episodes), per_episode(reference)
     scaled = {
-        "latency_saved": (theirs["latency_mean_s"] - own["latency_mean_s"])
-        / theirs["latency_mean_s"].mean(),
-        "edge_calls_saved": (theirs["edge_share"] - own["edge_share"])
-        / theirs["edge_share"].mean(),
+        "latency_saved": _saved(own["latency_mean_s"], theirs["latency_mean_s"]),
+        "edge_calls_saved": _saved(own["edge_share"], theirs["edge_share"]),
         "quality_points": 100.0 * (own["quality"] - theirs["quality"]),
     }
     return {name: interval(values, seed) for name, values in scaled.items()}
+
+
+def _saved(own: NDArray[np.float64], theirs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what each episode saves, as a share of the reference's mean; 0 of nothing."""
+    whole = theirs.mean()
+    share: NDArray[np.float64] = (theirs - own) / whole if whole > 0.0 else np.zeros(len(own))
+    return share

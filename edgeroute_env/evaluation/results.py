@@ -37,6 +37,9 @@ def open_folder(folder: Path, overwrite: bool, resume: bool) -> dict[str, Any] |
             cannot be read, or the folder cannot be made.
     """
     path = folder / JSON_NAME
+    for blocked in (path, folder / CSV_NAME):
+        if blocked.is_dir():
+            raise InputError("--out", str(folder), f"a folder where {blocked.name} is no folder")
     if path.exists() and not (overwrite or resume):
         raise InputError("--out", str(folder), "a folder without results, --overwrite or --resume")
     try:
@@ -44,7 +47,16 @@ def open_folder(folder: Path, overwrite: bool, resume: bool) -> dict[str, Any] |
         found = json.loads(path.read_text(encoding="utf-8")) if resume and path.exists() else None
     except (OSError, ValueError) as error:
         raise InputError("--out", str(folder), f"a usable folder ({error})") from None
+    if found is not None and not _is_ours(found):
+        raise InputError("--resume", str(path), f"a {JSON_NAME} that edgeroute wrote")
     return found
+
+
+def _is_ours(found: Any) -> bool:
+    workloads = found.get("workloads") if isinstance(found, dict) else None
+    return isinstance(workloads, dict) and all(
+        isinstance(result, dict) and "routers" in result for result in workloads.values()
+    )
 
 
 def write(folder: Path, results: dict[str, Any]) -> None:

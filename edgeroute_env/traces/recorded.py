@@ -7,12 +7,13 @@ turn) is still drawn, given what it does hold.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeroute_env.calibration import Questions
+from edgeroute_env.calibration import Dialogues as DialogueCalibration
 from edgeroute_env.errors import InputError
 from edgeroute_env.scenario import Mix, Scenario, Table
 from edgeroute_env.traces import recording_files as files
@@ -28,6 +29,7 @@ from edgeroute_env.traces.tables import (
 )
 
 Split = Literal["all", "fit", "evaluation"]
+R = TypeVar("R")
 
 
 def recorded_files(scenario: Scenario) -> list[str]:
@@ -65,32 +67,36 @@ def recorded_tables(scenario: Scenario, split: Split = "all") -> Tables:
         items=pooled([entry.share for entry in work.mix], pools), recorded=np.concatenate(turns)
     )
     if work.arrivals is not None:
-        arrivals = _read(files.read_arrivals, work.arrivals)
-        tables = tables._replace(recorded_gaps_s=_gaps(arrivals, split, work.dialogue_gap_mean_s))
+        gaps_s = _gaps(_read(files.read_arrivals, work.arrivals), split, work.arrivals)
+        stretch = work.dialogue_gap_mean_s / gaps_s.mean()
+        tables = tables._replace(recorded_gaps_s=gaps_s * stretch)
     if work.follow_ups is not None:
         follow_ups = _read(files.read_arrivals, work.follow_ups).follow_up_gaps_s
-        tables = tables._replace(recorded_follow_ups_s=_half(follow_ups, split))
+        kept = _half(follow_ups, split, work.follow_ups)
+        tables = tables._replace(recorded_follow_ups_s=kept)
     if scenario.radio.snr_runs is not None:
-        snr_db, runs = _snr(_read(files.read_snr_runs, scenario.radio.snr_runs), split)
-        tables = tables._replace(snr_db=snr_db, snr_runs=runs)
+        runs = _read(files.read_snr_runs, scenario.radio.snr_runs)
+        snr_db, places = _snr(runs, split, scenario.radio.snr_runs)
+        tables = tables._replace(snr_db=snr_db, snr_runs=places)
     return tables
 
 
-def _read(reader: Any, table: Table) -> Any:
+def _read(reader: Callable[..., R], table: Table) -> R:
     return reader(data_file(table.file), table.columns)
 
 
 def _pool(entry: Mix, split: Split, first: int) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return a benchmark's items and recorded turns; `first` is the index of its first turn."""
     if entry.outcomes is not None:
-        return _questions(_read(files.read_outcomes, entry.outcomes), split, first)
+        items, turns = _questions(_read(files.read_outcomes, entry.outcomes), first)
+        return _half(items, split, entry.outcomes), turns
     if entry.dialogues is not None:
-        dialogues = _read(files.read_dialogues, entry.dialogues)
-        return _dialogues(dialogues, entry, split, first)
+        items, turns = _dialogues(_read(files.read_dialogues, entry.dialogues), entry, first)
+        return _half(items, split, entry.dialogues), turns
     return synthetic_items(entry.calibration), np.zeros(0, RECORDED_TURN)
 
 
-def _questions(outcomes: Outcomes, split: Split, first: int) -> tuple[NDArray[Any], NDArray[Any]]:
+def _questions(outcomes: Outcomes, first: int) -> tuple[NDArray[Any], NDArray[Any]]:
     turns = np.full(len(outcomes), np.nan, RECORDED_TURN)
     turns["prompt_tokens"] = outcomes.prompt_tokens
     turns["quality_device"] = outcomes.quality_device
@@ -106,15 +112,12 @@ def _questions(outcomes: Outcomes, split: Split, first: int) -> tuple[NDArray[An
     items["weight"] = 1.0
     items["turns"] = 1
     items["first_recorded"] = first + np.arange(len(outcomes))
-    return _half(items, split), turns
+    return items, turns
 
 
-def _dialogues(
-    dialogues: Dialogues, entry: Mix, split: Split, first: int
-) -> tuple[NDArray[Any], NDArray[Any]]:
+def _dialogues(dialogues: Dialogues, entry: Mix, first: int) -> tuple[NDArray[Any], NDArray[Any]]:
     calibration = entry.calibration
-    if isinstance(calibration, Questions):
-        raise InputError("dialogues", calibration.name, "a calibration of kind 'dialogues'")
+    assert isinstance(calibration, DialogueCalibration)  # the scenario's validation saw to it
     turns = np.full(len(dialogues), np.nan, RECORDED_TURN)
     turns["prompt_tokens"] = dialogues.prompt_tokens
     turns["answer_device"] = turns["answer_edge"] = dialogues.answer_tokens
@@ -125,36 +128,42 @@ def _dialogues(
     items["first_recorded"] = first + starts
     for item, task in zip(items, dialogues.task[starts], strict=True):
         if task not in calibration.tasks:
-            raise InputError("task", str(task), "one of " + ", ".join(calibration.tasks))
+            allowed = f"a task of {calibration.name}: {', '.join(calibration.tasks)}"
+            raise InputError("task", str(task), allowed)
         item["device_mean"] = calibration.tasks[task].device
         item["edge_mean"] = calibration.tasks[task].edge
-    return _half(items, split), turns
+    return items, turns
 
 
-def _half(values: NDArray[Any], split: Split) -> NDArray[Any]:
+def _half(values: NDArray[Any], split: Split, table: Table) -> NDArray[Any]:
     """Return every second value: the even ones to fit on, the odd ones to evaluate on."""
-    if split == "all":
-        return values
-    return values[0 if split == "fit" else 1 :: 2]
+    chosen = values if split == "all" else values[0 if split == "fit" else 1 :: 2]
+    if not len(chosen):
+        raise InputError(f"{table.file}: entries", len(values), "at least two, one for each half")
+    return chosen
 
 
-def _gaps(arrivals: Arrivals, split: Split, mean_s: float) -> NDArray[np.float64]:
-    """Return consecutive gaps, stretched to the scenario's mean: a server's log, one user's pace.
+def _gaps(arrivals: Arrivals, split: Split, table: Table) -> NDArray[np.float64]:
+    """Return consecutive gaps. Their order matters, so the halves are the first and the second.
 
-    Stretching keeps the variation and the bursts in units of the mean gap.
+    The caller stretches them to the scenario's mean: a server's log at one user's pace keeps its
+    variation and its bursts in units of the mean gap.
     """
-    gaps = arrivals.gaps_s
-    middle = len(gaps) // 2
-    if split != "all":  # the order matters, so the halves are the first and the second
-        gaps = gaps[:middle] if split == "fit" else gaps[middle:]
-    scaled: NDArray[np.float64] = gaps * (mean_s / gaps.mean())
-    return scaled
+    gaps_s = arrivals.gaps_s
+    middle = len(gaps_s) // 2
+    if split != "all":
+        gaps_s = gaps_s[:middle] if split == "fit" else gaps_s[middle:]
+    if not gaps_s.sum() > 0.0:
+        raise InputError(f"{table.file}: time_s", f"{len(arrivals)} rows", "times that increase")
+    return gaps_s
 
 
-def _snr(runs: SnrRuns, split: Split) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def _snr(
+    runs: SnrRuns, split: Split, table: Table
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Return the runs at one sample a second, one after another, with their places."""
     series, places, at = [], [], 0
-    for run in _half(np.unique(runs.run), split):
+    for run in _half(np.unique(runs.run), split, table):
         chosen = runs.run == run
         time_s = runs.time_s[chosen] - runs.time_s[chosen][0]
         seconds = np.arange(int(time_s[-1]) + 1)

@@ -1,0 +1,196 @@
+"""Floors point down, imports stay light, files stay short, and every value names its source."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import gymnasium as gym
+import pytest
+
+import edgeroute_env
+from edgeroute_env import scenario_names
+from edgeroute_env.config_files import config_path
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = "edgeroute_env"
+CODE = [
+    path
+    for folder in ("edgeroute_env", "baselines", "agents", "tests", "benchmarks", "calibration")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+]
+# Where a module lies -> what it may not import, by prefix of the module's full name.
+FLOORS = {
+    "edgeroute_env": ["baselines", "agents", "benchmarks", "calibration", "tests"],
+    "baselines": ["agents", "benchmarks", "calibration", "tests", "edgeroute_env.cli"],
+    **{
+        f"{PACKAGE}.{floor}": [f"{PACKAGE}.{above}" for above in upper.split()]
+        for floor, upper in {
+            "physics": "traces simulator envs evaluation cli scenario",
+            "traces": "simulator envs evaluation cli",
+            "simulator": "envs evaluation cli",
+            "envs": "evaluation cli",
+            "evaluation": "cli",
+        }.items()
+    },
+}
+HEAVY = "pandas pyarrow scipy typer rich torch pooch requests platformdirs hypothesis".split()
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Yield the full name of every module or member that a file imports, wherever it does."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name}:{node.lineno}: a relative import"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def below(name: str, prefix: str) -> bool:
+    return name == prefix or name.startswith(prefix + ".")
+
+
+@pytest.mark.parametrize("floor", FLOORS)
+def test_floors_import_only_from_below(floor: str) -> None:
+    files = [path for path in CODE if below(module_name(path), floor)]
+    assert files
+    above = [
+        f"{module_name(path)} imports {name}"
+        for path in files
+        if not below(module_name(path), f"{PACKAGE}.cli")  # the one place that reaches across
+        for name in imported(path)
+        if any(below(name, prefix) for prefix in FLOORS[floor])
+    ]
+    assert above == []
+
+
+def test_modules_beside_the_floors_know_only_what_they_are_made_of() -> None:
+    files = [path for path in CODE if path.parent.name == PACKAGE and path.name != "__init__.py"]
+    assert files
+    upper = [f"{PACKAGE}.{name}" for name in "traces simulator envs evaluation cli".split()]
+    above = [
+        f"{module_name(path)} imports {name}"
+        for path in files
+        if path.name != "__main__.py"
+        for name in imported(path)
+        if any(below(name, prefix) for prefix in upper)
+    ]
+    assert above == []
+
+
+def test_only_the_command_line_and_the_evaluation_need_the_heavy_packages() -> None:
+    """At the top of a module, that is: inside a function they are loaded when asked for."""
+    early = []
+    for path in CODE:
+        if not below(module_name(path), PACKAGE) or "cli" in path.parts:
+            continue
+        if path.name == "tables.py" and path.parent.name == "evaluation":  # only for the terminal
+            continue
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            early += [f"{path.name}: {n}" for n in names if n.partition(".")[0] in HEAVY]
+    assert early == []
+
+
+@pytest.mark.parametrize(
+    "work", ["pass", "e = edgeroute_env.EdgeRouteEnv(); e.reset(seed=0); e.step(1)"]
+)
+def test_importing_and_stepping_load_no_heavy_package(work: str) -> None:
+    program = f"import sys, edgeroute_env; {work}; print(*sys.modules)"
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    loaded = set(ended.stdout.split())
+    assert {"edgeroute_env", "numpy", "gymnasium"} <= loaded
+    # Numba asks for scipy's version where scipy is installed; its parts must stay away.
+    unwanted = {*HEAVY, "baselines", "agents", "scipy.stats"} - {"scipy"}
+    assert loaded & unwanted == set()
+
+
+def test_no_file_exceeds_300_lines() -> None:
+    assert len(CODE) > 60
+    lengths = {
+        str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines())
+        for path in CODE
+    }
+    assert {name: lines for name, lines in lengths.items() if lines > 300} == {}
+
+
+def test_no_file_names_a_place_on_one_machine() -> None:
+    place = re.compile(r"(?<![\w.])/(?:work|home|root|Users|mnt)/\w")
+    named = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in CODE
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if place.search(line)
+    ]
+    assert named == []
+
+
+def test_every_preset_has_an_id() -> None:
+    ours = {name for name in gym.registry if name.startswith("EdgeRoute-")}
+    assert ours == {"EdgeRoute-v0", *(f"EdgeRoute-{name}-v0" for name in scenario_names())}
+    for name in scenario_names():
+        assert edgeroute_env.load_scenario(name).name == name
+        assert gym.spec(f"EdgeRoute-{name}-v0").kwargs["scenario"] == name
+        env = gym.make(f"EdgeRoute-{name}-v0", disable_env_checker=True).unwrapped
+        assert isinstance(env, edgeroute_env.EdgeRouteEnv)
+        assert env.scenario == edgeroute_env.load_scenario(name)
+    assert gym.spec("EdgeRoute-v0").kwargs["scenario"] == "paper"
+
+
+# --- sources of values
+
+NUMBER = re.compile(r"(\w+):\s*([-+]?\d[\w.+-]*)\s*(?=$|[,}])")
+MARK = re.compile(r"\[[MDA]\]")
+# What the scenario is, rather than a claim about the world; a zero switches something off.
+STRUCTURE = {"count", "share", "tensor_parallel", "turns"}
+
+
+def unmarked(name: str) -> list[str]:
+    """Return the numbers of a preset that carry no mark.
+
+    A mark on the line that opens a group holds for the whole group.
+    """
+    heads: list[tuple[int, bool]] = []  # the groups a line is in: indentation, marked or not
+    bare = []
+    text = config_path("scenarios", f"{name}.yaml").read_text(encoding="utf-8")
+    for line in text.splitlines():
+        field = line.partition("#")[0].rstrip()
+        if ":" not in field:
+            continue
+        indent = len(line) - len(line.lstrip())
+        heads = [head for head in heads if head[0] < indent]
+        marked = bool(MARK.search(line)) or any(mark for _, mark in heads)
+        heads.append((indent, marked))
+        bare += [
+            key
+            for key, value in NUMBER.findall(field)
+            if not marked and key not in STRUCTURE and float(value) != 0.0
+        ]
+    return bare
+
+
+def test_every_preset_has_values_and_their_marks() -> None:
+    text = config_path("scenarios", "paper.yaml").read_text(encoding="utf-8")
+    assert len(NUMBER.findall(text.replace("#", ",#"))) > 50
+    assert all(mark in text for mark in ("[M]", "[D]", "[A]"))
+
+
+@pytest.mark.parametrize("name", scenario_names())
+def test_every_value_of_a_preset_names_its_source(name: str) -> None:
+    assert unmarked(name) == []

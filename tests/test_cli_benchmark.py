@@ -1,0 +1,219 @@
+"""`edgeroute benchmark` repeats exactly, says how to, resumes, and loses nothing it finished."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gymnasium.utils.seeding
+import pandas as pd
+import pytest
+
+from baselines import fitted, fitting, make_router, registry, router_names
+from baselines.fitted import FITTED_ROUTERS
+from edgeroute_env import Scenario, __version__, load_scenario
+from edgeroute_env.cli import main
+from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS, FIT_SEEDS, run_episodes
+from edgeroute_env.evaluation.metrics import difference, figures
+from edgeroute_env.traces.sources import Drawn
+
+TINY = "extends: paper\nname: {name}\ndescription: made by a test\nworkload: {{turns: {turns}}}\n"
+MIX = "mix: [{calibration: gsm8k-qwen1.5b-qwen72b, share: 1, outcomes: {file: q.csv}}]"
+ONE = ("benchmark", "tiny.yaml", "--episodes", "4", "--quiet", "--out", "out")
+TWO = ("benchmark", "tiny.yaml", "tinier.yaml", *ONE[2:])
+
+
+class Ended(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Ended]
+
+
+def scenarios(folder: Path) -> None:
+    for name, turns in (("tiny", 5), ("tinier", 3)):
+        (folder / f"{name}.yaml").write_text(TINY.format(name=name, turns=turns))
+
+
+@pytest.fixture
+def edgeroute(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Command:
+    """Run a command line in this process on small grids; fits are stored in `fitted`."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EDGEROUTE_DATA", str(tmp_path / "data"))
+    for folder in ("data", "fitted"):
+        (tmp_path / folder).mkdir()
+    scenarios(tmp_path)
+    monkeypatch.setattr(fitted, "config_path", tmp_path.joinpath)
+    monkeypatch.setattr(fitted, "FIT_EPISODES", 5)
+    monkeypatch.setattr(fitting, "REFINEMENT", ())
+    small = {"alpha_per_s": (0.0, 0.1), "theta": (0.0, 0.3, 0.8)}
+    for name in FITTED_ROUTERS:
+        kind = registry.kind(name)
+        grid = {parameter: small[parameter] for parameter in kind.grid}
+        monkeypatch.setitem(registry.ROUTERS, name, dataclasses.replace(kind, grid=grid))
+
+    def run(*arguments: str) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["edgeroute", *arguments])
+        capsys.readouterr()
+        try:
+            main()
+            code: Any = 0
+        except SystemExit as ended:
+            code = ended.code
+        return Ended(code or 0, *capsys.readouterr())
+
+    return run
+
+
+def results(folder: str | Path = "out") -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((Path(folder) / "results.json").read_text())
+    return content
+
+
+# --- what is written
+
+
+def test_results_hold_all_that_is_needed_to_repeat_them(edgeroute: Command) -> None:
+    ended = edgeroute(*ONE, "--set", "weights.edge_call=0.1", "--tolerance", "2")
+    assert ended.code == 0
+    assert {path.name for path in Path("out").iterdir()} == {"results.json", "results.csv"}
+    content = results()
+    expected = " ".join(["edgeroute", *ONE, "--set", "weights.edge_call=0.1", "--tolerance", "2"])
+    assert content["command"] == expected
+    assert content["versions"]["edgeroute"] == __version__
+    assert content["versions"]["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert {"numpy", "numba", "gymnasium"} <= set(content["versions"])
+    found = content["workloads"]["tiny"]
+    of = load_scenario("tiny.yaml", {"weights.edge_call": 0.1})
+    assert Scenario.model_validate(found["scenario"]) == of
+    assert found["seeds"] == [EVALUATION_SEEDS[0], EVALUATION_SEEDS[3]]
+    assert (found["episodes"], found["tolerance_points"]) == (4, 2.0)
+    assert list(found["routers"]) == router_names()
+    assert set(found["savings"]) == set(FITTED_ROUTERS)
+    # The figures follow from what is stored: the scenario, the seeds and the parameters.
+    seeds, source = range(found["seeds"][0], found["seeds"][1] + 1), Drawn(of)
+    runs = {
+        name: run_episodes(make_router(name, row["parameters"]), of, source, seeds)
+        for name, row in found["routers"].items()
+    }
+    for name, row in found["routers"].items():
+        assert row["figures"] == figures(runs[name])
+        assert row["difference"] == difference(runs[name], runs["edge"])
+
+
+def test_the_csv_holds_the_figures_of_the_json(edgeroute: Command) -> None:
+    edgeroute(*TWO)
+    with Path("out/results.csv").open(newline="") as file:
+        rows = {(row["workload"], row["router"]): row for row in csv.DictReader(file)}
+    workloads = results()["workloads"]
+    assert set(rows) == {(w, r) for w in ("tiny", "tinier") for r in router_names()}
+    for (workload, router), row in rows.items():
+        expected = workloads[workload]["routers"][router]
+        assert row["traces"] == "synthetic"
+        for name, value in expected["figures"].items():
+            assert float(row[name]) == value
+        for name, parts in expected["difference"].items():
+            for part, value in parts.items():
+                assert float(row[f"difference_{name}_{part}"]) == value
+
+
+def test_the_tables_name_every_router_and_the_traces(edgeroute: Command) -> None:
+    out = edgeroute(*ONE, "--reference", "device").out
+    assert "tiny · synthetic traces, the scenario names no recordings" in out
+    assert "return vs device" in out
+    assert "tolerance of 0.5 points" in out
+    for name in router_names():
+        assert out.count(f"│ {name} ") == (4 if name in FITTED_ROUTERS else 3)
+    row = results()["workloads"]["tiny"]["routers"]["device"]
+    shown = next(line for line in out.splitlines() if line.startswith("│ device ")).split()
+    assert {
+        f"{row['figures']['quality']:.3f}",
+        "+0.00",
+        f"{row['figures']['latency_p99_s']:.2f}",
+    } <= set(shown)
+
+
+def test_two_runs_give_the_same_figures(edgeroute: Command) -> None:
+    for folder in ("one", "other"):
+        assert edgeroute(*TWO[:-1], folder).code == 0
+    assert results("one")["workloads"] == results("other")["workloads"]
+    assert Path("one/results.csv").read_bytes() == Path("other/results.csv").read_bytes()
+
+
+# --- fits, seeds and data
+
+
+def test_fits_and_tables_use_their_own_seeds(
+    edgeroute: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn, plain = set(), gymnasium.utils.seeding.np_random
+
+    def noted(seed: int | None = None) -> Any:
+        drawn.add(seed)
+        return plain(seed)
+
+    monkeypatch.setattr(gymnasium.utils.seeding, "np_random", noted)
+    assert edgeroute("tune", "-s", "tiny.yaml", "--quiet").code == 0
+    assert drawn == set(FIT_SEEDS[:5])
+    drawn.clear()
+    assert edgeroute(*ONE).code == 0
+    assert results()["workloads"]["tiny"]["fits"] == "stored"
+    assert drawn == set(EVALUATION_SEEDS[:4])
+    assert edgeroute(*ONE, "--overwrite", "--tolerance", "1").code == 0
+    assert results()["workloads"]["tiny"]["fits"] == "fitted in this run"
+
+
+def test_tune_keeps_a_valid_fit_unless_told_otherwise(edgeroute: Command) -> None:
+    tune = ("tune", "-s", "tiny.yaml", "--quiet")
+    assert edgeroute(*tune).code == 0
+    first = Path("fitted/tiny.yaml").read_bytes()
+    refused = edgeroute(*tune, "--tolerance", "7")
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+    assert "tiny.yaml" in refused.err
+    assert "--overwrite" in refused.err
+    assert Path("fitted/tiny.yaml").read_bytes() == first
+    assert edgeroute(*tune, "--tolerance", "7", "--overwrite").code == 0
+    assert b"tolerance_points: 7" in Path("fitted/tiny.yaml").read_bytes()
+
+
+def test_what_is_fitted_on_one_half_is_measured_on_the_other(edgeroute: Command) -> None:
+    # In the half to fit on both models are right; in the other one the phone is always wrong.
+    rows = {"prompt_tokens": range(10, 30), "quality_device": [1, 0] * 10, "quality_edge": [1] * 20}
+    pd.DataFrame(rows).to_csv("data/q.csv", index=False)
+    Path("tiny.yaml").write_text(TINY.format(name="tiny", turns=f"6, {MIX}"))
+    ended = edgeroute(*ONE, "--tolerance", "0")
+    assert "tiny · recorded traces, from q.csv" in ended.out
+    found = results()["workloads"]["tiny"]
+    assert found["traces"] == "recorded"
+    assert found["routers"]["device"]["figures"]["quality"] == 0.0
+    assert found["routers"]["edge"]["figures"]["quality"] == 1.0
+    saved = found["savings"]["score-threshold"]
+    assert saved["parameters"] == {"theta": 0.8}
+    assert saved["quality_points"]["mean"] < -50.0
+    Path("data/q.csv").unlink()
+    ended = edgeroute(*ONE, "--overwrite")
+    assert "synthetic traces, packaged calibration; the data folder lacks q.csv" in ended.out
+    assert results()["workloads"]["tiny"]["traces"] == "synthetic"
+
+
+def test_two_scenarios_of_one_name_are_refused_or_both_kept(edgeroute: Command) -> None:
+    Path("tinier.yaml").write_text(TINY.format(name="tiny", turns=3))
+    ended = edgeroute("benchmark", "tiny.yaml", "tinier.yaml", *ONE[2:])
+    assert ended.code == 2 or len(results()["workloads"]) == 2
+
+
+def test_tune_does_not_replace_the_fit_of_another_scenario(edgeroute: Command) -> None:
+    edgeroute("tune", "-s", "tiny.yaml", "--quiet")
+    first = Path("fitted/tiny.yaml").read_bytes()
+    Path("tinier.yaml").write_text(TINY.format(name="tiny", turns=3))
+    edgeroute("tune", "-s", "tinier.yaml", "--quiet")
+    assert Path("fitted/tiny.yaml").read_bytes() == first

@@ -1,0 +1,271 @@
+"""The environments keep Gymnasium's contract, and what they report is consistent."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import yaml
+from gymnasium.utils.env_checker import check_env
+from gymnasium.vector import AutoresetMode
+
+from edgeroute_env import (
+    FEATURES,
+    EdgeRouteEnv,
+    EdgeRouteVectorEnv,
+    InputError,
+    Scenario,
+    Trace,
+    decode,
+    load_scenario,
+    scenario_names,
+)
+
+IDS = ["EdgeRoute-v0", *[f"EdgeRoute-{name}-v0" for name in scenario_names()]]
+STRESSES: dict[str, dict[str, Any]] = {
+    "none": {},
+    "thin radio": {
+        "radio.transmit_dbm": -10,
+        "workload.attachment": {"probability": 0.5, "size_bytes": 350_000},
+    },
+    "overload": {"workload.dialogue_gap_mean_s": 0.01, "workload.follow_up_median_s": 0.01},
+    "budgets": {"budgets.battery_j": 400, "budgets.edge_calls": 2, "budgets.window_s": 60},
+    "phones, one slot": {"device.count": 8, "edge.slots": 1},
+    "deadline": {"objective.kind": "deadline", "objective.deadline_s": 5},
+    "worst turn": {"objective.kind": "dialogue-min", "objective.quality": "expected"},
+    "first token": {"objective.kind": "ttft", "weights.energy_per_j": 0.01},
+}
+
+
+@pytest.fixture(params=STRESSES)
+def stressed(request: pytest.FixtureRequest) -> EdgeRouteEnv:
+    return EdgeRouteEnv(overrides=STRESSES[request.param])
+
+
+@pytest.mark.parametrize("identifier", IDS)
+def test_gymnasium_check_passes(identifier: str) -> None:
+    env = gym.make(identifier)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_env(env.unwrapped)
+    env.close()
+
+
+@pytest.mark.parametrize("identifier", IDS)
+def test_stable_baselines_check_passes(identifier: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        checker = pytest.importorskip("stable_baselines3.common.env_checker")
+    env = gym.make(identifier)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        checker.check_env(env.unwrapped, warn=True)
+
+
+@pytest.mark.parametrize("identifier", IDS)
+def test_make_vec_finds_the_vector_environment(identifier: str) -> None:
+    vector = gym.make_vec(identifier, 3)
+    assert isinstance(vector.unwrapped, EdgeRouteVectorEnv)
+    assert vector.num_envs == 3
+    single = gym.make(identifier)
+    assert vector.single_observation_space == single.observation_space
+    assert vector.single_action_space == single.action_space == gym.spaces.Discrete(2)
+    assert vector.metadata["autoreset_mode"] is AutoresetMode.NEXT_STEP
+    observation, info = vector.reset(seed=0)
+    assert observation in vector.observation_space
+    assert info == {}
+    observation, reward, terminated, truncated, _ = vector.step(vector.action_space.sample())
+    assert observation in vector.observation_space
+    assert (reward.shape, reward.dtype) == ((3,), np.float64)
+    assert (terminated.shape, terminated.dtype) == ((3,), np.bool_)
+    assert (truncated.shape, truncated.dtype) == ((3,), np.bool_)
+
+
+@pytest.mark.parametrize("mode", list(AutoresetMode))
+def test_every_autoreset_mode_can_be_asked_for(mode: AutoresetMode) -> None:
+    for asked in (mode, mode.value):
+        assert EdgeRouteVectorEnv(2, autoreset_mode=asked).metadata["autoreset_mode"] is mode
+    with pytest.raises(InputError, match=r"autoreset_mode.*'never'.*NextStep.*SameStep.*Disabled"):
+        EdgeRouteVectorEnv(2, autoreset_mode="never")
+
+
+def test_spaces_are_finite_and_match_the_features() -> None:
+    space = EdgeRouteEnv().observation_space
+    assert isinstance(space, gym.spaces.Box)
+    assert space.dtype == np.float32
+    assert space.shape == (len(FEATURES),) == (25,)
+    assert np.isfinite(space.low).all()
+    assert np.isfinite(space.high).all()
+    assert (space.low < space.high).all()
+    physical = decode(np.stack([space.low, space.high]))
+    for feature in FEATURES:
+        assert physical[feature.name] == pytest.approx([feature.low, feature.high], rel=1e-6)
+
+
+def test_observations_stay_in_the_space(stressed: EdgeRouteEnv) -> None:
+    rng = np.random.default_rng(0)
+    observation, _ = stressed.reset(seed=0)
+    for _ in range(600):
+        assert observation.dtype == np.float32
+        assert observation in stressed.observation_space
+        observation, reward, terminated, truncated, _ = stressed.step(rng.integers(2))
+        assert type(reward) is float
+        assert np.isfinite(reward)
+        if terminated or truncated:
+            assert observation in stressed.observation_space
+            observation, _ = stressed.reset()
+
+
+def test_reward_and_latency_are_the_sums_of_their_parts(stressed: EdgeRouteEnv) -> None:
+    rng = np.random.default_rng(1)
+    weights = stressed.scenario.weights
+    stressed.reset(seed=1)
+    for _ in range(600):
+        _, reward, terminated, truncated, info = stressed.step(rng.integers(2))
+        assert reward == pytest.approx(sum(info["rewards"].values()), abs=1e-12)
+        assert info["latency_s"] == pytest.approx(sum(info["latency_parts"].values()), rel=1e-12)
+        assert min(info["latency_parts"].values()) >= 0.0
+        assert 0.0 < info["ttft_s"] <= info["latency_s"]
+        assert info["rewards"]["energy"] == pytest.approx(-weights.energy_per_j * info["energy_j"])
+        assert info["rewards"]["edge_call"] == -weights.edge_call * info["edge_call"]
+        assert info["rewards"]["failure"] == -weights.failure * info["failed"]
+        assert info["failed"] + info["refused"] + info["edge_call"] <= 1.0
+        assert 0.0 <= info["quality"] <= 1.0
+        if terminated or truncated:
+            stressed.reset()
+
+
+def test_vector_infos_are_arrays_with_masks() -> None:
+    n = 3
+    vector = EdgeRouteVectorEnv(n, overrides={"budgets.battery_j": 300})
+    scalar = EdgeRouteEnv()
+    scalar.reset(seed=0)
+    layout = scalar.step(0)[4]
+    vector.reset(seed=0)
+    shown = set()
+    ended = np.zeros(n, bool)
+    for _ in range(60):
+        _, reward, terminated, truncated, info = vector.step(np.zeros(n, np.int64))
+        assert set(info) == set(layout) | {f"_{name}" for name in layout}
+        for name, value in layout.items():
+            assert info[f"_{name}"].dtype == np.bool_
+            assert (info[f"_{name}"] == ~ended).all()
+            if not isinstance(value, dict):
+                assert (info[name].shape, info[name].dtype) == ((n,), np.float64)
+                continue
+            assert set(info[name]) == set(value) | {f"_{part}" for part in value}
+            for part in value:
+                assert info[name][part].shape == info[name][f"_{part}"].shape == (n,)
+                assert (info[name][f"_{part}"] == ~ended).all()
+        total = sum(value for key, value in info["rewards"].items() if not key.startswith("_"))
+        assert reward == pytest.approx(total, abs=1e-12)
+        assert (reward[ended] == 0.0).all()
+        shown.add(tuple(ended))
+        ended = terminated | truncated
+    assert len(shown) > 1
+
+
+def test_decode_gives_physical_values(rest_trace: Callable[..., Trace]) -> None:
+    trace = rest_trace(
+        [5.0, 65.0], prompt_tokens=[40, 70], snr_db=[-3, 12], score=[0.25, 0.5],
+        reported_load=[0.2, 0.4], report_age_s=[1, 2], attachment_bytes=[0, 350_000],
+    )  # fmt: skip
+    env = EdgeRouteEnv()
+    first = decode(env.reset(options={"trace": trace})[0])
+    assert list(first) == [feature.name for feature in FEATURES]
+    second = decode(env.step(0)[0])
+    expected = [
+        {"prompt_tokens": 40, "snr_db": -3, "score": 0.25, "edge_load": 0.2, "report_age_s": 1,
+         "attachment_bytes": 0, "turn": 1, "context_tokens": 0, "heat": 0, "time_left": 1},
+        {"prompt_tokens": 70, "snr_db": 12, "score": 0.5, "edge_load": 0.4, "report_age_s": 2,
+         "attachment_bytes": 350_000, "turn": 1, "context_tokens": 0, "time_left": 0.5},
+    ]  # fmt: skip
+    for values, wanted in zip((first, second), expected, strict=True):
+        for name, value in wanted.items():
+            assert values[name] == pytest.approx(value, rel=1e-6), name
+    speed = env.scenario.device.speed
+    assert first["device_prefill_s"] == pytest.approx(40 / speed.prefill_tokens_per_s, rel=1e-5)
+    assert second["heat"] > 0.0
+    batch = EdgeRouteVectorEnv(4).reset(seed=0)[0]
+    many, one = decode(batch), decode(batch[2])
+    assert all(many[name].shape == (4,) for name in many)
+    assert all(one[name] == many[name][2] for name in many)
+
+
+@pytest.mark.parametrize("shape", [(), (24,), (26,), (3, 24), (1, 1, 25)])
+def test_decode_refuses_other_shapes(shape: tuple[int, ...]) -> None:
+    with pytest.raises(InputError, match=r"observations: got.*shape.*allowed: \(25,\)"):
+        decode(np.zeros(shape))
+
+
+@pytest.mark.parametrize("name", scenario_names())
+def test_the_last_turn_truncates(name: str) -> None:
+    env = gym.make(f"EdgeRoute-{name}-v0", overrides={"budgets.battery_j": None})
+    turns = env.unwrapped.scenario.workload.turns
+    env.reset(seed=0)
+    ends = [env.step(0)[2:4] for _ in range(turns)]
+    assert ends == [(False, False)] * (turns - 1) + [(False, True)]
+
+
+def test_an_empty_battery_terminates() -> None:
+    env = EdgeRouteEnv(overrides={"budgets.battery_j": 50})
+    for seed in range(5):
+        observation, _ = env.reset(seed=seed)
+        assert decode(observation)["battery_left"] == 1.0
+        spent, terminated, turns = 0.0, False, 0
+        while not terminated:
+            assert spent < 50.0
+            observation, _, terminated, truncated, info = env.step(0)
+            spent += info["energy_j"]
+            turns += 1
+            left = max(0.0, 1.0 - spent / 50.0)
+            assert decode(observation)["battery_left"] == pytest.approx(left, abs=1e-6)
+            assert not truncated
+        assert spent >= 50.0
+        assert turns < 20
+
+
+def test_make_takes_a_scenario_in_every_form(tmp_path: Path) -> None:
+    loaded = load_scenario("paper", {"workload.turns": 7})
+    mapping = loaded.model_dump(mode="json")
+    path = tmp_path / "own.yaml"
+    path.write_text(yaml.safe_dump(mapping))
+    shown = set()
+    for given in (loaded, mapping, path, str(path), "paper"):
+        overrides = {"workload.turns": 7} if given == "paper" else None
+        for identifier in ("EdgeRoute-v0", IDS[-1]):
+            env = gym.make(identifier, scenario=given, overrides=overrides)
+            assert isinstance(env.unwrapped.scenario, Scenario)
+            assert env.unwrapped.scenario == loaded
+            observation, _ = env.reset(seed=1)
+            shown.add(observation.tobytes())
+            vector = gym.make_vec(identifier, 2, scenario=given, overrides=overrides)
+            shown.add(vector.reset(seed=1)[0][0].tobytes())
+    assert len(shown) == 1
+    changed = gym.make("EdgeRoute-v0", scenario=loaded, overrides={"radio.speed_m_per_s": 0.5})
+    assert changed.unwrapped.scenario.radio.speed_m_per_s == 0.5
+    assert loaded.radio.speed_m_per_s != 0.5
+
+
+@pytest.mark.parametrize("name", scenario_names())
+def test_each_id_is_its_preset(name: str) -> None:
+    assert gym.make(f"EdgeRoute-{name}-v0").unwrapped.scenario == load_scenario(name)
+    assert load_scenario(name).name == name
+    assert gym.make("EdgeRoute-v0", scenario=name).unwrapped.scenario == load_scenario(name)
+
+
+def test_ansi_rendering_tells_the_last_turn() -> None:
+    env = gym.make("EdgeRoute-v0", render_mode="ansi")
+    env.reset(seed=0)
+    assert "no turn" in env.render()
+    *_, info = env.step(1)
+    line = env.render()
+    assert "edge" in line
+    assert f"{info['latency_s']:.2f} s" in line
+    env.step(0)
+    assert "device" in env.render()

@@ -1,0 +1,86 @@
+"""The fits that ship hold for the presets, the data and the simulator that ship with them."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from baselines import make_router
+from baselines.fitted import FITTED_ROUTERS, fingerprint
+from baselines.fitting import FIT_EPISODES, Point
+from edgeroute_env import load_scenario, scenario_names
+from edgeroute_env.config_files import config_names, config_path, read_yaml
+from edgeroute_env.evaluation.episodes import FIT_SEEDS, generators, run_episodes
+from edgeroute_env.traces.recorded import recorded_files, recorded_tables
+from edgeroute_env.traces.registry import data_folder
+from edgeroute_env.traces.sources import Drawn, Pinned
+
+SHIPPED: list[tuple[str, str, dict[str, Any]]] = [
+    (name, kind, entry)
+    for name in config_names("fitted")
+    for kind, entry in read_yaml(config_path("fitted", f"{name}.yaml")).items()
+]
+each_fit = pytest.mark.parametrize(
+    ("name", "kind", "entry"), SHIPPED, ids=[f"{name}-{kind}" for name, kind, _ in SHIPPED]
+)
+SEEDS = FIT_SEEDS[:FIT_EPISODES]
+
+
+def skip_without_data(name: str, kind: str) -> None:
+    files = recorded_files(load_scenario(name)) if kind == "recorded" else []
+    absent = [file for file in files if not (data_folder() / file).is_file()]
+    if absent:
+        pytest.skip(f"the data folder lacks {', '.join(absent)}")
+
+
+@each_fit
+def test_a_fit_belongs_to_its_preset_as_it_is_now(
+    name: str, kind: str, entry: dict[str, Any]
+) -> None:
+    assert name in scenario_names()
+    assert kind in ("synthetic", "recorded")
+    current = fingerprint(load_scenario(name), "synthetic")["scenario"]
+    assert entry["fingerprint"]["scenario"] == current, "the preset changed: run `make tune`"
+    assert entry["seeds"] == f"{SEEDS[0]} to {SEEDS[-1]}", "run `make tune`"
+
+
+@each_fit
+def test_a_fit_to_recordings_belongs_to_the_data_as_they_are_now(
+    name: str, kind: str, entry: dict[str, Any]
+) -> None:
+    skip_without_data(name, kind)
+    assert entry["fingerprint"] == fingerprint(load_scenario(name), kind)
+
+
+@each_fit
+def test_a_fit_names_routers_and_settings_that_exist(
+    name: str, kind: str, entry: dict[str, Any]
+) -> None:
+    assert set(entry["routers"]) == set(FITTED_ROUTERS)
+    for router, points in entry["routers"].items():
+        assert set(points) == {"best_return", "within_tolerance"}
+        make_router(router, points["best_return"]["parameters"])
+        within = points["within_tolerance"]
+        make_router(router if within["parameters"] else "edge", within["parameters"])
+        assert within["quality_lost_points"] <= entry["tolerance_points"]
+        for point in points.values():
+            assert set(point) == {field.name for field in fields(Point)}
+        assert points["best_return"]["mean_return"] >= within["mean_return"]
+
+
+@each_fit
+def test_the_simulator_still_gives_the_figures_of_a_fit(
+    name: str, kind: str, entry: dict[str, Any]
+) -> None:
+    skip_without_data(name, kind)
+    of = load_scenario(name)
+    tables = recorded_tables(of, "fit") if kind == "recorded" else None
+    traces = Pinned(Drawn(of, tables), generators(SEEDS))
+    point = entry["routers"]["bao-multi-queue"]["best_return"]
+    run = run_episodes(make_router("bao-multi-queue", point["parameters"]), of, traces, SEEDS)
+    found = {"mean_return": run.returns().mean(), "quality": run.by_episode("quality").mean()}
+    found["latency_s"] = run.by_episode("latency_s").mean()
+    expected = {field: point[field] for field in found}
+    assert found == pytest.approx(expected, rel=1e-3), "the simulator changed: run `make tune`"
