@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeroute_env.calibration import Calibration
 from edgeroute_env.calibration import Dialogues as DialogueCalibration
 from edgeroute_env.errors import InputError
 from edgeroute_env.scenario import Mix, Scenario, Table
@@ -91,7 +92,8 @@ def _pool(entry: Mix, split: Split, first: int) -> tuple[NDArray[Any], NDArray[A
         items, turns = _questions(_read(files.read_outcomes, entry.outcomes), first)
         return _half(items, split, entry.outcomes), turns
     if entry.dialogues is not None:
-        items, turns = _dialogues(_read(files.read_dialogues, entry.dialogues), entry, first)
+        read = _read(files.read_dialogues, entry.dialogues)
+        items, turns = _dialogues(read, entry.calibration, entry.dialogues, first)
         return _half(items, split, entry.dialogues), turns
     return synthetic_items(entry.calibration), np.zeros(0, RECORDED_TURN)
 
@@ -115,8 +117,9 @@ def _questions(outcomes: Outcomes, first: int) -> tuple[NDArray[Any], NDArray[An
     return items, turns
 
 
-def _dialogues(dialogues: Dialogues, entry: Mix, first: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    calibration = entry.calibration
+def _dialogues(
+    dialogues: Dialogues, calibration: Calibration, table: Table, first: int
+) -> tuple[NDArray[Any], NDArray[Any]]:
     assert isinstance(calibration, DialogueCalibration)  # the scenario's validation saw to it
     turns = np.full(len(dialogues), np.nan, RECORDED_TURN)
     turns["prompt_tokens"] = dialogues.prompt_tokens
@@ -129,7 +132,7 @@ def _dialogues(dialogues: Dialogues, entry: Mix, first: int) -> tuple[NDArray[An
     for item, task in zip(items, dialogues.task[starts], strict=True):
         if task not in calibration.tasks:
             allowed = f"a task of {calibration.name}: {', '.join(calibration.tasks)}"
-            raise InputError("task", str(task), allowed)
+            raise InputError(f"{table.file}: task", str(task), allowed)
         item["device_mean"] = calibration.tasks[task].device
         item["edge_mean"] = calibration.tasks[task].edge
     return items, turns
