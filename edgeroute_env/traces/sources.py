@@ -71,7 +71,7 @@ class Drawn:
 
 
 class Given:
-    """Lets each episode follow one of a set of traces, picked at random or all in turn."""
+    """Lets each episode follow one of a set of traces, picked at random."""
 
     def __init__(self, rows: NDArray[Any], lengths: NDArray[np.int64]) -> None:
         """Take traces as ROW records, shape (m, T), and how many turns of each are real."""
@@ -89,10 +89,12 @@ class Given:
         episodes: NDArray[Any],
     ) -> None:
         """Pick a trace for each of the episodes `which`."""
-        for e in which:
-            chosen = generators[e].integers(len(self.rows)) if len(self.rows) > 1 else 0
-            episodes["trace"][e] = chosen
-            episodes["length"][e] = self.lengths[chosen]
+        traces = len(self.rows)
+        chosen = np.zeros(len(which), np.int64)
+        if traces > 1:  # a single trace leaves the episode's random stream alone
+            chosen[:] = [int(generators[e].random() * traces) for e in which]
+        episodes["trace"][which] = chosen
+        episodes["length"][which] = self.lengths[chosen]
 
 
 class Pinned:
