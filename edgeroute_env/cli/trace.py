@@ -24,7 +24,8 @@ from edgeroute_env.errors import InputError
 from edgeroute_env.files import refuse_overwrite
 from edgeroute_env.traces.columns import BASE
 from edgeroute_env.traces.importers import IMPORTERS
-from edgeroute_env.traces.recording_files import write_table
+from edgeroute_env.traces.recording_files import TABLES, write_table
+from edgeroute_env.traces.recordings import Recording
 from edgeroute_env.traces.sources import Pinned
 from edgeroute_env.traces.trace import Trace
 
@@ -55,19 +56,40 @@ def make(
 
 @app.command("import")
 def import_(
-    published_format: Annotated[str, typer.Argument(help="One of: " + ", ".join(IMPORTERS))],
-    files: Annotated[list[Path], typer.Argument(help="The published files.")],
+    source_format: Annotated[
+        str,
+        typer.Argument(help=f"Published: {', '.join(IMPORTERS)}. Your table: {', '.join(TABLES)}."),
+    ],
+    files: Annotated[list[Path], typer.Argument(help="The files; a table is one file.")],
     out: OutArgument,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option("--column", metavar="FIELD=NAME", help="What a table calls a field."),
+    ] = None,
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Turn published files into a table that scenarios can name as a recording."""
-    if published_format not in IMPORTERS:
-        raise InputError("FORMAT", published_format, "one of " + ", ".join(IMPORTERS))
+    """Turn published files, or a table of your own, into a table that scenarios can name.
+
+    For example: edgeroute trace import outcomes mine.csv --column quality_edge=gpt4 -o out.parquet
+    """
     refuse_overwrite(out, overwrite)
-    recording = IMPORTERS[published_format](files)
+    recording = _imported(source_format, files, columns or [])
     write_table(recording, out, overwrite)
-    columns = ", ".join(recording.columns())
-    console.print(f"{len(recording)} rows ({columns}): {out}", soft_wrap=True)
+    written = ", ".join(recording.columns())
+    console.print(f"{len(recording)} rows ({written}): {out}", soft_wrap=True)
+
+
+def _imported(source_format: str, files: list[Path], assignments: list[str]) -> Recording:
+    names = dict(assignment.partition("=")[::2] for assignment in assignments)
+    if source_format in TABLES:
+        if len(files) != 1:
+            raise InputError("FILES", f"{len(files)} files", "one table file")
+        return TABLES[source_format](files[0], names)
+    if names:
+        raise InputError("--column", assignments[0], "only for " + ", ".join(TABLES))
+    if source_format not in IMPORTERS:
+        raise InputError("FORMAT", source_format, "one of " + ", ".join([*IMPORTERS, *TABLES]))
+    return IMPORTERS[source_format](files)
 
 
 @app.command("info")

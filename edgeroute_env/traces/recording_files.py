@@ -11,7 +11,7 @@ ignored. Every fault of a file is one InputError that names the file; rows count
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -53,6 +53,14 @@ def read_arrivals(path: str | Path, columns: Columns | None = None) -> Arrivals:
 def read_snr_runs(path: str | Path, columns: Columns | None = None) -> SnrRuns:
     """Return the SnrRuns in a table file; InputError where it cannot be used."""
     return make_recording(SnrRuns, path, _read(SnrRuns, path, columns or {}))
+
+
+TABLES: dict[str, Callable[..., Recording]] = {
+    "outcomes": read_outcomes,
+    "dialogues": read_dialogues,
+    "arrivals": read_arrivals,
+    "snr": read_snr_runs,
+}
 
 
 def write_table(recording: Recording, path: str | Path, overwrite: bool = False) -> Path:
