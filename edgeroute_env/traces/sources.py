@@ -89,15 +89,20 @@ class Given:
         episodes: NDArray[Any],
     ) -> None:
         """Pick a trace for each of the episodes `which`."""
-        traces = len(self.rows)
-        chosen = np.zeros(len(which), np.int64)
-        if traces > 1:  # a single trace leaves the episode's random stream alone
-            chosen[:] = [int(generators[e].random() * traces) for e in which]
+        chosen = self._pick(which, generators)
         episodes["trace"][which] = chosen
         episodes["length"][which] = self.lengths[chosen]
 
+    def _pick(
+        self, which: NDArray[np.int64], generators: Sequence[np.random.Generator]
+    ) -> NDArray[np.int64]:
+        traces = len(self.rows)
+        if traces == 1:  # nothing to pick, so the episode's random stream is left alone
+            return np.zeros(len(which), np.int64)
+        return np.array([int(generators[e].random() * traces) for e in which], np.int64)
 
-class Pinned:
+
+class Pinned(Given):
     """Lets episode e follow trace e: the same traces for run after run, drawn once."""
 
     def __init__(self, source: TraceSource, generators: Sequence[np.random.Generator]) -> None:
@@ -105,22 +110,12 @@ class Pinned:
         episodes = np.zeros(len(generators), FOLLOWS)
         rows = source.store(len(generators))
         source.assign(np.arange(len(generators)), generators, rows, episodes)
-        self.rows, self.episodes = rows, episodes
+        super().__init__(rows[episodes["trace"]], episodes["length"])
 
-    def store(self, episodes: int) -> NDArray[Any]:
-        """Return the traces."""
-        return self.rows
-
-    def assign(
-        self,
-        which: NDArray[np.int64],
-        generators: Sequence[np.random.Generator],
-        store: NDArray[Any],
-        episodes: NDArray[Any],
-    ) -> None:
-        """Give each of the episodes `which` its own trace."""
-        for name in ("trace", "length"):
-            episodes[name][which] = self.episodes[name][which]
+    def _pick(
+        self, which: NDArray[np.int64], generators: Sequence[np.random.Generator]
+    ) -> NDArray[np.int64]:
+        return which
 
 
 @compiled
