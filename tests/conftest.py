@@ -1,13 +1,17 @@
-"""Traces made by hand: a world at rest, of which a test changes only what it is about."""
+"""Traces made by hand, of which a test changes only what it is about; the command line."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from command_line import Command, in_process, write_scenario
 
+from baselines import fitted, fitting, registry
 from edgeroute_env import Trace
 
 # No load, no delay, no outage, no eviction; single-turn questions on one phone.
@@ -66,3 +70,33 @@ def dialogue() -> Callable[..., Trace]:
         return Trace(columns_at_rest(gap_s * np.arange(turns), **placed))
 
     return make
+
+
+@pytest.fixture
+def edgeroute(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Command:
+    """Run a command line in this process, in a folder with tiny.yaml and an empty data folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EDGEROUTE_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("COLUMNS", "200")
+    (tmp_path / "data").mkdir()
+    write_scenario(tmp_path)
+    return in_process(monkeypatch, capsys)
+
+
+@pytest.fixture
+def edgeroute_small(edgeroute: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Command:
+    """Fit on small grids, and store fits in the folder's `fitted`; add tinier.yaml."""
+    write_scenario(tmp_path, "tinier", 3)
+    (tmp_path / "fitted").mkdir()
+    monkeypatch.setattr(fitted, "config_path", tmp_path.joinpath)
+    monkeypatch.setattr(fitted, "FIT_EPISODES", 5)
+    monkeypatch.setattr(fitting, "REFINEMENT", ())
+    small = {"alpha_per_s": (0.0, 0.1), "theta": (0.0, 0.3, 0.8)}
+    for name in fitted.FITTED_ROUTERS:
+        kind = registry.kind(name)
+        grid = {parameter: small[parameter] for parameter in kind.grid}
+        monkeypatch.setitem(registry.ROUTERS, name, dataclasses.replace(kind, grid=grid))
+    return edgeroute

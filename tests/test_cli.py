@@ -6,54 +6,18 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 import typer.main
+from command_line import Command, Ended
 
 from baselines import make_router, router_names
 from edgeroute_env import EdgeRouteEnv, scenario_names
-from edgeroute_env.cli import main
 from edgeroute_env.cli.app import app
 from edgeroute_env.config_files import config_path
-
-TINY = "extends: paper\nname: tiny\ndescription: made by a test\nworkload: {turns: 5}\n"
-
-
-class Ended(NamedTuple):
-    """How a command ended and what it wrote."""
-
-    code: int
-    out: str
-    err: str
-
-
-Command = Callable[..., Ended]
-
-
-@pytest.fixture
-def edgeroute(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> Command:
-    """Run a command line in this process, in a folder that holds tiny.yaml, without data."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("EDGEROUTE_DATA", str(tmp_path / "no data"))
-    monkeypatch.setenv("COLUMNS", "200")
-    Path("tiny.yaml").write_text(TINY)
-
-    def run(*arguments: str) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["edgeroute", *arguments])
-        capsys.readouterr()
-        try:
-            main()
-            code: Any = 0
-        except SystemExit as ended:
-            code = ended.code
-        return Ended(code or 0, *capsys.readouterr())
-
-    return run
 
 
 def commands() -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -151,7 +115,7 @@ def test_run_prints_each_turn_and_the_sum_of_its_rewards(
 def test_run_repeats_and_follows_its_seed(edgeroute: Command) -> None:
     arguments = ("run", "-s", "tiny.yaml", "--router", "random")
     first = edgeroute(*arguments, "--seed", "3")
-    assert len(turns_of(first)) == 5
+    assert len(turns_of(first)) == 6
     assert edgeroute(*arguments, "--seed", "3").out == first.out
     assert edgeroute(*arguments, "--seed", "4").out != first.out
 
@@ -274,4 +238,4 @@ def test_every_router_can_be_run_by_name(edgeroute: Command) -> None:
         given = ["theta=0.3", "alpha_per_s=0.05"] if name.startswith("bao") else given
         parameters = [text for one in given for text in ("--param", one)]
         ended = edgeroute("run", "-s", "tiny.yaml", "--router", name, *parameters)
-        assert (ended.code, len(turns_of(ended))) == (0, 5)
+        assert (ended.code, len(turns_of(ended))) == (0, 6)

@@ -3,87 +3,30 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
-import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import gymnasium.utils.seeding
 import pandas as pd
 import pytest
+from command_line import ONE, TWO, Command, results, write_scenario
 
-from baselines import fitted, fitting, make_router, registry, router_names
+from baselines import make_router, router_names
 from baselines.fitted import FITTED_ROUTERS
 from edgeroute_env import Scenario, __version__, load_scenario
-from edgeroute_env.cli import main
 from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS, FIT_SEEDS, run_episodes
 from edgeroute_env.evaluation.metrics import difference, figures
 from edgeroute_env.traces.sources import Drawn
 
-TINY = "extends: paper\nname: {name}\ndescription: made by a test\nworkload: {{turns: {turns}}}\n"
 MIX = "mix: [{calibration: gsm8k-qwen1.5b-qwen72b, share: 1, outcomes: {file: q.csv}}]"
-ONE = ("benchmark", "tiny.yaml", "--episodes", "4", "--quiet", "--out", "out")
-TWO = ("benchmark", "tiny.yaml", "tinier.yaml", *ONE[2:])
-
-
-class Ended(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Command = Callable[..., Ended]
-
-
-def scenarios(folder: Path) -> None:
-    for name, turns in (("tiny", 5), ("tinier", 3)):
-        (folder / f"{name}.yaml").write_text(TINY.format(name=name, turns=turns))
-
-
-@pytest.fixture
-def edgeroute(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> Command:
-    """Run a command line in this process on small grids; fits are stored in `fitted`."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("EDGEROUTE_DATA", str(tmp_path / "data"))
-    for folder in ("data", "fitted"):
-        (tmp_path / folder).mkdir()
-    scenarios(tmp_path)
-    monkeypatch.setattr(fitted, "config_path", tmp_path.joinpath)
-    monkeypatch.setattr(fitted, "FIT_EPISODES", 5)
-    monkeypatch.setattr(fitting, "REFINEMENT", ())
-    small = {"alpha_per_s": (0.0, 0.1), "theta": (0.0, 0.3, 0.8)}
-    for name in FITTED_ROUTERS:
-        kind = registry.kind(name)
-        grid = {parameter: small[parameter] for parameter in kind.grid}
-        monkeypatch.setitem(registry.ROUTERS, name, dataclasses.replace(kind, grid=grid))
-
-    def run(*arguments: str) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["edgeroute", *arguments])
-        capsys.readouterr()
-        try:
-            main()
-            code: Any = 0
-        except SystemExit as ended:
-            code = ended.code
-        return Ended(code or 0, *capsys.readouterr())
-
-    return run
-
-
-def results(folder: str | Path = "out") -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((Path(folder) / "results.json").read_text())
-    return content
 
 
 # --- what is written
 
 
-def test_results_hold_all_that_is_needed_to_repeat_them(edgeroute: Command) -> None:
-    ended = edgeroute(*ONE, "--set", "weights.edge_call=0.1", "--tolerance", "2")
+def test_results_hold_all_that_is_needed_to_repeat_them(edgeroute_small: Command) -> None:
+    ended = edgeroute_small(*ONE, "--set", "weights.edge_call=0.1", "--tolerance", "2")
     assert ended.code == 0
     assert {path.name for path in Path("out").iterdir()} == {"results.json", "results.csv"}
     content = results()
@@ -110,8 +53,8 @@ def test_results_hold_all_that_is_needed_to_repeat_them(edgeroute: Command) -> N
         assert row["difference"] == difference(runs[name], runs["edge"])
 
 
-def test_the_csv_holds_the_figures_of_the_json(edgeroute: Command) -> None:
-    edgeroute(*TWO)
+def test_the_csv_holds_the_figures_of_the_json(edgeroute_small: Command) -> None:
+    edgeroute_small(*TWO)
     with Path("out/results.csv").open(newline="") as file:
         rows = {(row["workload"], row["router"]): row for row in csv.DictReader(file)}
     workloads = results()["workloads"]
@@ -126,8 +69,8 @@ def test_the_csv_holds_the_figures_of_the_json(edgeroute: Command) -> None:
                 assert float(row[f"difference_{name}_{part}"]) == value
 
 
-def test_the_tables_name_every_router_and_the_traces(edgeroute: Command) -> None:
-    out = edgeroute(*ONE, "--reference", "device").out
+def test_the_tables_name_every_router_and_the_traces(edgeroute_small: Command) -> None:
+    out = edgeroute_small(*ONE, "--reference", "device").out
     assert "tiny · synthetic traces, the scenario names no recordings" in out
     assert "return vs device" in out
     assert "tolerance of 0.5 points" in out
@@ -142,9 +85,9 @@ def test_the_tables_name_every_router_and_the_traces(edgeroute: Command) -> None
     } <= set(shown)
 
 
-def test_two_runs_give_the_same_figures(edgeroute: Command) -> None:
+def test_two_runs_give_the_same_figures(edgeroute_small: Command) -> None:
     for folder in ("one", "other"):
-        assert edgeroute(*TWO[:-1], folder).code == 0
+        assert edgeroute_small(*TWO[:-1], folder).code == 0
     assert results("one")["workloads"] == results("other")["workloads"]
     assert Path("one/results.csv").read_bytes() == Path("other/results.csv").read_bytes()
 
@@ -153,7 +96,7 @@ def test_two_runs_give_the_same_figures(edgeroute: Command) -> None:
 
 
 def test_fits_and_tables_use_their_own_seeds(
-    edgeroute: Command, monkeypatch: pytest.MonkeyPatch
+    edgeroute_small: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn, plain = set(), gymnasium.utils.seeding.np_random
 
@@ -162,35 +105,35 @@ def test_fits_and_tables_use_their_own_seeds(
         return plain(seed)
 
     monkeypatch.setattr(gymnasium.utils.seeding, "np_random", noted)
-    assert edgeroute("tune", "-s", "tiny.yaml", "--quiet").code == 0
+    assert edgeroute_small("tune", "-s", "tiny.yaml", "--quiet").code == 0
     assert drawn == set(FIT_SEEDS[:5])
     drawn.clear()
-    assert edgeroute(*ONE).code == 0
+    assert edgeroute_small(*ONE).code == 0
     assert results()["workloads"]["tiny"]["fits"] == "stored"
     assert drawn == set(EVALUATION_SEEDS[:4])
-    assert edgeroute(*ONE, "--overwrite", "--tolerance", "1").code == 0
+    assert edgeroute_small(*ONE, "--overwrite", "--tolerance", "1").code == 0
     assert results()["workloads"]["tiny"]["fits"] == "fitted in this run"
 
 
-def test_tune_keeps_a_valid_fit_unless_told_otherwise(edgeroute: Command) -> None:
+def test_tune_keeps_a_valid_fit_unless_told_otherwise(edgeroute_small: Command) -> None:
     tune = ("tune", "-s", "tiny.yaml", "--quiet")
-    assert edgeroute(*tune).code == 0
+    assert edgeroute_small(*tune).code == 0
     first = Path("fitted/tiny.yaml").read_bytes()
-    refused = edgeroute(*tune, "--tolerance", "7")
+    refused = edgeroute_small(*tune, "--tolerance", "7")
     assert (refused.code, refused.err.count("\n")) == (2, 1)
     assert "tiny.yaml" in refused.err
     assert "--overwrite" in refused.err
     assert Path("fitted/tiny.yaml").read_bytes() == first
-    assert edgeroute(*tune, "--tolerance", "7", "--overwrite").code == 0
+    assert edgeroute_small(*tune, "--tolerance", "7", "--overwrite").code == 0
     assert b"tolerance_points: 7" in Path("fitted/tiny.yaml").read_bytes()
 
 
-def test_what_is_fitted_on_one_half_is_measured_on_the_other(edgeroute: Command) -> None:
+def test_what_is_fitted_on_one_half_is_measured_on_the_other(edgeroute_small: Command) -> None:
     # In the half to fit on both models are right; in the other one the phone is always wrong.
     rows = {"prompt_tokens": range(10, 30), "quality_device": [1, 0] * 10, "quality_edge": [1] * 20}
     pd.DataFrame(rows).to_csv("data/q.csv", index=False)
-    Path("tiny.yaml").write_text(TINY.format(name="tiny", turns=f"6, {MIX}"))
-    ended = edgeroute(*ONE, "--tolerance", "0")
+    write_scenario(Path(), more=f", {MIX}")
+    ended = edgeroute_small(*ONE, "--tolerance", "0")
     assert "tiny · recorded traces, from q.csv" in ended.out
     found = results()["workloads"]["tiny"]
     assert found["traces"] == "recorded"
@@ -200,20 +143,20 @@ def test_what_is_fitted_on_one_half_is_measured_on_the_other(edgeroute: Command)
     assert saved["parameters"] == {"theta": 0.8}
     assert saved["quality_points"]["mean"] < -50.0
     Path("data/q.csv").unlink()
-    ended = edgeroute(*ONE, "--overwrite")
+    ended = edgeroute_small(*ONE, "--overwrite")
     assert "synthetic traces, packaged calibration; the data folder lacks q.csv" in ended.out
     assert results()["workloads"]["tiny"]["traces"] == "synthetic"
 
 
-def test_two_scenarios_of_one_name_are_refused_or_both_kept(edgeroute: Command) -> None:
-    Path("tinier.yaml").write_text(TINY.format(name="tiny", turns=3))
-    ended = edgeroute("benchmark", "tiny.yaml", "tinier.yaml", *ONE[2:])
+def test_two_scenarios_of_one_name_are_refused_or_both_kept(edgeroute_small: Command) -> None:
+    Path("tinier.yaml").write_text(Path("tiny.yaml").read_text().replace("turns: 6", "turns: 3"))
+    ended = edgeroute_small("benchmark", "tiny.yaml", "tinier.yaml", *ONE[2:])
     assert ended.code == 2 or len(results()["workloads"]) == 2
 
 
-def test_tune_does_not_replace_the_fit_of_another_scenario(edgeroute: Command) -> None:
-    edgeroute("tune", "-s", "tiny.yaml", "--quiet")
+def test_tune_does_not_replace_the_fit_of_another_scenario(edgeroute_small: Command) -> None:
+    edgeroute_small("tune", "-s", "tiny.yaml", "--quiet")
     first = Path("fitted/tiny.yaml").read_bytes()
-    Path("tinier.yaml").write_text(TINY.format(name="tiny", turns=3))
-    edgeroute("tune", "-s", "tinier.yaml", "--quiet")
+    Path("tinier.yaml").write_text(Path("tiny.yaml").read_text().replace("turns: 6", "turns: 3"))
+    edgeroute_small("tune", "-s", "tinier.yaml", "--quiet")
     assert Path("fitted/tiny.yaml").read_bytes() == first

@@ -3,58 +3,20 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from command_line import Command, write_scenario
 
 from edgeroute_env import EdgeRouteEnv, Trace
-from edgeroute_env.cli import main
 from edgeroute_env.traces.columns import BASE_NAMES
 from edgeroute_env.traces.importers import IMPORTERS
 from edgeroute_env.traces.recording_files import read_arrivals, read_dialogues, read_outcomes
 from edgeroute_env.traces.registry import datasets, published
-
-TINY = "extends: paper\nname: tiny\ndescription: made by a test\nworkload: {turns: 6}\n"
-
-
-class Ended(NamedTuple):
-    """How a command ended and what it wrote."""
-
-    code: int
-    out: str
-    err: str
-
-
-Command = Callable[..., Ended]
-
-
-@pytest.fixture
-def edgeroute(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> Command:
-    """Run a command line in this process, in a folder that holds tiny.yaml."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("EDGEROUTE_DATA", str(tmp_path / "data"))
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    (tmp_path / "data").mkdir()
-    Path("tiny.yaml").write_text(TINY)
-
-    def run(*arguments: str) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["edgeroute", *arguments])
-        capsys.readouterr()
-        try:
-            main()
-            code: Any = 0
-        except SystemExit as ended:
-            code = ended.code
-        return Ended(code or 0, *capsys.readouterr())
-
-    return run
 
 
 def files() -> set[str]:
@@ -96,7 +58,7 @@ def test_a_recorded_trace_is_the_one_that_reset_draws(edgeroute: Command) -> Non
     rows = {"prompt_tokens": [11, 12, 13], "quality_device": [0, 1, 0], "quality_edge": [1, 1, 0]}
     pd.DataFrame(rows).to_csv("data/q.csv", index=False)
     mix = "mix: [{calibration: gsm8k-qwen1.5b-qwen72b, share: 1, outcomes: {file: q.csv}}]"
-    Path("tiny.yaml").write_text(TINY.replace("turns: 6", f"turns: 6, {mix}"))
+    write_scenario(Path(), more=f", {mix}")
     make = ("trace", "make", "-s", "tiny.yaml", "--seed", "2")
     for wanted in ("recorded", "auto"):
         ended = edgeroute(*make, "--traces", wanted, "-o", f"{wanted}.parquet")

@@ -281,15 +281,11 @@ def test_a_recording_with_an_empty_half_is_one_error(table: str, rows: int, data
         recorded_tables(of, "evaluation")
 
 
-# --- the real data
-
-
 @pytest.mark.parametrize("preset", ["mmlu", "gsm8k"])
 def test_traces_of_the_published_outcomes_keep_their_marginals(preset: str) -> None:
     of = load_scenario(preset)
-    absent = [name for name in recorded_files(of) if not (data_folder() / name).is_file()]
-    if absent:
-        pytest.skip(f"the data folder lacks {', '.join(absent)}")
+    if not all((data_folder() / name).is_file() for name in recorded_files(of)):
+        pytest.skip(f"the data folder lacks one of {', '.join(recorded_files(of))}")
     table = of.workload.mix[0].outcomes
     assert table is not None
     outcomes = read_outcomes(data_folder() / table.file, table.columns)
