@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 
@@ -17,11 +17,9 @@ from edgeroute_env.config_files import config_path, read_yaml
 from edgeroute_env.evaluation.episodes import FIT_SEEDS
 from edgeroute_env.files import replacing
 from edgeroute_env.scenario import Scenario
-from edgeroute_env.traces.recorded import recorded_files, recorded_tables
+from edgeroute_env.traces.recorded import TraceKind, drawn, recorded_files
 from edgeroute_env.traces.registry import data_file
-from edgeroute_env.traces.sources import Drawn
 
-TraceKind = Literal["synthetic", "recorded"]
 FITTED_ROUTERS = tuple(name for name, kind in ROUTERS.items() if kind.grid)
 
 
@@ -42,9 +40,8 @@ def fit_all(
     on_trial: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
     """Fit every router with a grid and return the entry to store, with its provenance."""
-    tables = recorded_tables(scenario, "fit") if traces == "recorded" else None
     seeds = FIT_SEEDS[:FIT_EPISODES]
-    fitter = Fitter(scenario, Drawn(scenario, tables), seeds)
+    fitter = Fitter(scenario, drawn(scenario, traces, "fit"), seeds)
     routers = {}
     for name in FITTED_ROUTERS:
         fit = fitter.fit(name, tolerance_points, on_trial)

@@ -8,29 +8,23 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from edgeroute_env.config_files import config_names, config_path, read_yaml
 from edgeroute_env.errors import InputError
+from edgeroute_env.fields import NonNegative, OpenShare, Part, Positive, Share
 
-Share = Annotated[float, Field(ge=0, le=1)]
 JUDGE_MIN, JUDGE_MAX = 1.0, 10.0
 
 
-class Figures(BaseModel):
-    """A frozen group of fitted figures."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class LogNormal(Figures):
+class LogNormal(Part):
     """A log-normal length law: mean and standard deviation of the natural logarithm."""
 
     mu: float
-    sigma: Annotated[float, Field(ge=0)]
+    sigma: NonNegative
 
 
-class Answers(Figures):
+class Answers(Part):
     """Lengths of both models' answers.
 
     `wrong_ratio` is the mean length of a wrong answer over that of a right one; the marginal law
@@ -39,11 +33,11 @@ class Answers(Figures):
 
     device: LogNormal
     edge: LogNormal
-    correlation: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    correlation: OpenShare = 0.0
     wrong_ratio: Annotated[float, Field(ge=1)] = 1.0
 
 
-class Joint(Figures):
+class Joint(Part):
     """Shares of questions by who answers right; they sum to 1 within rounding."""
 
     both: Share
@@ -65,7 +59,7 @@ class Joint(Figures):
         return (parts[0] / total, parts[1] / total, parts[2] / total, parts[3] / total)
 
 
-class Task(Figures):
+class Task(Part):
     """One task of a dialogue benchmark.
 
     `turns` counts its dialogues by length. `device` and `edge` are the mean judge scores of a
@@ -77,7 +71,7 @@ class Task(Figures):
     edge: float
 
 
-class NeedGiven(Figures):
+class NeedGiven(Part):
     """Mean quality (0 to 1) of both models, by whether the large model is needed."""
 
     device_if_needed: Share
@@ -87,7 +81,7 @@ class NeedGiven(Figures):
     rate: Annotated[float, Field(gt=0, lt=1)]
 
 
-class Questions(Figures):
+class Questions(Part):
     """Independent single-turn questions, right or wrong."""
 
     kind: Literal["questions"]
@@ -110,20 +104,20 @@ class Questions(Figures):
         )
 
 
-class Judge(Figures):
+class Judge(Part):
     """Spread of the judge's scores and when the large model counts as needed.
 
     A turn's score is its task's mean plus noise of `sigma`, of whose variance `persistence` is
     shared by the turns of a dialogue, clipped to [1, 10].
     """
 
-    device_sigma: Annotated[float, Field(gt=0)]
-    edge_sigma: Annotated[float, Field(gt=0)]
+    device_sigma: Positive
+    edge_sigma: Positive
     persistence: Share
-    need_margin: Annotated[float, Field(gt=0)]
+    need_margin: Positive
 
 
-class Dialogues(Figures):
+class Dialogues(Part):
     """Multi-turn dialogues with a judge's score a turn."""
 
     kind: Literal["dialogues"]

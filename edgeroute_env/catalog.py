@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any
-
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Any
 
 from edgeroute_env.config_files import config_path, read_yaml
 from edgeroute_env.errors import InputError
+from edgeroute_env.fields import Count, NonNegative, Part, Positive
 from edgeroute_env.physics import inference
 
-Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
 GIBI, TERA, BILLION = 2.0**30, 1e12, 1e9
 
 
-class Facts(BaseModel):
-    """A frozen catalog entry."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class ModelSpec(Facts):
+class ModelSpec(Part):
     """A decoder-only transformer: parameters in billions, its shape, bytes per value."""
 
     name: str
@@ -55,7 +46,7 @@ class ModelSpec(Facts):
         )
 
 
-class GpuSpec(Facts):
+class GpuSpec(Part):
     """A GPU and the constants of the latency law fitted to it."""
 
     name: str
@@ -64,9 +55,9 @@ class GpuSpec(Facts):
     memory_gib: Positive
     mfu: Positive
     mbu: Positive
-    launch_s: Annotated[float, Field(ge=0)]
-    layer_s: Annotated[float, Field(ge=0)]
-    all_reduce_s: Annotated[float, Field(ge=0)]
+    launch_s: NonNegative
+    layer_s: NonNegative
+    all_reduce_s: NonNegative
     link_gb_per_s: Positive
 
     def constants(self) -> inference.Gpu:
@@ -84,7 +75,7 @@ class GpuSpec(Facts):
         )
 
 
-class DeviceSpeed(Facts):
+class DeviceSpeed(Part):
     """Measured speeds of one model on one phone, cold and otherwise idle."""
 
     name: str

@@ -8,24 +8,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from edgeroute_env.calibration import Calibration, from_workload_files
 from edgeroute_env.catalog import DeviceSpeed, GpuSpec, ModelSpec, from_catalog
 from edgeroute_env.errors import InputError
+from edgeroute_env.fields import NonNegative, OpenShare, Part, Positive, Share
 from edgeroute_env.physics.inference import EdgeCost, edge_cost
-
-
-class Part(BaseModel):
-    """A frozen part of a scenario that refuses unknown fields, NaN and infinity."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-Positive = Annotated[float, Field(gt=0)]
-NonNegative = Annotated[float, Field(ge=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
-OpenShare = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Table(Part):

@@ -19,13 +19,13 @@ from edgeroute_env.cli.options import (
     console,
     notes,
     progress,
-    source_of,
 )
 from edgeroute_env.errors import InputError
 from edgeroute_env.evaluation import results, tables
 from edgeroute_env.evaluation.benchmark import Contender, compare
 from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS
 from edgeroute_env.scenario import Scenario
+from edgeroute_env.traces.recorded import drawn
 
 WORKLOADS = ("mmlu", "gsm8k", "mtbench101", "paper")
 
@@ -125,6 +125,6 @@ def _compared(
     seeds = EVALUATION_SEEDS[: settings["episodes"]]
     turns = scenario.workload.turns * (len(rows) + len(savers))
     task = bar.add_task(f"{scenario.name}: evaluating", total=turns)
-    source = source_of(scenario, kind, "evaluation")
+    source = drawn(scenario, kind, "evaluation")
     result = compare(scenario, source, seeds, rows, savers, reference, lambda: bar.advance(task))
     return {"fits": fitted, **result}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -12,11 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from edgeroute_env.errors import InputError
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.scenario_files import load_scenario, parse_overrides
-from edgeroute_env.traces.recorded import Split, recorded_files, recorded_tables
+from edgeroute_env.traces.recorded import TraceKind, recorded_files
 from edgeroute_env.traces.registry import data_folder
-from edgeroute_env.traces.sources import Drawn
-
-TraceKind = Literal["synthetic", "recorded"]
 
 ScenarioOption = Annotated[
     str, typer.Option("--scenario", "-s", help="A preset's name or a path to a YAML file.")
@@ -58,11 +55,6 @@ def chosen_traces(scenario: Scenario, wanted: str) -> tuple[TraceKind, str]:
     if not files:
         return "synthetic", "the scenario names no recordings"
     return "synthetic", f"packaged calibration; the data folder lacks {', '.join(absent)}"
-
-
-def source_of(scenario: Scenario, traces: TraceKind, split: Split) -> Drawn:
-    """Return the source of a scenario's traces, recorded ones from one half of the data."""
-    return Drawn(scenario, recorded_tables(scenario, split) if traces == "recorded" else None)
 
 
 def progress(quiet: bool) -> Progress:

@@ -18,12 +18,12 @@ from edgeroute_env.cli.options import (
     chosen_scenario,
     chosen_traces,
     console,
-    source_of,
 )
 from edgeroute_env.errors import InputError
 from edgeroute_env.files import refuse_overwrite
 from edgeroute_env.traces.columns import BASE
 from edgeroute_env.traces.importers import IMPORTERS
+from edgeroute_env.traces.recorded import drawn
 from edgeroute_env.traces.recording_files import TABLES, write_table
 from edgeroute_env.traces.recordings import Recording
 from edgeroute_env.traces.sources import Pinned
@@ -49,8 +49,8 @@ def make(
     refuse_overwrite(out, overwrite)
     chosen = chosen_scenario(scenario, overrides)
     kind, why = chosen_traces(chosen, traces)
-    drawn = Pinned(source_of(chosen, kind, "all"), [seeding.np_random(seed)[0]])
-    Trace.from_rows(drawn.rows[0]).save(out, overwrite)
+    pinned = Pinned(drawn(chosen, kind), [seeding.np_random(seed)[0]])
+    Trace.from_rows(pinned.rows[0]).save(out, overwrite)
     console.print(f"{chosen.workload.turns} turns, {kind} ({why}): {out}", soft_wrap=True)
 
 

@@ -40,9 +40,9 @@ def trace_source(scenario: Scenario, traces: TracesLike) -> TraceSource:
     if traces is None or traces == "synthetic":
         return Drawn(scenario)
     if traces == "recorded":
-        from edgeroute_env.traces.recorded import recorded_tables
+        from edgeroute_env.traces.recorded import drawn
 
-        return Drawn(scenario, recorded_tables(scenario))
+        return drawn(scenario, "recorded")
     loaded = Trace.load(traces) if isinstance(traces, str | os.PathLike) else traces
     if isinstance(loaded, Trace):
         return given([loaded], scenario)

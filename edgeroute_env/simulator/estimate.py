@@ -11,7 +11,6 @@ from typing import Any
 
 from edgeroute_env._compile import compiled
 from edgeroute_env.physics.inference import (
-    decode_s_per_token,
     device_decode_s,
     device_prefill_s,
     prefill_s,
@@ -21,9 +20,8 @@ from edgeroute_env.physics.power import heat_after_rest
 from edgeroute_env.physics.queueing import busy_slots
 from edgeroute_env.physics.radio import OUTAGE_SNR_DB, upload_s
 from edgeroute_env.simulator.edge_queue import admit_until, look_ahead
-from edgeroute_env.simulator.state import DEVICE_ROUTE, EDGE_ROUTE, NO_ROUTE
-
-FOREVER_S = 1e18
+from edgeroute_env.simulator.requests import batch_decode_s, payload_bytes
+from edgeroute_env.simulator.state import DEVICE_ROUTE, EDGE_ROUTE, NO_ROUTE, UNLIMITED
 
 
 @compiled
@@ -96,19 +94,15 @@ def estimate(p: Any, row: Any, ep: Any, dev: Any, seen: Any) -> None:
         new = asked - dev.cached_edge_tokens
         whole_s = prefill_s(p.cost, new, dev.cached_edge_tokens) * slow
     switch_s = p.edge_switch_s if dev.last_route == DEVICE_ROUTE else 0.0
-    batch = min(p.slots, 1.0 + ep.reported_busy + load * p.slots)
-    context = asked + 0.5 * answer + (batch - 1.0) * p.background_context_tokens
-    tokens = prompt + p.history_resent * dev.context_tokens
-    payload = tokens * p.bytes_per_token + p.request_bytes + row.attachment_bytes
     outage_s = p.expected_outage_s if row.snr_db < OUTAGE_SNR_DB else 0.0
     down_s = answer * p.bytes_per_token * row.down_s_per_byte
-    on_air_s = upload_s(payload, float(row.up_s_per_byte), p.harq_s)
+    on_air_s = upload_s(payload_bytes(p, row, dev), float(row.up_s_per_byte), p.harq_s)
     own_wait_s = max(0.0, ep.reported_wait_s - row.report_age_s)
     seen.edge_radio_s = outage_s + on_air_s + p.expected_rtt_s + down_s
     seen.edge_wait_s = held_up_s + own_wait_s + row.expected_wait_s
     seen.edge_prefill_s = fresh_s
     seen.edge_switch_s = switch_s + whole_s - fresh_s
-    seen.edge_decode_s = answer * decode_s_per_token(p.cost, batch, context) * slow
+    seen.edge_decode_s = batch_decode_s(p, asked, answer, load, ep.reported_busy) * slow
 
 
 @compiled
@@ -129,8 +123,8 @@ def observe(p: Any, row: Any, ep: Any, dev: Any, seen: Any) -> None:
     seen.prompt_tokens = row.prompt_tokens
     seen.attachment_bytes = row.attachment_bytes
     seen.heat = heat_after_rest(dev.heat, resting_s, p.cooling_s)
-    seen.battery_left = dev.battery_j / p.battery_j if p.battery_j < FOREVER_S else 1.0
-    limited = p.edge_calls < FOREVER_S
+    seen.battery_left = dev.battery_j / p.battery_j if p.battery_j < UNLIMITED else 1.0
+    limited = p.edge_calls < UNLIMITED
     seen.quota_left = dev.quota_left / p.edge_calls if limited else 1.0
     seen.quota_time_left = (dev.window_ends_s - row.arrival_s) / p.window_s if limited else 1.0
     seen.time_left = (ep.length - ep.cursor) / ep.length

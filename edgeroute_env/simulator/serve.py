@@ -12,7 +12,6 @@ from typing import Any
 from edgeroute_env._compile import compiled
 from edgeroute_env.physics.inference import (
     cached_blocks,
-    decode_s_per_token,
     device_decode_s,
     device_prefill_s,
     prefill_s,
@@ -28,6 +27,7 @@ from edgeroute_env.physics.power import (
 )
 from edgeroute_env.physics.radio import upload_s
 from edgeroute_env.simulator.edge_queue import NEVER_S, look_ahead, send_behind
+from edgeroute_env.simulator.requests import batch_decode_s, payload_bytes
 from edgeroute_env.simulator.state import (
     DEADLINE,
     DEVICE_ROUTE,
@@ -59,7 +59,7 @@ def serve(
     elif row.outage_s > p.outage_wait_s:
         _fail(p, out)
     else:
-        sent_s = ready_s + _send(p, row, dev, ready_s, out)
+        sent_s = ready_s + _send(p, row, dev, out)
         if dev.quota_left >= 1.0:
             after_first_token_s = _serve_at_edge(p, row, ep, dev, waiting, slots, e, sent_s, out)
         else:
@@ -73,12 +73,10 @@ def serve(
 
 
 @compiled
-def _send(p: Any, row: Any, dev: Any, ready_s: float, out: Any) -> float:
+def _send(p: Any, row: Any, dev: Any, out: Any) -> float:
     """Upload the request and return the time until the edge has it, the round trip included."""
-    tokens = row.prompt_tokens + p.history_resent * dev.context_tokens
-    payload = tokens * p.bytes_per_token + p.request_bytes + row.attachment_bytes
     air_s_per_byte = float(row.up_s_per_byte)
-    on_air_s = upload_s(payload, air_s_per_byte, p.harq_s)
+    on_air_s = upload_s(payload_bytes(p, row, dev), air_s_per_byte, p.harq_s)
     sending_s: float = row.outage_s + on_air_s + row.rtt_s
     out.radio_s = sending_s
     out.energy_j = transmit_energy_j(
@@ -145,11 +143,9 @@ def _serve_at_edge(
     answer = float(row.answer_tokens_edge)
     asked = dev.context_tokens + row.prompt_tokens
     new = asked - dev.cached_edge_tokens
-    batch = min(p.slots, 1.0 + own_busy + load * p.slots)
-    context = asked + 0.5 * answer + (batch - 1.0) * p.background_context_tokens
     out.switch_s = p.edge_switch_s if dev.last_route == DEVICE_ROUTE else 0.0
     out.prefill_s = prefill_s(p.cost, new, dev.cached_edge_tokens) * slow
-    out.decode_s = answer * decode_s_per_token(p.cost, batch, context) * slow
+    out.decode_s = batch_decode_s(p, asked, answer, load, own_busy) * slow
     hold_s = out.switch_s + out.prefill_s + out.decode_s
     if ep.next_at_s == NEVER_S:
         ep.next_at_s = asked_slot_s

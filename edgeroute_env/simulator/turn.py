@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from edgeroute_env._compile import compiled
 from edgeroute_env.simulator import features
 from edgeroute_env.simulator.edge_queue import NEVER_S
-from edgeroute_env.simulator.estimate import FOREVER_S, arrive, estimate, observe, start_dialogue
+from edgeroute_env.simulator.estimate import arrive, estimate, observe, start_dialogue
 from edgeroute_env.simulator.serve import account, serve
+from edgeroute_env.simulator.state import UNLIMITED
 
 COUNT = features.COUNT
 _GAIN = (1.0 / features.SCALE).astype(np.float32)
@@ -113,7 +114,7 @@ def step(
         serve(p, row, ep, dev, waiting, slots, e, actions[e], out)
         account(p, row, dev, out)
         ep.cursor += 1
-        out.terminated = 1.0 if p.battery_j < FOREVER_S and dev.battery_j <= 0.0 else 0.0
+        out.terminated = 1.0 if p.battery_j < UNLIMITED and dev.battery_j <= 0.0 else 0.0
         out.truncated = 1.0 if ep.cursor == ep.length and out.terminated == 0.0 else 0.0
         if out.terminated or out.truncated:
             ep.over = 1

@@ -20,6 +20,7 @@ from edgeroute_env.scenario import Mix, Scenario, Table
 from edgeroute_env.traces import recording_files as files
 from edgeroute_env.traces.recordings import Arrivals, Dialogues, Outcomes, SnrRuns
 from edgeroute_env.traces.registry import data_file
+from edgeroute_env.traces.sources import Drawn
 from edgeroute_env.traces.tables import (
     ITEM,
     RECORDED_TURN,
@@ -29,6 +30,7 @@ from edgeroute_env.traces.tables import (
     synthetic_tables,
 )
 
+TraceKind = Literal["synthetic", "recorded"]
 Split = Literal["all", "fit", "evaluation"]
 R = TypeVar("R")
 
@@ -80,6 +82,11 @@ def recorded_tables(scenario: Scenario, split: Split = "all") -> Tables:
         snr_db, places = _snr(runs, split, scenario.radio.snr_runs)
         tables = tables._replace(snr_db=snr_db, snr_runs=places)
     return tables
+
+
+def drawn(scenario: Scenario, traces: TraceKind, split: Split = "all") -> Drawn:
+    """Return the source of a scenario's traces; recorded ones come from `split` of the data."""
+    return Drawn(scenario, recorded_tables(scenario, split) if traces == "recorded" else None)
 
 
 def _read(reader: Callable[..., R], table: Table) -> R:

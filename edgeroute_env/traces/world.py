@@ -12,19 +12,18 @@ from typing import Any
 import numpy as np
 
 from edgeroute_env._compile import compiled
-from edgeroute_env.physics import radio
 from edgeroute_env.physics.inference import eviction_gap_s
+from edgeroute_env.physics.radio import (
+    OUTAGE_SNR_DB,
+    SNR_MIN_DB,
+    clip_snr_db,
+    los_probability,
+    path_loss_db,
+    shadowing_step,
+)
 from edgeroute_env.traces import draw
 from edgeroute_env.traces.draw import normal
 from edgeroute_env.traces.tables import EFFICIENCY_CELLS_PER_DB, LOAD_CELLS, MAX_LOAD
-
-_clip_snr_db, _los_probability = radio.clip_snr_db, radio.los_probability
-_path_loss_db, _shadowing_step = radio.path_loss_db, radio.shadowing_step
-_SNR_MIN_DB, _OUTAGE_SNR_DB = radio.SNR_MIN_DB, radio.OUTAGE_SNR_DB
-_GAP, _DISTANCE, _SIGHT, _SHADOW = draw.GAP, draw.DISTANCE, draw.SIGHT, draw.SHADOW
-_LOAD, _REPORT, _WAIT, _ROUND_TRIP = draw.LOAD, draw.REPORT, draw.WAIT, draw.ROUND_TRIP
-_OUTAGE, _BUSY, _EVICTION, _ITEM = draw.OUTAGE, draw.BUSY, draw.EVICTION, draw.ITEM
-_PHONE_ROWS = draw.PHONE_ROWS
 
 
 @compiled
@@ -48,17 +47,19 @@ def _model_snr_db(t: Any, where: Any, moved_m: float, u: Any) -> float:
     """Move a phone and return the SNR there; `where` is (distance, LOS, shadowing, loss)."""
     world = t.world[0]
     environment = int(world.environment)
-    where[0] = _walk(world, where[0], moved_m, u[_DISTANCE])
+    where[0] = _walk(world, where[0], moved_m, u[draw.DISTANCE])
     stays = math.exp(-moved_m / world.state_correlation_m)
-    if u[_SIGHT] >= stays:  # a new place: the rest of the uniform decides on its line of sight
-        fresh = (u[_SIGHT] - stays) / (1.0 - stays)
-        where[1] = 1.0 if fresh < _los_probability(environment, where[0]) else 0.0
+    if u[draw.SIGHT] >= stays:  # a new place: the rest of the uniform decides on its line of sight
+        fresh = (u[draw.SIGHT] - stays) / (1.0 - stays)
+        where[1] = 1.0 if fresh < los_probability(environment, where[0]) else 0.0
     los = where[1] > 0.5
     correlation_m = world.los_correlation_m if los else world.nlos_correlation_m
     # Shadowing is kept in units of its deviation, which the LOS state may change.
-    where[2] = _shadowing_step(where[2], 1.0, moved_m, correlation_m, normal(t.normal, u[_SHADOW]))
+    where[2] = shadowing_step(
+        where[2], 1.0, moved_m, correlation_m, normal(t.normal, u[draw.SHADOW])
+    )
     sigma_db = world.los_sigma_db if los else world.nlos_sigma_db
-    loss_db = _path_loss_db(
+    loss_db = path_loss_db(
         environment, los, where[0], world.carrier_ghz, world.bs_height_m, world.ut_height_m
     )
     snr_db: float = world.link_budget_db - loss_db - sigma_db * where[2] - where[3]
@@ -73,21 +74,23 @@ def draw_radio(t: Any, phones: int, block: Any, rows: Any) -> None:
     seen_s = np.zeros(phones)
     run = np.zeros((phones, 2), np.int64)
     for d in range(phones):
-        u = block[_PHONE_ROWS + d]
+        u = block[draw.PHONE_ROWS + d]
         low, high = world.distance_min_m**2, world.distance_max_m**2
-        where[d, 0] = math.sqrt(low + u[_DISTANCE] * (high - low))
-        sight = _los_probability(int(world.environment), where[d, 0])
-        where[d, 1] = 1.0 if u[_SIGHT] < sight else 0.0
-        where[d, 2] = normal(t.normal, u[_SHADOW])
-        into = world.penetration_sigma_db * normal(t.normal, u[_OUTAGE])
+        where[d, 0] = math.sqrt(low + u[draw.DISTANCE] * (high - low))
+        sight = los_probability(int(world.environment), where[d, 0])
+        where[d, 1] = 1.0 if u[draw.SIGHT] < sight else 0.0
+        where[d, 2] = normal(t.normal, u[draw.SHADOW])
+        into = world.penetration_sigma_db * normal(t.normal, u[draw.OUTAGE])
         where[d, 3] = max(0.0, world.penetration_mean_db + into)
         if t.snr_runs.shape[0]:
-            chosen = t.snr_runs[int(u[_LOAD] * t.snr_runs.shape[0])]
+            chosen = t.snr_runs[int(u[draw.LOAD] * t.snr_runs.shape[0])]
             run[d, 0] = chosen[0]
             run[d, 1] = chosen[1]
-            seen_s[d] = -math.floor(u[_REPORT] * chosen[1])  # where in the run the episode starts
+            seen_s[d] = -math.floor(
+                u[draw.REPORT] * chosen[1]
+            )  # where in the run the episode starts
     for k in range(rows.size):
-        u = block[_PHONE_ROWS + phones + k]
+        u = block[draw.PHONE_ROWS + phones + k]
         row = rows[k]
         d = row.device
         if t.snr_runs.shape[0]:
@@ -97,10 +100,10 @@ def draw_radio(t: Any, phones: int, block: Any, rows: Any) -> None:
             moved_m = world.speed_m_per_s * (row.arrival_s - seen_s[d])
             snr_db = _model_snr_db(t, where[d], moved_m, u)
             seen_s[d] = row.arrival_s
-        row.snr_db = _clip_snr_db(snr_db)
-        is_out = row.snr_db < _OUTAGE_SNR_DB
-        row.outage_s = -world.outage_mean_s * math.log1p(-u[_OUTAGE]) if is_out else 0.0
-        row.rtt_s = world.rtt_floor_s - world.rtt_excess_mean_s * math.log1p(-u[_ROUND_TRIP])
+        row.snr_db = clip_snr_db(snr_db)
+        is_out = row.snr_db < OUTAGE_SNR_DB
+        row.outage_s = -world.outage_mean_s * math.log1p(-u[draw.OUTAGE]) if is_out else 0.0
+        row.rtt_s = world.rtt_floor_s - world.rtt_excess_mean_s * math.log1p(-u[draw.ROUND_TRIP])
 
 
 @compiled
@@ -127,51 +130,50 @@ def draw_load(t: Any, phones: int, block: Any, rows: Any) -> None:
     world = t.world[0]
     first = block[0]
     interval_s = world.report_interval_s
-    report_s = -interval_s * first[_REPORT]  # the last report before the episode begins
-    deviation = normal(t.normal, first[_LOAD])
-    load = _logistic(world.load_mean_logit + world.load_sigma * deviation)
-    reported = load
+    report_s = -interval_s * first[draw.REPORT]  # the last report before the episode begins
+    deviation = normal(t.normal, first[draw.LOAD])
+    reported = _logistic(world.load_mean_logit + world.load_sigma * deviation)
     at_s = report_s
     asked_s = np.zeros(phones)
     for k in range(rows.size):
-        u = block[_PHONE_ROWS + phones + k]
+        u = block[draw.PHONE_ROWS + phones + k]
         row = rows[k]
         now_s = row.arrival_s
-        latest_s = now_s
+        latest_s = now_s  # without an interval, the server reports all the time
         if interval_s > 0.0:
             latest_s = report_s + math.floor((now_s - report_s) / interval_s) * interval_s
         if latest_s > report_s:
             deviation = _revert(
                 deviation, max(0.0, latest_s - at_s), world.load_correlation_s,
-                normal(t.normal, u[_REPORT]),
+                normal(t.normal, u[draw.REPORT]),
             )  # fmt: skip
             reported = _logistic(world.load_mean_logit + world.load_sigma * deviation)
             report_s = latest_s
             at_s = latest_s
         if now_s > at_s:
             deviation = _revert(
-                deviation, now_s - at_s, world.load_correlation_s, normal(t.normal, u[_LOAD])
+                deviation, now_s - at_s, world.load_correlation_s, normal(t.normal, u[draw.LOAD])
             )
             at_s = now_s
         load = _logistic(world.load_mean_logit + world.load_sigma * deviation)
         row.edge_load = load
-        row.reported_load = reported if interval_s > 0.0 else load
-        row.report_age_s = now_s - report_s if interval_s > 0.0 else 0.0
+        row.reported_load = reported
+        row.report_age_s = now_s - report_s
 
         cell = nearest_load_cell(load)
         delayed = t.wait_probability[cell]
-        waits = u[_WAIT] < delayed
+        waits = u[draw.WAIT] < delayed
         row.edge_wait_s = (
-            -t.wait_if_any_s[cell] * math.log(1.0 - u[_WAIT] / delayed) if waits else 0.0
+            -t.wait_if_any_s[cell] * math.log(1.0 - u[draw.WAIT] / delayed) if waits else 0.0
         )
-        row.device_background = max(0.0, 1.0 - u[_BUSY] / world.background_probability) if (
+        row.device_background = max(0.0, 1.0 - u[draw.BUSY] / world.background_probability) if (
             world.background_probability > 0.0
         ) else 0.0  # fmt: skip
         row.device_evicted = False
         row.edge_evicted = False
         if row.turn > 1:
             gap_s = now_s - asked_s[row.device]
-            row.device_evicted = u[_EVICTION] >= math.exp(-gap_s / world.cache_survival_s)
+            row.device_evicted = u[draw.EVICTION] >= math.exp(-gap_s / world.cache_survival_s)
             flushed_s = eviction_gap_s(world.kv_pool, world.eviction_tokens_per_s * load)
             row.edge_evicted = gap_s > flushed_s
         asked_s[row.device] = now_s
@@ -184,7 +186,7 @@ def derive(t: Any, rows: Any) -> None:
     for k in range(rows.size):
         row = rows[k]
         # After an outage the link is back at its lowest rate.
-        place = (max(row.snr_db, _OUTAGE_SNR_DB) - _SNR_MIN_DB) * EFFICIENCY_CELLS_PER_DB
+        place = (max(row.snr_db, OUTAGE_SNR_DB) - SNR_MIN_DB) * EFFICIENCY_CELLS_PER_DB
         i = min(int(place), t.efficiency.size - 2)
         efficiency = t.efficiency[i] + (place - i) * (t.efficiency[i + 1] - t.efficiency[i])
         row.up_s_per_byte = world.up_bit_s / efficiency

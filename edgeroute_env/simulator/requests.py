@@ -1,0 +1,29 @@
+"""What a request to the edge weighs and how fast it is decoded.
+
+Shared by `estimate`, which feeds it what a router may know, and `serve`, which feeds it what is.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edgeroute_env._compile import compiled
+from edgeroute_env.physics.inference import decode_s_per_token
+
+
+@compiled
+def payload_bytes(p: Any, row: Any, dev: Any) -> float:
+    """Return the size of the turn's request: prompt, history where it is sent again, attachment."""
+    tokens = row.prompt_tokens + p.history_resent * dev.context_tokens
+    size: float = tokens * p.bytes_per_token + p.request_bytes + row.attachment_bytes
+    return size
+
+
+@compiled
+def batch_decode_s(
+    p: Any, asked_tokens: float, answer_tokens: float, load: float, own: float
+) -> float:
+    """Return the time to decode an answer beside `own` of our requests and the tenants' load."""
+    batch = min(p.slots, 1.0 + own + load * p.slots)
+    context = asked_tokens + 0.5 * answer_tokens + (batch - 1.0) * p.background_context_tokens
+    return answer_tokens * decode_s_per_token(p.cost, batch, context)
