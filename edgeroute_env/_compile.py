@@ -32,7 +32,21 @@ def compiled(function: F) -> F:
 
     Division by zero follows IEEE 754 (no Python exception), as the formulas expect.
     """
-    dispatcher: Any = numba.njit(cache=True, error_model="numpy", nogil=True)(function)
+    return _compiled(function, "never")
+
+
+def inlined(function: F) -> F:
+    """Compile a stage of the kernel into its caller.
+
+    A call that passes records and arrays costs as much as the arithmetic of a small stage, and
+    LLVM does not inline the large ones by itself.
+    """
+    return _compiled(function, "always")
+
+
+def _compiled(function: F, inline: str) -> F:
+    options: Any = {"cache": True, "error_model": "numpy", "nogil": True, "inline": inline}
+    dispatcher: Any = numba.njit(**options)(function)
     cache_file: Any = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
     if hasattr(cache_file, "_source_stamp"):
         cache_file._source_stamp = _source_stamp()

@@ -18,10 +18,12 @@ JUDGE_MIN, JUDGE_MAX = 1.0, 10.0
 
 
 class LogNormal(Part):
-    """A log-normal length law: mean and standard deviation of the natural logarithm."""
+    """A log-normal law: mean and deviation of the natural logarithm; clipped, if bounds say so."""
 
     mu: float
     sigma: NonNegative
+    low: NonNegative = 0.0
+    high: Annotated[float, Field(gt=0, le=1e7)] = 1e7
 
 
 class Answers(Part):
@@ -118,7 +120,7 @@ class Judge(Part):
 
 
 class Dialogues(Part):
-    """Multi-turn dialogues with a judge's score a turn."""
+    """Multi-turn dialogues with a judge's score a turn; `opening` is the law of first prompts."""
 
     kind: Literal["dialogues"]
     name: str
@@ -127,6 +129,7 @@ class Dialogues(Part):
     needs: NeedGiven
     tasks: Annotated[dict[str, Task], Field(min_length=1)]
     prompt: LogNormal
+    opening: LogNormal | None = None
     answers: Answers
 
     def need(self) -> NeedGiven:

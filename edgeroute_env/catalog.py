@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from edgeroute_env.config_files import config_path, read_yaml
@@ -97,6 +98,7 @@ def from_catalog(kind: str) -> Callable[[Any], Any]:
     return resolve
 
 
+@cache
 def catalog(kind: str) -> dict[str, dict[str, Any]]:
     """Return the entries of `configs/catalog/KIND.yaml`."""
     entries: dict[str, dict[str, Any]] = read_yaml(config_path("catalog", f"{kind}.yaml"))

@@ -6,6 +6,7 @@ Validated and frozen; presets are the YAML files of `configs/scenarios`, read by
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -15,13 +16,15 @@ from edgeroute_env.catalog import DeviceSpeed, GpuSpec, ModelSpec, from_catalog
 from edgeroute_env.errors import InputError
 from edgeroute_env.fields import NonNegative, OpenShare, Part, Positive, Share
 from edgeroute_env.physics.inference import EdgeCost, edge_cost
+from edgeroute_env.users import Users, check_draws, population
 
 
 class Table(Part):
-    """A recorded table in the data folder and the names of its columns."""
+    """A recorded table in the data folder, the names of its columns, and which rows count."""
 
     file: str
     columns: dict[str, str] = Field(default_factory=dict)
+    where: dict[str, str] = Field(default_factory=dict)
 
 
 class Heat(Part):
@@ -35,7 +38,11 @@ class Heat(Part):
 
 
 class DeviceEnergy(Part):
-    """Energy of the phone's inference and radio, the screen left out."""
+    """Energy of the phone's inference and radio, the screen left out.
+
+    `tail_w` is drawn from the end of an upload until `tail_s` after the answer has come;
+    `receive_w` on top of it while the answer comes in.
+    """
 
     prefill_j_per_token: NonNegative
     decode_j_per_token: NonNegative
@@ -43,6 +50,7 @@ class DeviceEnergy(Part):
     transmit_w_per_mbit_per_s: NonNegative
     tail_s: NonNegative
     tail_w: NonNegative
+    receive_w: NonNegative = 0.0
 
 
 class Device(Part):
@@ -73,7 +81,10 @@ class Background(Part):
 
 
 class Edge(Part):
-    """The edge server, its large model and the load report it sends."""
+    """The edge server, its large model and the load report it sends.
+
+    `power_w` is what a request draws at the server while it is served; 0 leaves it out.
+    """
 
     model: Annotated[ModelSpec, BeforeValidator(from_catalog("models"))]
     gpu: Annotated[GpuSpec, BeforeValidator(from_catalog("gpus"))]
@@ -82,6 +93,7 @@ class Edge(Part):
     switch_s: NonNegative
     stateless_api: bool
     report_interval_s: NonNegative
+    power_w: NonNegative = 0.0
     background: Background
 
     def cost(self) -> EdgeCost:
@@ -89,10 +101,27 @@ class Edge(Part):
         return edge_cost(self.model.shape(), self.gpu.constants(), self.tensor_parallel)
 
 
-class Radio(Part):
-    """The cellular or Wi-Fi link: budget, mobility, outage, round trip, message sizes."""
+class PathLoss(Part):
+    """The plain law: loss at one metre and exponent of the distance."""
 
-    environment: Literal["umi", "uma", "inh"]
+    at_1m_db: float
+    exponent: Positive
+
+
+class Radio(Part):
+    """The cellular or Wi-Fi link: budget, mobility, outage, round trip, message sizes.
+
+    `path_loss` is given exactly for the environment `log-distance`. Users spread evenly over the
+    `area` of the cell or along a `line` from its centre. `rate` follows the CQI table or is
+    Shannon's bound (which knows no outage); `fading` is averaged within a turn, or drawn a turn.
+    `snr_ceiling_db` is what neighbour cells and the transmitter leave of any strong signal.
+    """
+
+    environment: Literal["umi", "uma", "inh", "log-distance"]
+    path_loss: PathLoss | None = None
+    rate: Literal["cqi", "shannon"] = "cqi"
+    fading: Literal["averaged", "per-turn"] = "averaged"
+    spread: Literal["area", "line"] = "area"
     carrier_ghz: Annotated[float, Field(ge=0.5, le=100)]
     uplink_hz: Positive
     downlink_hz: Positive
@@ -100,10 +129,12 @@ class Radio(Part):
     antenna_gain_db: float
     noise_figure_db: NonNegative
     interference_margin_db: NonNegative
+    snr_ceiling_db: float | None = None
     bs_height_m: Annotated[float, Field(gt=1)]
     ut_height_m: Annotated[float, Field(gt=1, le=13)]
     distance_min_m: Positive
     distance_max_m: Positive
+    distance_correlation_m: Positive
     speed_m_per_s: NonNegative
     penetration_mean_db: NonNegative
     penetration_sigma_db: NonNegative
@@ -122,6 +153,9 @@ class Radio(Part):
         if self.distance_max_m < self.distance_min_m:
             allowed = f"at least distance_min_m = {self.distance_min_m}"
             raise InputError("distance_max_m", self.distance_max_m, allowed)
+        if (self.environment == "log-distance") != (self.path_loss is not None):
+            allowed = "given exactly when environment is 'log-distance'"
+            raise InputError("path_loss", self.path_loss, allowed)
         return self
 
 
@@ -149,6 +183,13 @@ class Attachment(Part):
     size_bytes: NonNegative
 
 
+class Bursts(Part):
+    """How the activity of all users together varies: log-normal, mean 1, correlated in time."""
+
+    sigma: Positive
+    correlation_s: Positive
+
+
 class Workload(Part):
     """What users ask and when."""
 
@@ -158,6 +199,7 @@ class Workload(Part):
     dialogue_gap_cv: NonNegative
     follow_up_median_s: Positive
     follow_up_sigma: NonNegative
+    bursts: Bursts | None = None
     score_auc: Annotated[float, Field(ge=0.5, le=0.999)]
     attachment: Attachment
     arrivals: Table | None = None
@@ -172,18 +214,44 @@ class Budgets(Part):
     window_s: Positive = 3600.0
 
 
+class RelativeCost(Part):
+    """A turn's latency and energy, weighted, over what the edge would cost on the same turn.
+
+    `price` is the reward that one such cost takes.
+    """
+
+    price: NonNegative
+    latency_weight: NonNegative
+    energy_weight: NonNegative
+    latency_scale_s: Positive
+    energy_scale_j: Positive
+
+
 class Objective(Part):
     """How a turn is paid; `quality` pays the sampled outcome or its expectation."""
 
-    kind: Literal["sum", "ttft", "deadline", "dialogue-min"] = "sum"
+    kind: Literal["sum", "ttft", "deadline", "dialogue-min", "relative-cost"] = "sum"
     deadline_s: Positive | None = None
+    relative_cost: RelativeCost | None = None
     quality: Literal["sampled", "expected"] = "sampled"
 
     @model_validator(mode="after")
-    def _has_deadline(self) -> Objective:
-        if (self.kind == "deadline") != (self.deadline_s is not None):
-            raise InputError("deadline_s", self.deadline_s, "given exactly when kind is 'deadline'")
+    def _has_what_its_kind_needs(self) -> Objective:
+        for name, kind in (("deadline_s", "deadline"), ("relative_cost", "relative-cost")):
+            if (self.kind == kind) != (getattr(self, name) is not None):
+                allowed = f"given exactly when kind is '{kind}'"
+                raise InputError(name, getattr(self, name), allowed)
         return self
+
+
+class Observation(Part):
+    """What a router is not told, for ablations: it sees a constant and estimates from that.
+
+    `edge-load`: the tenants' median load and none of our own; `cache`: both sides hold the whole
+    history; `snr`: that of a typical place in the cell.
+    """
+
+    hidden: tuple[Literal["edge-load", "cache", "snr"], ...] = ()
 
 
 class Weights(Part):
@@ -207,11 +275,19 @@ class Scenario(Part):
     workload: Workload
     budgets: Budgets = Budgets()
     objective: Objective = Objective()
+    observation: Observation = Observation()
     weights: Weights
+    users: Users | None = None
 
     @model_validator(mode="after")
-    def _model_fits(self) -> Scenario:
+    def _parts_fit(self) -> Scenario:
         if self.edge.cost().kv_pool_tokens <= 0:
             allowed = f"enough GPUs to hold {self.edge.model.name} and a KV cache"
             raise InputError("edge.tensor_parallel", self.edge.tensor_parallel, allowed)
+        check_draws(self)
         return self
+
+    @cached_property
+    def population(self) -> tuple[Scenario, ...]:
+        """The scenario of each of its users; itself alone where it draws none."""
+        return population(self)

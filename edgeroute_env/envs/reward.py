@@ -20,7 +20,8 @@ def scalar_info(outcome: list[float]) -> dict[str, Any]:
     # fmt: off
     (_, _, _, radio_s, queue_s, switch_s, prefill_s, decode_s, quality_term, latency_term,
      energy_term, edge_call_term, failure_term, latency_s, ttft_s, energy_j, quality, edge_call,
-     switched, recomputed_tokens, failed, refused, workload) = outcome
+     switched, recomputed_tokens, failed, refused, workload, radio_ttft_s, edge_energy_j,
+     relative_cost) = outcome
     # fmt: on
     return {
         "latency_s": latency_s,
@@ -33,6 +34,9 @@ def scalar_info(outcome: list[float]) -> dict[str, Any]:
         "failed": failed,
         "refused": refused,
         "workload": workload,
+        "radio_ttft_s": radio_ttft_s,
+        "edge_energy_j": edge_energy_j,
+        "relative_cost": relative_cost,
         "rewards": {
             "quality": quality_term,
             "latency": latency_term,

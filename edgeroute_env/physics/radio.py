@@ -1,7 +1,8 @@
 """Path loss, line of sight, shadowing, SNR to rate, upload time.
 
 Sources: 3GPP TR 38.901 V17 Table 7.4.1-1 (path loss), Table 7.4.2-1 (LOS probability),
-Table 7.6.3.1-2 (LOS correlation), TS 38.214 Table 5.2.2.1-2 (CQI table 1).
+Table 7.6.3.1-2 (LOS correlation), TS 38.214 Table 5.2.2.1-2 (CQI table 1). The log-distance law
+and Shannon's rate are there for system models that state no more, such as CR2's.
 Distances in metres, carrier in GHz, powers in dBm, losses and SNR in dB.
 """
 
@@ -16,8 +17,10 @@ from edgeroute_env._compile import compiled
 
 SPEED_OF_LIGHT_M_PER_S = 3.0e8  # the value TR 38.901 uses for its breakpoint distance
 THERMAL_NOISE_DBM_PER_HZ = -174.0
-INDOOR, URBAN_MICRO, URBAN_MACRO = 0, 1, 2
-ENVIRONMENTS = {"inh": INDOOR, "umi": URBAN_MICRO, "uma": URBAN_MACRO}
+INDOOR, URBAN_MICRO, URBAN_MACRO, LOG_DISTANCE = 0, 1, 2, 3
+ENVIRONMENTS = {
+    "inh": INDOOR, "umi": URBAN_MICRO, "uma": URBAN_MACRO, "log-distance": LOG_DISTANCE
+}  # fmt: skip
 
 # Spectral efficiency (bit/s/Hz) of each CQI and the SNR at which it reaches 10 % block errors.
 CQI_EFFICIENCY = np.array(
@@ -47,6 +50,7 @@ SHADOWING = (
     Shadowing(3.0, 8.03, 10.0, 6.0, 10.0),
     Shadowing(4.0, 7.82, 10.0, 13.0, 50.0),
     Shadowing(4.0, 6.0, 37.0, 50.0, 50.0),
+    Shadowing(0.0, 0.0, 1.0, 1.0, 1.0),  # the plain law has none
 )
 
 
@@ -121,6 +125,12 @@ def path_loss_db(
 
 
 @compiled
+def log_distance_loss_db(loss_at_1m_db: float, exponent: float, distance_m: float) -> float:
+    """Return the path loss (dB) of the plain law K0 d^-exponent, without shadowing."""
+    return loss_at_1m_db + 10.0 * exponent * math.log10(distance_m)
+
+
+@compiled
 def shadowing_step(
     shadow_db: float, sigma_db: float, moved_m: float, correlation_m: float, normal: float
 ) -> float:
@@ -142,6 +152,12 @@ def clip_snr_db(snr_db: float) -> float:
 
 
 @compiled
+def bounded_snr_db(snr_db: float, ceiling_db: float) -> float:
+    """Return the SNR left by noise that grows with the signal: neighbours, transmitter error."""
+    return -10.0 * math.log10(10.0 ** (-snr_db / 10.0) + 10.0 ** (-ceiling_db / 10.0))
+
+
+@compiled
 def ergodic_efficiency(snr_db: float) -> float:
     """Return the spectral efficiency (bit/s/Hz) at a mean SNR, averaged over Rayleigh fading.
 
@@ -155,6 +171,20 @@ def ergodic_efficiency(snr_db: float) -> float:
         efficiency += (CQI_EFFICIENCY[i] - previous) * reach
         previous = CQI_EFFICIENCY[i]
     return efficiency
+
+
+@compiled
+def shannon_efficiency(snr_db: float) -> float:
+    """Return Shannon's bound on the spectral efficiency (bit/s/Hz) at an SNR."""
+    return math.log2(1.0 + 10.0 ** (snr_db / 10.0))
+
+
+EFFICIENCY = {"cqi": ergodic_efficiency, "shannon": shannon_efficiency}
+
+
+def outage_snr_db(rate: str) -> float:
+    """Return the SNR below which a link of that rate law is out; Shannon's never is."""
+    return OUTAGE_SNR_DB if rate == "cqi" else -math.inf
 
 
 @compiled

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from edgeroute_env._compile import compiled
+from edgeroute_env._compile import compiled, inlined
 from edgeroute_env.physics.inference import (
     cached_blocks,
     device_decode_s,
@@ -34,11 +34,12 @@ from edgeroute_env.simulator.state import (
     DIALOGUE_MIN,
     EDGE_ROUTE,
     NO_ROUTE,
+    RELATIVE_COST,
     TTFT,
 )
 
 
-@compiled
+@inlined
 def serve(
     p: Any, row: Any, ep: Any, dev: Any, waiting: Any, slots: Any, e: int, action: int, out: Any
 ) -> None:
@@ -49,8 +50,10 @@ def serve(
     """
     out.edge_call = out.failed = out.refused = out.switched = out.recomputed_tokens = 0.0
     out.radio_s = out.queue_s = out.switch_s = out.prefill_s = out.decode_s = 0.0
-    out.energy_j = 0.0
+    out.energy_j = out.edge_energy_j = out.relative_cost = 0.0
     out.workload = row.workload
+    if p.objective == RELATIVE_COST:  # for now, what the edge would cost
+        out.relative_cost = _cost_alone_at_edge(p, row, dev)
     ready_s = max(row.arrival_s, dev.answered_at_s)
     out.queue_s = ready_s - row.arrival_s
     after_first_token_s = 0.0
@@ -67,22 +70,62 @@ def serve(
             _serve_on_device(p, row, dev, sent_s, out)
     until_decode_s = out.radio_s + out.queue_s + out.switch_s + out.prefill_s
     out.ttft_s = until_decode_s - after_first_token_s
+    out.radio_ttft_s = out.radio_s - after_first_token_s
     out.latency_s = until_decode_s + out.decode_s
     dev.answered_at_s = row.arrival_s + out.latency_s
     dev.battery_j -= out.energy_j
 
 
-@compiled
+@inlined
 def _send(p: Any, row: Any, dev: Any, out: Any) -> float:
     """Upload the request and return the time until the edge has it, the round trip included."""
-    air_s_per_byte = float(row.up_s_per_byte)
-    on_air_s = upload_s(payload_bytes(p, row, dev), air_s_per_byte, p.harq_s)
+    on_air_s, out.energy_j = _uploaded(p, row, dev)
     sending_s: float = row.outage_s + on_air_s + row.rtt_s
     out.radio_s = sending_s
-    out.energy_j = transmit_energy_j(
+    return sending_s
+
+
+@inlined
+def _uploaded(p: Any, row: Any, dev: Any) -> tuple[float, float]:
+    """Return the air time and the energy (J) of the turn's upload."""
+    air_s_per_byte = float(row.up_s_per_byte)
+    on_air_s = upload_s(payload_bytes(p, row, dev), air_s_per_byte, p.harq_s)
+    energy_j = transmit_energy_j(
         on_air_s, 8e-6 / air_s_per_byte, p.transmit_base_w, p.transmit_w_per_mbit_per_s
     )
-    return sending_s
+    return on_air_s, energy_j
+
+
+@inlined
+def _edge_parts(
+    p: Any, row: Any, dev: Any, own_busy: float
+) -> tuple[float, float, float, float]:
+    """Return the times of switching, prefill, decode and download beside `own_busy` requests."""
+    load = float(row.edge_load)
+    slow = shared_slowdown(p.prefill_share * load)
+    answer = float(row.answer_tokens_edge)
+    asked = dev.context_tokens + row.prompt_tokens
+    switch_s = p.edge_switch_s if dev.last_route == DEVICE_ROUTE else 0.0
+    prefill = prefill_s(p.cost, asked - dev.cached_edge_tokens, dev.cached_edge_tokens) * slow
+    decode_s = batch_decode_s(p, asked, answer, load, own_busy) * slow
+    return switch_s, prefill, decode_s, answer * p.bytes_per_token * row.down_s_per_byte
+
+
+@compiled
+def _cost_alone_at_edge(p: Any, row: Any, dev: Any) -> float:
+    """Return what the turn would cost at an edge where nothing waits; see `RelativeCost`."""
+    on_air_s, energy_j = _uploaded(p, row, dev)
+    switch_s, prefill, decode_s, down_s = _edge_parts(p, row, dev, 0.0)
+    hold_s = switch_s + prefill + decode_s
+    energy_j += p.tail_w * (row.rtt_s + hold_s + down_s + p.tail_s) + p.receive_w * down_s
+    radio_s = row.outage_s + on_air_s + row.rtt_s + down_s
+    return _cost(p, radio_s + switch_s + prefill + decode_s, energy_j + p.edge_power_w * hold_s)
+
+
+@compiled
+def _cost(p: Any, latency_s: float, energy_j: float) -> float:
+    cost: float = p.cost_per_s * latency_s + p.cost_per_j * energy_j
+    return cost
 
 
 @compiled
@@ -94,7 +137,7 @@ def _fail(p: Any, out: Any) -> None:
     out.quality = 0.0
 
 
-@compiled
+@inlined
 def _serve_on_device(p: Any, row: Any, dev: Any, ready_s: float, out: Any) -> None:
     """Queue behind the phone's own work and answer at the speed that heat and other apps leave."""
     start_s = max(ready_s, dev.free_at_s)
@@ -123,10 +166,11 @@ def _serve_on_device(p: Any, row: Any, dev: Any, ready_s: float, out: Any) -> No
     out.energy_j += inference_energy_j(new, answer, p.prefill_j_per_token, p.decode_j_per_token)
     out.quality = row.expected_quality_device if p.pays_expectation else row.quality_device
     dev.cached_device_tokens = asked + answer
+    dev.sound_so_far *= 1.0 - row.score
     _remember(row, dev, DEVICE_ROUTE, asked + answer, new, out)
 
 
-@compiled
+@inlined
 def _serve_at_edge(
     p: Any, row: Any, ep: Any, dev: Any, waiting: Any, slots: Any, e: int, sent_s: float, out: Any
 ) -> float:
@@ -138,14 +182,7 @@ def _serve_at_edge(
     own_wait_s, own_busy = 0.0, 0
     if ep.latest_slot_s > asked_slot_s or ep.next_at_s <= asked_slot_s:
         own_wait_s, own_busy = look_ahead(ep, waiting, slots, e, asked_slot_s)
-    load = float(row.edge_load)
-    slow = shared_slowdown(p.prefill_share * load)
-    answer = float(row.answer_tokens_edge)
-    asked = dev.context_tokens + row.prompt_tokens
-    new = asked - dev.cached_edge_tokens
-    out.switch_s = p.edge_switch_s if dev.last_route == DEVICE_ROUTE else 0.0
-    out.prefill_s = prefill_s(p.cost, new, dev.cached_edge_tokens) * slow
-    out.decode_s = batch_decode_s(p, asked, answer, load, own_busy) * slow
+    out.switch_s, out.prefill_s, out.decode_s, down_s = _edge_parts(p, row, dev, own_busy)
     hold_s = out.switch_s + out.prefill_s + out.decode_s
     if ep.next_at_s == NEVER_S:
         ep.next_at_s = asked_slot_s
@@ -154,20 +191,26 @@ def _serve_at_edge(
         send_behind(ep, waiting, slots, e, asked_slot_s, hold_s)
     done_s = asked_slot_s + own_wait_s + hold_s
     out.queue_s += own_wait_s + row.edge_wait_s
-    down_s: float = answer * p.bytes_per_token * row.down_s_per_byte
     out.radio_s += down_s
-    connected_s = done_s + down_s - sent_s + p.tail_s
-    out.energy_j += p.tail_w * tail_seconds(dev.tail_ends_s, sent_s, connected_s)
-    dev.tail_ends_s = max(dev.tail_ends_s, sent_s + connected_s)
+    uploaded_s = sent_s - row.rtt_s
+    connected_s = done_s + down_s - uploaded_s + p.tail_s
+    out.energy_j += p.tail_w * tail_seconds(dev.tail_ends_s, uploaded_s, connected_s)
+    out.energy_j += p.receive_w * down_s
+    out.edge_energy_j = p.edge_power_w * hold_s
+    dev.tail_ends_s = max(dev.tail_ends_s, uploaded_s + connected_s)
+    dev.next_edge_wait_s = own_wait_s + row.edge_wait_s
+    dev.next_edge_told_at_s = done_s - out.decode_s
     dev.quota_left -= 1.0
     out.edge_call = 1.0
     out.quality = row.expected_quality_edge if p.pays_expectation else row.quality_edge
-    dev.cached_edge_tokens = cached_blocks(asked + answer)
-    _remember(row, dev, EDGE_ROUTE, asked + answer, new, out)
+    context = dev.context_tokens + row.prompt_tokens + row.answer_tokens_edge
+    prefilled = dev.context_tokens + row.prompt_tokens - dev.cached_edge_tokens
+    dev.cached_edge_tokens = cached_blocks(context)
+    _remember(row, dev, EDGE_ROUTE, context, prefilled, out)
     return down_s
 
 
-@compiled
+@inlined
 def _remember(row: Any, dev: Any, route: int, context: float, prefilled: float, out: Any) -> None:
     """Note what the dialogue has become and what moving it cost."""
     out.switched = 1.0 if dev.last_route not in (NO_ROUTE, route) else 0.0
@@ -176,12 +219,13 @@ def _remember(row: Any, dev: Any, route: int, context: float, prefilled: float, 
     dev.last_route = route
 
 
-@compiled
+@inlined
 def account(p: Any, row: Any, dev: Any, out: Any) -> None:
     """Write the named reward terms and their sum.
 
     `deadline` pays only answers that are complete in time; `dialogue-min` pays a dialogue's
-    worst turn when it ends, as MT-Bench-101 scores it.
+    worst turn when it ends, as MT-Bench-101 scores it; `relative-cost` takes latency and energy
+    over what the edge would cost.
     """
     quality = out.quality
     dev.worst_quality = min(dev.worst_quality, quality)
@@ -193,6 +237,12 @@ def account(p: Any, row: Any, dev: Any, out: Any) -> None:
     out.reward_quality = p.weight_quality * quality
     out.reward_latency = -p.weight_latency * waited_s
     out.reward_energy = -p.weight_energy * out.energy_j
+    if p.objective == RELATIVE_COST:
+        price = p.cost_price / out.relative_cost  # of the edge, until the turn's own is known
+        energy_j = out.energy_j + out.edge_energy_j
+        out.relative_cost = _cost(p, out.latency_s, energy_j) / out.relative_cost
+        out.reward_latency -= price * p.cost_per_s * out.latency_s
+        out.reward_energy -= price * p.cost_per_j * energy_j
     out.reward_edge_call = -p.weight_edge_call * out.edge_call
     out.reward_failure = -p.weight_failure * out.failed
     out.reward = (

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeroute_env.physics import radio
+from edgeroute_env.physics import queueing, radio
 from edgeroute_env.physics.inference import EdgeCost
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.traces.sources import FOLLOWS
 
 DEVICE_ROUTE, EDGE_ROUTE, NO_ROUTE = 0, 1, -1
-OBJECTIVES = {"sum": 0, "ttft": 1, "deadline": 2, "dialogue-min": 3}
-SUM, TTFT, DEADLINE, DIALOGUE_MIN = OBJECTIVES.values()
+OBJECTIVES = {"sum": 0, "ttft": 1, "deadline": 2, "dialogue-min": 3, "relative-cost": 4}
+SUM, TTFT, DEADLINE, DIALOGUE_MIN, RELATIVE_COST = OBJECTIVES.values()
 UNLIMITED = np.inf
 
 COST = np.dtype([(name, "f8") for name in EdgeCost._fields])
@@ -31,15 +31,19 @@ PARAMETERS = np.dtype(
     [
         ("cost", COST),
         ("objective", "i8"),
+        *[(f"hides_{name}", "?") for name in ("edge_load", "cache", "snr")],
         *_floats(
             "device_prefill_tokens_per_s device_decode_tokens_per_s device_kv_s_per_token "
             "device_switch_s background_depth throttle_start throttle_width throttle_depth "
             "heating_s cooling_s prefill_j_per_token decode_j_per_token transmit_base_w "
-            "transmit_w_per_mbit_per_s tail_s tail_w slots edge_switch_s history_resent "
+            "transmit_w_per_mbit_per_s tail_s tail_w receive_w edge_power_w slots edge_switch_s "
+            "history_resent outage_snr_db demand_prior_s "
             "prefill_share background_context_tokens harq_s bytes_per_token request_bytes "
             "expected_rtt_s expected_outage_s outage_wait_s battery_j edge_calls window_s "
             "deadline_s pays_expectation weight_quality weight_latency weight_energy "
-            "weight_edge_call weight_failure"
+            "weight_edge_call weight_failure cost_price cost_per_s cost_per_j "
+            "assumed_load assumed_wait_s assumed_snr_db assumed_up_s_per_byte "
+            "assumed_down_s_per_byte"
         ),
     ]
 )
@@ -64,7 +68,9 @@ DEVICE = np.dtype(
         *_floats("free_at_s heat tail_ends_s battery_j quota_left window_ends_s"),
         # its dialogue
         *_floats("turn context_tokens cached_device_tokens cached_edge_tokens last_route"),
-        *_floats("answered_at_s score_sum worst_quality"),
+        *_floats("answered_at_s score_sum worst_quality sound_so_far"),
+        # what its user has asked, and what its edge calls have taught it
+        *_floats("asked edge_wait_s edge_told_at_s next_edge_wait_s next_edge_told_at_s"),
     ]
 )
 
@@ -72,7 +78,7 @@ LATENCY_PARTS = ("radio", "queue", "switch", "prefill", "decode")
 REWARD_TERMS = ("quality", "latency", "energy", "edge_call", "failure")
 FIGURES = (
     *("latency_s", "ttft_s", "energy_j", "quality", "edge_call", "switched", "recomputed_tokens"),
-    *("failed", "refused", "workload"),
+    *("failed", "refused", "workload", "radio_ttft_s", "edge_energy_j", "relative_cost"),
 )
 OUTCOME = np.dtype(
     [("reward", "f8"), ("terminated", "f8"), ("truncated", "f8")]
@@ -83,11 +89,27 @@ OUTCOME = np.dtype(
 
 
 def lower(scenario: Scenario) -> NDArray[Any]:
-    """Return the scenario's parameters as the kernel takes them, shape (1,)."""
+    """Return the parameters of the scenario's users as the kernel takes them, shape (users,)."""
+    users = scenario.population
+    parameters = np.zeros(len(users), PARAMETERS)
+    for row, user in zip(parameters, users, strict=True):
+        for name, value in _values(user).items():
+            row[name] = value
+    # What a router assumes before it knows its user is the same for all of them.
+    parameters["demand_prior_s"] = scenario.workload.dialogue_gap_mean_s
+    for name, value in _assumed(scenario).items():
+        parameters[name] = value
+    return parameters
+
+
+def _values(scenario: Scenario) -> dict[str, Any]:
+    """Return the parameters of one user by name."""
     device, edge, link = scenario.device, scenario.edge, scenario.radio
     heat, energy = device.heat, device.energy
     budgets, weights = scenario.budgets, scenario.weights
-    values: dict[str, float] = {
+    values: dict[str, Any] = {
+        "cost": tuple(edge.cost()),
+        "objective": OBJECTIVES[scenario.objective.kind],
         "device_prefill_tokens_per_s": device.speed.prefill_tokens_per_s,
         "device_decode_tokens_per_s": device.speed.decode_tokens_per_s,
         "device_kv_s_per_token": device.model.shape().kv_bytes_per_token
@@ -105,9 +127,12 @@ def lower(scenario: Scenario) -> NDArray[Any]:
         "transmit_w_per_mbit_per_s": energy.transmit_w_per_mbit_per_s,
         "tail_s": energy.tail_s,
         "tail_w": energy.tail_w,
+        "receive_w": energy.receive_w,
+        "edge_power_w": edge.power_w,
         "slots": edge.slots,
         "edge_switch_s": edge.switch_s,
         "history_resent": edge.stateless_api,
+        "outage_snr_db": radio.outage_snr_db(link.rate),
         "prefill_share": edge.background.prefill_share,
         "background_context_tokens": edge.background.context_tokens,
         "harq_s": radio.harq_delay_s(link.block_error_rate, link.harq_round_trip_s),
@@ -127,9 +152,53 @@ def lower(scenario: Scenario) -> NDArray[Any]:
         "weight_edge_call": weights.edge_call,
         "weight_failure": weights.failure,
     }
-    parameters = np.zeros(1, PARAMETERS)
-    for name, value in values.items():
-        parameters[name] = value
-    parameters["cost"] = tuple(edge.cost())
-    parameters["objective"] = OBJECTIVES[scenario.objective.kind]
-    return parameters
+    for what in scenario.observation.hidden:
+        values[f"hides_{what.replace('-', '_')}"] = True
+    cost = scenario.objective.relative_cost
+    if cost is not None:
+        values["cost_price"] = cost.price
+        values["cost_per_s"] = cost.latency_weight / cost.latency_scale_s
+        values["cost_per_j"] = cost.energy_weight / cost.energy_scale_j
+    return values
+
+
+def _assumed(scenario: Scenario) -> dict[str, float]:
+    """Return what a router assumes of a quantity that its observation hides."""
+    link, background = scenario.radio, scenario.edge.background
+    snr_db = _typical_snr_db(scenario)
+    efficiency = radio.EFFICIENCY[link.rate](max(snr_db, radio.outage_snr_db(link.rate)))
+    load, slots = background.utilisation, scenario.edge.slots
+    up, down = (
+        radio.seconds_per_byte(efficiency, hertz, link.block_error_rate)
+        for hertz in (link.uplink_hz, link.downlink_hz)
+    )
+    return {
+        "assumed_load": load,
+        "assumed_wait_s": queueing.mean_wait_s(slots, load, background.service_s),
+        "assumed_snr_db": snr_db,
+        "assumed_up_s_per_byte": up,
+        "assumed_down_s_per_byte": down,
+    }
+
+
+def _typical_snr_db(scenario: Scenario) -> float:
+    """Return the SNR at the cell's median distance, without shadowing."""
+    link = scenario.radio
+    near, far = link.distance_min_m, link.distance_max_m
+    distance_m = (near + far) / 2 if link.spread == "line" else ((near**2 + far**2) / 2) ** 0.5
+    environment = radio.ENVIRONMENTS[link.environment]
+    if link.path_loss is not None:
+        law = link.path_loss
+        loss_db = radio.log_distance_loss_db(law.at_1m_db, law.exponent, distance_m)
+    else:
+        loss_db = radio.path_loss_db(
+            environment,
+            radio.los_probability(environment, distance_m) > 0.5,
+            distance_m,
+            link.carrier_ghz,
+            link.bs_height_m,
+            link.ut_height_m,
+        )
+    gains_db = link.transmit_dbm + link.antenna_gain_db - link.interference_margin_db
+    noise_dbm = radio.noise_dbm(link.uplink_hz, link.noise_figure_db)
+    return radio.clip_snr_db(gains_db - noise_dbm - loss_db - link.penetration_mean_db)

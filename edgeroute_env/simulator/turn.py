@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeroute_env._compile import compiled
+from edgeroute_env._compile import compiled, inlined
 from edgeroute_env.simulator import features
 from edgeroute_env.simulator.edge_queue import NEVER_S
 from edgeroute_env.simulator.estimate import arrive, estimate, observe, start_dialogue
@@ -23,7 +23,7 @@ _GAIN = (1.0 / features.SCALE).astype(np.float32)
 _LOW, _HIGH = features.LOW, features.HIGH
 
 
-@compiled
+@inlined
 def _look(
     p: Any, row: Any, ep: Any, dev: Any, seen: Any, matrix: NDArray[np.float32], e: int
 ) -> None:
@@ -49,7 +49,7 @@ def begin(
     """Reset the episodes `which` to the first turn of their traces and observe it.
 
     Args:
-        parameters: PARAMETERS, shape (1,) shared or (n,) one an episode.
+        parameters: PARAMETERS, shape (users,); a trace names its user.
         traces: ROW, shape (m, T); `episodes["trace"]` and `["length"]` say which to follow.
         episodes: EPISODE, shape (n,).
         devices: DEVICE, shape (n, phones).
@@ -59,8 +59,9 @@ def begin(
         seen: SEEN, shape (n,), the same memory as `matrix`, float32 (n, COUNT).
     """
     for e in which:
-        p = parameters[min(e, parameters.size - 1)]
         ep = episodes[e]
+        row = traces[ep.trace, 0]
+        p = parameters[row.user]
         ep.cursor = 0
         ep.over = 0
         ep.next_at_s = NEVER_S
@@ -76,10 +77,14 @@ def begin(
             dev.battery_j = p.battery_j
             dev.quota_left = p.edge_calls
             dev.window_ends_s = p.window_s
+            dev.asked = 0.0
+            dev.edge_wait_s = 0.0
+            dev.edge_told_at_s = -np.inf
+            dev.next_edge_wait_s = 0.0
+            dev.next_edge_told_at_s = -np.inf
             start_dialogue(dev)
         for c in range(slots.shape[2]):
             slots[e, 0, c] = 0.0
-        row = traces[ep.trace, 0]
         dev = devices[e, row.device]
         arrive(p, row, ep, dev, waiting, slots, e, 0.0)
         _look(p, row, ep, dev, seen[e], matrix, e)
@@ -107,8 +112,8 @@ def step(
         ep = episodes[e]
         if ep.over:
             continue
-        p = parameters[min(e, parameters.size - 1)]
         row = traces[ep.trace, ep.cursor]
+        p = parameters[row.user]
         dev = devices[e, row.device]
         out = outcomes[e]
         serve(p, row, ep, dev, waiting, slots, e, actions[e], out)

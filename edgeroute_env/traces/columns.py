@@ -27,6 +27,7 @@ BASE = (
     Column(
         "arrival_s", "f8", 0.0, LONGEST_S, "time at which the user sends the turn, never decreasing"
     ),
+    Column("user", "i4", 0, 2**31 - 1, "number of the user in the scenario's population, or 0"),
     Column("device", "i4", 0, 2**31 - 1, "the phone that sends it"),
     Column("turn", "i4", 1, 2**31 - 1, "position in the phone's dialogue; 1 starts a new dialogue"),
     Column("last_turn", "?", 0, 1, "whether the dialogue ends with this turn"),

@@ -21,8 +21,9 @@ from edgeroute_env.traces.tables import NORMAL_CELLS
 (
     GAP, ITEM, PROMPT, OUTCOME, JUDGE, MOOD_DEVICE, MOOD_EDGE, SCORE, ANSWER_DEVICE, ANSWER_EDGE,
     ATTACHMENT, BUSY, EVICTION, DISTANCE, SIGHT, SHADOW, LOAD, REPORT, WAIT, ROUND_TRIP, OUTAGE,
-) = range(21)  # fmt: skip
-UNIFORMS_PER_TURN = 21
+    ACTIVITY, FADE,
+) = range(23)  # fmt: skip
+UNIFORMS_PER_TURN = 23
 PHONE_ROWS = 1  # row 0 of a block serves the episode, then one row a phone, then one a turn
 
 
@@ -62,12 +63,31 @@ def judged(score: float) -> float:
 
 
 @compiled
-def pick_item(items: Any, u: float) -> int:
-    """Return the item whose weight interval holds `u`."""
-    low, high = 0, items.size - 1
+def revert(deviation: float, dt_s: float, correlation_s: float, z: float) -> float:
+    """Return an Ornstein-Uhlenbeck deviation of unit variance, `dt_s` later."""
+    a = math.exp(-dt_s / correlation_s)
+    return a * deviation + math.sqrt(1.0 - a * a) * z
+
+
+@compiled
+def pick_user(t: Any, block: Any) -> int:
+    """Return the user whose episode a block of uniforms draws."""
+    user: int = t.asking[int(block[0, ITEM] * t.asking.size)]
+    return user
+
+
+@compiled
+def pick_item(t: Any, user: int, u: float) -> int:
+    """Return the item that `u` stands for: a benchmark by the user's shares, an item of it."""
+    m, below = 0, 0.0
+    while m < t.share_end.shape[1] - 1 and t.share_end[user, m] <= u:
+        below = t.share_end[user, m]
+        m += 1
+    within = (u - below) / (t.share_end[user, m] - below)
+    low, high = t.first_item[m], t.first_item[m + 1] - 1
     while low < high:
         middle = (low + high) // 2
-        if items[middle].weight_end > u:
+        if t.items[middle].weight_end > within:
             high = middle
         else:
             low = middle + 1
@@ -76,44 +96,65 @@ def pick_item(items: Any, u: float) -> int:
 
 @compiled
 def draw_schedule(t: Any, phones: int, block: Any, rows: Any, items: NDArray[np.int64]) -> None:
-    """Draw arrivals, phones and dialogues; `items[k]` is the item that turn k belongs to."""
+    """Draw arrivals, phones and dialogues; `items[k]` is the item that turn k belongs to.
+
+    Gaps are drawn on a clock that runs faster where all users together are more active. A
+    recorded log of arrivals is a phone's own, or the whole cell's where there are several.
+    """
+    user = pick_user(t, block)
+    world = t.world[user]
     next_s = np.empty(phones)
     turn = np.zeros(phones, np.int64)
     item = np.zeros(phones, np.int64)
-    gap_at = np.zeros(phones, np.int64)
+    logged = t.recorded_gaps.size
+    gap_at = int(block[PHONE_ROWS, ITEM] * logged)
+    gap_unit_s = world.dialogue_gap_mean_s / phones
+    logged_s = 0.0
     for d in range(phones):
-        u = block[PHONE_ROWS + d]
-        if t.recorded_gaps_s.size:
-            gap_at[d] = int(u[ITEM] * t.recorded_gaps_s.size)
-        next_s[d] = u[GAP] * t.world[0].dialogue_gap_mean_s
+        next_s[d] = block[PHONE_ROWS + d, GAP] * world.dialogue_gap_mean_s
+    clock_s, now_s = 0.0, 0.0
+    active = normal(t.normal, block[0, ACTIVITY])
     for k in range(rows.size):
         u = block[PHONE_ROWS + phones + k]
         d = 0
         for other in range(1, phones):
             if next_s[other] < next_s[d]:
                 d = other
+        if world.burst_sigma > 0.0:
+            rate = math.exp(world.burst_sigma * (active - 0.5 * world.burst_sigma))
+            gap_s = (next_s[d] - clock_s) / rate
+            active = revert(active, gap_s, world.burst_correlation_s, normal(t.normal, u[ACTIVITY]))
+            clock_s = next_s[d]
+            now_s += gap_s
+        else:
+            now_s = next_s[d]
         if turn[d] == 0:
-            item[d] = pick_item(t.items, u[ITEM])
+            item[d] = pick_item(t, user, u[ITEM])
         turn[d] += 1
         about = t.items[item[d]]
         ends = turn[d] >= about.turns
         row = rows[k]
-        row.arrival_s = next_s[d]
+        row.arrival_s = now_s
+        row.user = user
         row.device = d
         row.turn = turn[d]
         row.last_turn = ends
         row.workload = about.benchmark
         items[k] = item[d]
-        if ends:
-            turn[d] = 0
-        if ends and t.recorded_gaps_s.size:
-            next_s[d] += t.recorded_gaps_s[gap_at[d]]
-            gap_at[d] = (gap_at[d] + 1) % t.recorded_gaps_s.size
-        elif not ends and t.recorded_follow_ups_s.size:
+        if not ends and t.recorded_follow_ups_s.size:
             next_s[d] += t.recorded_follow_ups_s[int(u[GAP] * t.recorded_follow_ups_s.size)]
+        elif not ends:
+            next_s[d] += at_normal(t.follow_up_s, normal(t.normal, u[GAP]))
         else:
-            law = t.dialogue_gap_s if ends else t.follow_up_s
-            next_s[d] += at_normal(law, normal(t.normal, u[GAP]))
+            turn[d] = 0
+            if logged:
+                gap_s = gap_unit_s * t.recorded_gaps[gap_at]
+                gap_at = (gap_at + 1) % logged
+                logged_s = gap_s + (next_s[d] if phones == 1 else logged_s)
+                next_s[d] = max(next_s[d], logged_s)
+            else:
+                gap = at_normal(t.dialogue_gap, normal(t.normal, u[GAP]))
+                next_s[d] += world.dialogue_gap_mean_s * gap
 
 
 @compiled
@@ -143,7 +184,7 @@ def _draw_score(t: Any, about: Any, record: Any, u: Any, row: Any) -> None:
     The classifier's logit is normal with a mean that depends on whether the large model is
     needed, so the posterior probability is a logistic function of it.
     """
-    separation = t.world[0].separation
+    separation = t.world[row.user].separation
     margin = about.need_margin if about.judged else 1.0
     needed = JUDGE_MAX * (row.quality_edge - row.quality_device) >= margin
     if math.isnan(record.score):
@@ -160,7 +201,7 @@ def _draw_score(t: Any, about: Any, record: Any, u: Any, row: Any) -> None:
 @compiled
 def draw_content(t: Any, phones: int, block: Any, rows: Any, items: NDArray[np.int64]) -> None:
     """Draw prompts, answers, qualities, scores and attachments."""
-    world = t.world[0]
+    world = t.world[rows[0].user]
     moods = np.zeros((phones, 2))  # how a phone's dialogue departs from its task's mean
     for k in range(rows.size):
         u = block[PHONE_ROWS + phones + k]
@@ -181,7 +222,7 @@ def draw_content(t: Any, phones: int, block: Any, rows: Any, items: NDArray[np.i
         own = math.sqrt(1.0 - link * link)
         z_edge = link * z_device + own * normal(t.normal, u[ANSWER_EDGE])
         laws = t.answer_tokens[row.workload]
-        prompt = at_normal(t.prompt_tokens[row.workload], z_prompt)
+        prompt = at_normal(t.prompt_tokens[row.workload, 0 if row.turn == 1 else 1], z_prompt)
         device = at_normal(laws[0, 0 if row.quality_device > 0.0 else 1], z_device)
         edge = at_normal(laws[1, 0 if row.quality_edge > 0.0 else 1], z_edge)
         row.prompt_tokens = whole_tokens(recorded_or(record.prompt_tokens, prompt))

@@ -20,9 +20,21 @@ _NORMAL = NormalDist()
 _DEVICE, _EDGE = 0, 1
 
 
+def normal_levels() -> NDArray[np.float64]:
+    """Return the normal distribution function over the grid of its argument, shape (z,)."""
+    return np.array([_NORMAL.cdf(z) for z in _Z])
+
+
 def length_table(law: LogNormal) -> NDArray[np.float64]:
     """Return a law's values over the grid of the normal argument, shape (z,)."""
-    return np.exp(law.mu + law.sigma * _Z)
+    return np.clip(np.exp(law.mu + law.sigma * _Z), law.low, law.high)
+
+
+def prompt_tables(calibration: Calibration) -> NDArray[np.float64]:
+    """Return the prompt lengths, shape (2: opening a dialogue or following up, z)."""
+    follow_up = length_table(calibration.prompt)
+    opening = getattr(calibration, "opening", None)
+    return np.array([follow_up if opening is None else length_table(opening), follow_up])
 
 
 def answer_tables(calibration: Calibration) -> NDArray[np.float64]:

@@ -58,7 +58,7 @@ def recorded_tables(scenario: Scenario, split: Split = "all") -> Tables:
         raise InputError(
             "traces", "recorded", f"a scenario with recordings; {scenario.name} has none"
         )
-    tables = synthetic_tables(scenario)
+    tables = asking_half(synthetic_tables(scenario), split)
     work = scenario.workload
     turns = [tables.recorded]
     pools = []
@@ -66,13 +66,11 @@ def recorded_tables(scenario: Scenario, split: Split = "all") -> Tables:
         pool, recorded = _pool(entry, split, first=sum(len(part) for part in turns))
         pools.append(pool)
         turns.append(recorded)
-    tables = tables._replace(
-        items=pooled([entry.share for entry in work.mix], pools), recorded=np.concatenate(turns)
-    )
+    items, first_item = pooled(pools)
+    tables = tables._replace(items=items, first_item=first_item, recorded=np.concatenate(turns))
     if work.arrivals is not None:
         gaps_s = _gaps(_read(files.read_arrivals, work.arrivals), split, work.arrivals)
-        stretch = work.dialogue_gap_mean_s / gaps_s.mean()
-        tables = tables._replace(recorded_gaps_s=gaps_s * stretch)
+        tables = tables._replace(recorded_gaps=gaps_s / gaps_s.mean())
     if work.follow_ups is not None:
         follow_ups = _read(files.read_arrivals, work.follow_ups).follow_up_gaps_s
         kept = _half(follow_ups, split, work.follow_ups)
@@ -85,12 +83,21 @@ def recorded_tables(scenario: Scenario, split: Split = "all") -> Tables:
 
 
 def drawn(scenario: Scenario, traces: TraceKind, split: Split = "all") -> Drawn:
-    """Return the source of a scenario's traces; recorded ones come from `split` of the data."""
-    return Drawn(scenario, recorded_tables(scenario, split) if traces == "recorded" else None)
+    """Return the source of a scenario's traces, from `split` of its users and recordings."""
+    if traces == "recorded":
+        return Drawn(scenario, recorded_tables(scenario, split))
+    return Drawn(scenario, asking_half(synthetic_tables(scenario), split))
+
+
+def asking_half(tables: Tables, split: Split) -> Tables:
+    """Return tables that draw the episodes of every second user, where there are several."""
+    if split == "all" or len(tables.asking) == 1:
+        return tables
+    return tables._replace(asking=tables.asking[0 if split == "fit" else 1 :: 2])
 
 
 def _read(reader: Callable[..., R], table: Table) -> R:
-    return reader(data_file(table.file), table.columns)
+    return reader(data_file(table.file), table.columns, table.where)
 
 
 def _pool(entry: Mix, split: Split, first: int) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -6,7 +6,7 @@ read back by the path alone. Tables from elsewhere are read by naming their colu
     read_outcomes(path, {"prompt_tokens": "prompt_tok", "quality_edge": "ok:gpt-4-1106", ...})
 
 A field that `columns` leaves out is looked up by its own name; columns that are no field are
-ignored. Every fault of a file is one InputError that names the file; rows count from 0.
+ignored. `where` keeps the rows in which its columns hold its values, e.g. {"mobility": "driving"}. Every fault of a file is one InputError that names the file; rows count from 0.
 """
 
 from __future__ import annotations
@@ -27,32 +27,40 @@ R = TypeVar("R", bound=Recording)
 Columns = Mapping[str, str]
 
 
-def read_outcomes(path: str | Path, columns: Columns | None = None) -> Outcomes:
+def read_outcomes(
+    path: str | Path, columns: Columns | None = None, where: Columns | None = None
+) -> Outcomes:
     """Return the Outcomes in a table file; InputError where it cannot be used."""
-    return make_recording(Outcomes, path, _read(Outcomes, path, columns or {}))
+    return make_recording(Outcomes, path, _read(Outcomes, path, columns or {}, where or {}))
 
 
-def read_dialogues(path: str | Path, columns: Columns | None = None) -> Dialogues:
+def read_dialogues(
+    path: str | Path, columns: Columns | None = None, where: Columns | None = None
+) -> Dialogues:
     """Return the Dialogues in a table file; InputError where it cannot be used.
 
     The file's task and dialogue columns together name a dialogue, by any numbers or texts; it is
     numbered 0, 1, 2 ... in the order of the rows.
     """
-    found = _read(Dialogues, path, columns or {})
+    found = _read(Dialogues, path, columns or {}, where or {})
     numbers: dict[tuple[Any, Any], int] = {}
     keys = zip(found["task"], found["dialogue"], strict=True)
     found["dialogue"] = [numbers.setdefault(key, len(numbers)) for key in keys]
     return make_recording(Dialogues, path, found)
 
 
-def read_arrivals(path: str | Path, columns: Columns | None = None) -> Arrivals:
+def read_arrivals(
+    path: str | Path, columns: Columns | None = None, where: Columns | None = None
+) -> Arrivals:
     """Return the Arrivals in a table file; InputError where it cannot be used."""
-    return make_recording(Arrivals, path, _read(Arrivals, path, columns or {}))
+    return make_recording(Arrivals, path, _read(Arrivals, path, columns or {}, where or {}))
 
 
-def read_snr_runs(path: str | Path, columns: Columns | None = None) -> SnrRuns:
+def read_snr_runs(
+    path: str | Path, columns: Columns | None = None, where: Columns | None = None
+) -> SnrRuns:
     """Return the SnrRuns in a table file; InputError where it cannot be used."""
-    return make_recording(SnrRuns, path, _read(SnrRuns, path, columns or {}))
+    return make_recording(SnrRuns, path, _read(SnrRuns, path, columns or {}, where or {}))
 
 
 TABLES: dict[str, Callable[..., Recording]] = {
@@ -80,14 +88,16 @@ def make_recording(kind: type[R], path: str | Path, columns: Mapping[str, Any]) 
         raise InputError(f"{path}: {error.field}", error.value, error.allowed) from None
 
 
-def _read(kind: type[Recording], path: str | Path, columns: Columns) -> dict[str, Any]:
+def _read(
+    kind: type[Recording], path: str | Path, columns: Columns, where: Columns
+) -> dict[str, Any]:
     """Return the values of a recording's fields, as far as the table holds them."""
     specs = fields(kind)
     names = [spec.name for spec in specs]
     unknown = [name for name in columns if name not in names]
     if unknown:
         raise InputError("columns", unknown[0], f"{kind.__name__} has {', '.join(names)}")
-    frame = read_frame(path)
+    frame = _kept(read_frame(path), path, where)
     found = {}
     for spec in specs:
         column = columns.get(spec.name, spec.name)
@@ -97,6 +107,19 @@ def _read(kind: type[Recording], path: str | Path, columns: Columns) -> dict[str
             present = ", ".join(map(str, frame.columns))
             raise InputError(f"{path}: {spec.name}", f"no column {column!r}", f"one of {present}")
     return found
+
+
+def _kept(frame: pd.DataFrame, path: str | Path, where: Columns) -> pd.DataFrame:
+    """Return the rows whose columns hold the values that `where` asks for."""
+    for column, value in where.items():
+        if column not in frame:
+            raise InputError(f"{path}: where", column, "one of " + ", ".join(map(str, frame)))
+        chosen = frame[column].astype(str) == value
+        if not chosen.any():
+            present = ", ".join(sorted(frame[column].astype(str).unique())[:10])
+            raise InputError(f"{path}: where {column}", value, f"a value that is there: {present}")
+        frame = frame[chosen]
+    return frame.reset_index(drop=True) if where else frame
 
 
 def _values(place: str, field: str, column: pd.Series[Any]) -> Any:

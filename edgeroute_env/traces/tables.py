@@ -17,7 +17,14 @@ from numpy.typing import NDArray
 from edgeroute_env.calibration import Calibration, LogNormal, Questions
 from edgeroute_env.physics import queueing, radio
 from edgeroute_env.scenario import Scenario
-from edgeroute_env.traces.lengths import answer_tables, inner_correlation, length_table
+from edgeroute_env.traces.cell import cell_maps
+from edgeroute_env.traces.lengths import (
+    answer_tables,
+    inner_correlation,
+    length_table,
+    normal_levels,
+    prompt_tables,
+)
 
 NORMAL_CELLS = 4096  # equal-probability cells of the table that turns uniforms into normals
 MAX_LOAD, LOAD_CELLS = 0.98, 980
@@ -28,11 +35,14 @@ WORLD = np.dtype(
     [
         (name, "f8")
         for name in (
-            *("dialogue_gap_mean_s", "attachment_probability", "attachment_bytes", "separation"),
+            *("dialogue_gap_mean_s", "burst_sigma", "burst_correlation_s"),
+            *("attachment_probability", "attachment_bytes", "separation"),
             *("cache_survival_s", "background_probability", "eviction_tokens_per_s", "kv_pool"),
             *("load_mean_logit", "load_sigma", "load_correlation_s", "report_interval_s"),
             *("environment", "carrier_ghz", "bs_height_m", "ut_height_m", "link_budget_db"),
-            *("distance_min_m", "distance_max_m", "speed_m_per_s", "state_correlation_m"),
+            *("path_loss_1m_db", "path_loss_exponent", "along_line", "fades", "outage_snr_db", "ceiling_db"),
+            *("distance_min_m", "distance_max_m", "speed_m_per_s"),
+            *("distance_correlation_m", "state_correlation_m"),
             *("los_sigma_db", "nlos_sigma_db", "los_correlation_m", "nlos_correlation_m"),
             *("penetration_mean_db", "penetration_sigma_db", "rtt_floor_s", "rtt_excess_mean_s"),
             *("outage_mean_s", "up_bit_s", "down_bit_s"),
@@ -60,7 +70,7 @@ BENCHMARK = np.dtype(
 ITEM = np.dtype(
     [
         ("weight", "f8"),
-        ("weight_end", "f8"),  # cumulative over the pool of all benchmarks
+        ("weight_end", "f8"),  # cumulative over the items of its benchmark
         ("benchmark", "i8"),
         ("turns", "i8"),
         ("device_mean", "f8"),
@@ -82,21 +92,25 @@ RECORDED_TURN = np.dtype(
 
 
 class Tables(NamedTuple):
-    """All that drawing a trace needs; m benchmarks, z grid points."""
+    """All that drawing a trace needs; m benchmarks, z grid points, one user or a population."""
 
-    world: NDArray[Any]  # WORLD, (1,)
+    world: NDArray[Any]  # WORLD, (users,)
+    share_end: NDArray[np.float64]  # cumulative shares of the benchmarks, (users, m)
+    asking: NDArray[np.int64]  # the users whose episodes are drawn
     benchmarks: NDArray[Any]  # BENCHMARK, (m,)
-    items: NDArray[Any]  # ITEM, pooled over benchmarks
+    items: NDArray[Any]  # ITEM, one benchmark's after another's
+    first_item: NDArray[np.int64]  # (m + 1,): where each benchmark's begin
     recorded: NDArray[Any]  # RECORDED_TURN, (1 + recorded turns,)
     normal: NDArray[np.float64]  # quantiles, (NORMAL_CELLS + 1,)
-    prompt_tokens: NDArray[np.float64]  # (m, z)
+    cell: NDArray[np.float64]  # radio maps, (users, 3, z); see cell.py
+    prompt_tokens: NDArray[np.float64]  # (m, 2 openings or follow-ups, z)
     answer_tokens: NDArray[np.float64]  # (m, 2 routes, 2 right or wrong, z)
-    dialogue_gap_s: NDArray[np.float64]  # (z,)
+    dialogue_gap: NDArray[np.float64]  # in units of its mean, (z,)
     follow_up_s: NDArray[np.float64]  # (z,)
     efficiency: NDArray[np.float64]  # bit/s/Hz over SNR from -20 to 30 dB
     wait_probability: NDArray[np.float64]  # over load from 0 to MAX_LOAD
     wait_if_any_s: NDArray[np.float64]
-    recorded_gaps_s: NDArray[np.float64]  # consecutive, scaled to the scenario's mean; may be empty
+    recorded_gaps: NDArray[np.float64]  # consecutive, in units of their mean; may be empty
     recorded_follow_ups_s: NDArray[np.float64]  # may be empty
     snr_db: NDArray[np.float64]  # recorded at 1 Hz, runs one after another; may be empty
     snr_runs: NDArray[np.int64]  # (runs, 2): first index and length
@@ -105,7 +119,10 @@ class Tables(NamedTuple):
 def synthetic_tables(scenario: Scenario) -> Tables:
     """Return the tables of a scenario without recordings."""
     mix, work = scenario.workload.mix, scenario.workload
-    pools = [synthetic_items(entry.calibration) for entry in mix]
+    users = scenario.population
+    world = _world(users)
+    items, first_item = pooled([synthetic_items(entry.calibration) for entry in mix])
+    shares = np.array([[entry.share for entry in user.workload.mix] for user in users])
     benchmarks = np.zeros(len(mix), BENCHMARK)
     for m, entry in enumerate(mix):
         _describe(benchmarks[m : m + 1], entry.calibration)
@@ -114,39 +131,40 @@ def synthetic_tables(scenario: Scenario) -> Tables:
     snr = np.linspace(-20.0, 30.0, 50 * EFFICIENCY_CELLS_PER_DB + 1)
     cv = work.dialogue_gap_cv
     gap_sigma = math.sqrt(math.log1p(cv * cv))
-    gap_mu = math.log(work.dialogue_gap_mean_s) - gap_sigma**2 / 2
     follow_up = LogNormal(mu=math.log(work.follow_up_median_s), sigma=work.follow_up_sigma)
     return Tables(
-        world=_world(scenario),
+        world=world,
+        share_end=np.cumsum(shares, axis=1) / shares.sum(axis=1, keepdims=True),
+        asking=np.arange(len(users)),
         benchmarks=benchmarks,
-        items=pooled([entry.share for entry in mix], pools),
+        items=items,
+        first_item=first_item,
         recorded=np.full(1, np.nan, RECORDED_TURN),
         normal=_normal_quantiles(),
-        prompt_tokens=np.array([length_table(entry.calibration.prompt) for entry in mix]),
+        cell=cell_maps(world, normal_levels()),
+        prompt_tokens=np.array([prompt_tables(entry.calibration) for entry in mix]),
         answer_tokens=np.array([answer_tables(entry.calibration) for entry in mix]),
-        dialogue_gap_s=length_table(LogNormal(mu=gap_mu, sigma=gap_sigma)),
+        dialogue_gap=length_table(LogNormal(mu=-(gap_sigma**2) / 2, sigma=gap_sigma)),
         follow_up_s=length_table(follow_up),
-        efficiency=np.array([radio.ergodic_efficiency(value) for value in snr]),
+        efficiency=np.array([radio.EFFICIENCY[scenario.radio.rate](value) for value in snr]),
         wait_probability=np.array([queueing.erlang_c(slots, load) for load in loads]),
         wait_if_any_s=np.array([queueing.delayed_wait_s(slots, u, service_s) for u in loads]),
-        recorded_gaps_s=np.zeros(0),
+        recorded_gaps=np.zeros(0),
         recorded_follow_ups_s=np.zeros(0),
         snr_db=np.zeros(0),
         snr_runs=np.zeros((0, 2), np.int64),
     )
 
 
-def pooled(shares: Sequence[float], pools: Sequence[NDArray[Any]]) -> NDArray[Any]:
-    """Return the items of all benchmarks in one pool, each benchmark weighing its share."""
+def pooled(pools: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Return the items of all benchmarks, one's after another's, and where each one's begin."""
     items = []
-    for m, (share, pool) in enumerate(zip(shares, pools, strict=True)):
+    for m, pool in enumerate(pools):
         part = pool.copy()
         part["benchmark"] = m
-        part["weight"] *= share / part["weight"].sum()
+        part["weight_end"] = np.cumsum(part["weight"]) / part["weight"].sum()
         items.append(part)
-    pool = np.concatenate(items)
-    pool["weight_end"] = np.cumsum(pool["weight"]) / pool["weight"].sum()
-    return pool
+    return np.concatenate(items), np.cumsum([0, *(len(part) for part in items)])
 
 
 def synthetic_items(calibration: Calibration) -> NDArray[Any]:
@@ -168,14 +186,25 @@ def synthetic_items(calibration: Calibration) -> NDArray[Any]:
     return items
 
 
-def _world(scenario: Scenario) -> NDArray[Any]:
+def _world(users: Sequence[Scenario]) -> NDArray[Any]:
+    world = np.zeros(len(users), WORLD)
+    for row, user in zip(world, users, strict=True):
+        values = _surroundings(user)
+        for name in WORLD.names or ():
+            row[name] = values[name] if name in values else getattr(user.radio, name)
+    return world
+
+
+def _surroundings(scenario: Scenario) -> dict[str, float]:
+    """Return what a user's surroundings are, save for the fields of `radio` as they stand."""
     link, work, edge = scenario.radio, scenario.workload, scenario.edge
     background = edge.background
     environment = radio.ENVIRONMENTS[link.environment]
     gains_db = link.transmit_dbm + link.antenna_gain_db - link.interference_margin_db
-    goodput = 1.0 - link.block_error_rate
-    values: dict[str, float] = {
+    return {
         "dialogue_gap_mean_s": work.dialogue_gap_mean_s,
+        "burst_sigma": work.bursts.sigma if work.bursts else 0.0,
+        "burst_correlation_s": work.bursts.correlation_s if work.bursts else 1.0,
         "attachment_probability": work.attachment.probability,
         "attachment_bytes": work.attachment.size_bytes,
         "separation": math.sqrt(2.0) * _NORMAL.inv_cdf(work.score_auc),
@@ -188,15 +217,17 @@ def _world(scenario: Scenario) -> NDArray[Any]:
         "load_correlation_s": background.correlation_s,
         "report_interval_s": edge.report_interval_s,
         "environment": environment,
+        "path_loss_1m_db": link.path_loss.at_1m_db if link.path_loss else 0.0,
+        "path_loss_exponent": link.path_loss.exponent if link.path_loss else 0.0,
+        "along_line": link.spread == "line",
+        "fades": link.fading == "per-turn",
+        "ceiling_db": math.inf if link.snr_ceiling_db is None else link.snr_ceiling_db,
+        "outage_snr_db": radio.outage_snr_db(link.rate),
         "link_budget_db": gains_db - radio.noise_dbm(link.uplink_hz, link.noise_figure_db),
-        "up_bit_s": radio.seconds_per_byte(1.0, link.uplink_hz, 1.0 - goodput),
-        "down_bit_s": radio.seconds_per_byte(1.0, link.downlink_hz, 1.0 - goodput),
+        "up_bit_s": radio.seconds_per_byte(1.0, link.uplink_hz, link.block_error_rate),
+        "down_bit_s": radio.seconds_per_byte(1.0, link.downlink_hz, link.block_error_rate),
         **radio.SHADOWING[environment]._asdict(),
     }
-    world = np.zeros(1, WORLD)
-    for name in WORLD.names or ():
-        world[name] = values[name] if name in values else getattr(link, name)
-    return world
 
 
 def _describe(benchmark: NDArray[Any], calibration: Calibration) -> None:

@@ -61,7 +61,8 @@ class Trace:
 
     def rows(self, tables: Tables, phones: int) -> NDArray[Any]:
         """Return the kernel's rows, ROW (T,), with the columns that the scenario implies."""
-        for name, count in (("device", phones), ("workload", tables.benchmarks.size)):
+        counts = {"device": phones, "workload": len(tables.benchmarks), "user": len(tables.world)}
+        for name, count in counts.items():
             beyond = np.flatnonzero(self[name] >= count)
             if beyond.size:
                 at, allowed = int(beyond[0]), f"0 to {count - 1} in this scenario"

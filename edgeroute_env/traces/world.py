@@ -14,70 +14,55 @@ import numpy as np
 from edgeroute_env._compile import compiled
 from edgeroute_env.physics.inference import eviction_gap_s
 from edgeroute_env.physics.radio import (
-    OUTAGE_SNR_DB,
     SNR_MIN_DB,
+    bounded_snr_db,
     clip_snr_db,
-    los_probability,
-    path_loss_db,
     shadowing_step,
 )
 from edgeroute_env.traces import draw
-from edgeroute_env.traces.draw import normal
+from edgeroute_env.traces.cell import LOS_SHARE, LOS_SNR, NLOS_SNR
+from edgeroute_env.traces.draw import at_normal, normal, revert
 from edgeroute_env.traces.tables import EFFICIENCY_CELLS_PER_DB, LOAD_CELLS, MAX_LOAD
 
 
 @compiled
-def _walk(world: Any, distance_m: float, moved_m: float, u: float) -> float:
-    """Return the distance to the base station after a walk in a direction drawn by `u`.
+def _model_snr_db(t: Any, user: int, where: Any, moved_m: float, u: Any) -> float:
+    """Move a phone and return the SNR there; `where` is (place, LOS, shadowing, loss).
 
-    In the squared distance, where users spread evenly over the cell, the borders reflect.
+    Place (see `cell.py`) and shadowing are kept in units of their deviation. Both follow the way
+    gone, so that a trace with a turn a second and one with a turn a minute show one mobility.
     """
-    low, high = world.distance_min_m**2, world.distance_max_m**2
-    if high <= low:
-        return distance_m
-    square = distance_m**2 + moved_m**2 + 2.0 * distance_m * moved_m * math.cos(math.pi * u)
-    if low <= square <= high:
-        return math.sqrt(square)
-    phase = (square - low) % (2.0 * (high - low))
-    return math.sqrt(low + min(phase, 2.0 * (high - low) - phase))
-
-
-@compiled
-def _model_snr_db(t: Any, where: Any, moved_m: float, u: Any) -> float:
-    """Move a phone and return the SNR there; `where` is (distance, LOS, shadowing, loss)."""
-    world = t.world[0]
-    environment = int(world.environment)
-    where[0] = _walk(world, where[0], moved_m, u[draw.DISTANCE])
+    world = t.world[user]
+    where[0] = shadowing_step(
+        where[0], 1.0, moved_m, world.distance_correlation_m, normal(t.normal, u[draw.DISTANCE])
+    )
     stays = math.exp(-moved_m / world.state_correlation_m)
     if u[draw.SIGHT] >= stays:  # a new place: the rest of the uniform decides on its line of sight
         fresh = (u[draw.SIGHT] - stays) / (1.0 - stays)
-        where[1] = 1.0 if fresh < los_probability(environment, where[0]) else 0.0
+        where[1] = 1.0 if fresh < at_normal(t.cell[user, LOS_SHARE], where[0]) else 0.0
     los = where[1] > 0.5
     correlation_m = world.los_correlation_m if los else world.nlos_correlation_m
-    # Shadowing is kept in units of its deviation, which the LOS state may change.
     where[2] = shadowing_step(
         where[2], 1.0, moved_m, correlation_m, normal(t.normal, u[draw.SHADOW])
     )
     sigma_db = world.los_sigma_db if los else world.nlos_sigma_db
-    loss_db = path_loss_db(
-        environment, los, where[0], world.carrier_ghz, world.bs_height_m, world.ut_height_m
-    )
-    snr_db: float = world.link_budget_db - loss_db - sigma_db * where[2] - where[3]
-    return snr_db
+    mean_db = at_normal(t.cell[user, LOS_SNR if los else NLOS_SNR], where[0])
+    snr_db: float = mean_db - sigma_db * where[2] - where[3]
+    return bounded_snr_db(snr_db, world.ceiling_db) if world.ceiling_db < math.inf else snr_db
 
 
 @compiled
 def draw_radio(t: Any, phones: int, block: Any, rows: Any) -> None:
     """Draw SNR, outage and round-trip time; replay recorded SNR runs where there are any."""
-    world = t.world[0]
+    user = rows[0].user
+    world = t.world[user]
     where = np.zeros((phones, 4))
     seen_s = np.zeros(phones)
     run = np.zeros((phones, 2), np.int64)
     for d in range(phones):
         u = block[draw.PHONE_ROWS + d]
-        low, high = world.distance_min_m**2, world.distance_max_m**2
-        where[d, 0] = math.sqrt(low + u[draw.DISTANCE] * (high - low))
-        sight = los_probability(int(world.environment), where[d, 0])
+        where[d, 0] = normal(t.normal, u[draw.DISTANCE])
+        sight = at_normal(t.cell[user, LOS_SHARE], where[d, 0])
         where[d, 1] = 1.0 if u[draw.SIGHT] < sight else 0.0
         where[d, 2] = normal(t.normal, u[draw.SHADOW])
         into = world.penetration_sigma_db * normal(t.normal, u[draw.OUTAGE])
@@ -98,10 +83,12 @@ def draw_radio(t: Any, phones: int, block: Any, rows: Any) -> None:
             snr_db = t.snr_db[run[d, 0] + second]
         else:
             moved_m = world.speed_m_per_s * (row.arrival_s - seen_s[d])
-            snr_db = _model_snr_db(t, where[d], moved_m, u)
+            snr_db = _model_snr_db(t, user, where[d], moved_m, u)
             seen_s[d] = row.arrival_s
+        if world.fades:  # Rayleigh: the power is exponential with mean 1
+            snr_db += 10.0 * math.log10(-math.log1p(-u[draw.FADE]))
         row.snr_db = clip_snr_db(snr_db)
-        is_out = row.snr_db < OUTAGE_SNR_DB
+        is_out = row.snr_db < world.outage_snr_db
         row.outage_s = -world.outage_mean_s * math.log1p(-u[draw.OUTAGE]) if is_out else 0.0
         row.rtt_s = world.rtt_floor_s - world.rtt_excess_mean_s * math.log1p(-u[draw.ROUND_TRIP])
 
@@ -118,16 +105,9 @@ def nearest_load_cell(load: float) -> int:
 
 
 @compiled
-def _revert(deviation: float, dt_s: float, correlation_s: float, z: float) -> float:
-    """Return an Ornstein-Uhlenbeck deviation of unit variance, `dt_s` later."""
-    a = math.exp(-dt_s / correlation_s)
-    return a * deviation + math.sqrt(1.0 - a * a) * z
-
-
-@compiled
 def draw_load(t: Any, phones: int, block: Any, rows: Any) -> None:
     """Draw the edge's load, its reports, the delay it causes, and the cache evictions."""
-    world = t.world[0]
+    world = t.world[rows[0].user]
     first = block[0]
     interval_s = world.report_interval_s
     report_s = -interval_s * first[draw.REPORT]  # the last report before the episode begins
@@ -143,7 +123,7 @@ def draw_load(t: Any, phones: int, block: Any, rows: Any) -> None:
         if interval_s > 0.0:
             latest_s = report_s + math.floor((now_s - report_s) / interval_s) * interval_s
         if latest_s > report_s:
-            deviation = _revert(
+            deviation = revert(
                 deviation, max(0.0, latest_s - at_s), world.load_correlation_s,
                 normal(t.normal, u[draw.REPORT]),
             )  # fmt: skip
@@ -151,7 +131,7 @@ def draw_load(t: Any, phones: int, block: Any, rows: Any) -> None:
             report_s = latest_s
             at_s = latest_s
         if now_s > at_s:
-            deviation = _revert(
+            deviation = revert(
                 deviation, now_s - at_s, world.load_correlation_s, normal(t.normal, u[draw.LOAD])
             )
             at_s = now_s
@@ -182,11 +162,11 @@ def draw_load(t: Any, phones: int, block: Any, rows: Any) -> None:
 @compiled
 def derive(t: Any, rows: Any) -> None:
     """Fill the derived columns of a trace: what follows from the others and the scenario."""
-    world = t.world[0]
     for k in range(rows.size):
         row = rows[k]
+        world = t.world[row.user]
         # After an outage the link is back at its lowest rate.
-        place = (max(row.snr_db, OUTAGE_SNR_DB) - SNR_MIN_DB) * EFFICIENCY_CELLS_PER_DB
+        place = (max(row.snr_db, world.outage_snr_db) - SNR_MIN_DB) * EFFICIENCY_CELLS_PER_DB
         i = min(int(place), t.efficiency.size - 2)
         efficiency = t.efficiency[i] + (place - i) * (t.efficiency[i + 1] - t.efficiency[i])
         row.up_s_per_byte = world.up_bit_s / efficiency
