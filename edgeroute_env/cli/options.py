@@ -34,6 +34,8 @@ QuietOption = Annotated[bool, typer.Option("--quiet", help="Show no progress bar
 
 # Tables keep their columns where the output is a file or a pipe.
 console = Console(width=None if sys.stdout.isatty() else 110)
+# A row stays one line there, to search for.
+rows = Console(width=None if sys.stdout.isatty() else 1000)
 notes = Console(stderr=True)
 
 
