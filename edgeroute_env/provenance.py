@@ -180,7 +180,7 @@ class _File:
                 )
                 for key, item in node.value
             }
-        if isinstance(node, yaml.SequenceNode):
+        if isinstance(node, yaml.SequenceNode) and node.value:
             return [
                 self._built(item, note.refined(self._beside(None, item))) for item in node.value
             ]

@@ -24,7 +24,7 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """Yield every value of a scenario that holds no others, with its dotted name."""
     if isinstance(value, BaseModel):
         value = dict(value)
-    if isinstance(value, list | tuple):
+    if isinstance(value, tuple) and value:
         value = dict(enumerate(value))
     if not isinstance(value, Mapping) or not value:
         yield path, value

@@ -55,4 +55,6 @@ def _shown(value: Any) -> str:
     """Return a value as a scenario's file would hold it."""
     if value is None or isinstance(value, bool):
         return "null" if value is None else str(value).lower()
+    if value == ():
+        return "[]"
     return f"{value:.10g}" if isinstance(value, float) else str(value)
