@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from baselines.fitting import FIT_EPISODES, Fitter, Parameters, Point
-from baselines.registry import ROUTERS
+from baselines.registry import ROUTERS, kind
 from edgeroute_env import __version__
 from edgeroute_env.config_files import config_path, read_yaml
 from edgeroute_env.evaluation.episodes import FIT_SEEDS
@@ -20,7 +20,7 @@ from edgeroute_env.scenario import Scenario
 from edgeroute_env.traces.recorded import TraceKind, drawn, recorded_files
 from edgeroute_env.traces.registry import data_file
 
-FITTED_ROUTERS = tuple(name for name, kind in ROUTERS.items() if kind.grid)
+FITTED_ROUTERS = tuple(name for name, router in ROUTERS.items() if router.grid)
 
 
 def fingerprint(scenario: Scenario, traces: TraceKind) -> dict[str, str]:
@@ -99,6 +99,14 @@ def parameters(entry: dict[str, Any], name: str, point: str = "best_return") -> 
         return {}
     found: Parameters = entry["routers"][name][point]["parameters"]
     return found
+
+
+def stored_parameters(scenario: Scenario, traces: TraceKind, name: str) -> Parameters | None:
+    """Return a router's stored parameters, none where it has none; None without a valid fit."""
+    if not kind(name).grid:
+        return {}
+    entry = stored(scenario, traces)
+    return None if entry is None else parameters(entry, name)
 
 
 def fitted_file(scenario: Scenario) -> Path:

@@ -25,11 +25,11 @@ def config_names(folder: str) -> list[str]:
     return sorted(path.stem for path in config_path(folder).glob("*.yaml"))
 
 
-class _Loader(yaml.SafeLoader):
+class Loader(yaml.SafeLoader):
     """Reads 1e9 as a number, as YAML 1.2 does; PyYAML's default takes it for text."""
 
 
-_Loader.add_implicit_resolver(
+Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
     re.compile(r"^[-+]?[0-9][0-9_]*(\.[0-9_]*)?[eE][-+]?[0-9]+$"),
     list("-+0123456789"),
@@ -39,7 +39,7 @@ _Loader.add_implicit_resolver(
 def parse_yaml(text: str, field: str) -> Any:
     """Return the value that a YAML text stands for; InputError where it is not YAML."""
     try:
-        return yaml.load(text, Loader=_Loader)
+        return yaml.load(text, Loader=Loader)
     except yaml.YAMLError as error:
         raise InputError(field, " ".join(str(error).split()), "valid YAML") from None
 

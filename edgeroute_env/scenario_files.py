@@ -38,7 +38,7 @@ def load_scenario(
     if isinstance(source, Scenario):
         if not overrides:
             return source
-        content: dict[str, Any] = source.model_dump()
+        content: dict[str, Any] = _copied(source.model_dump())
     elif isinstance(source, Mapping):
         content = _extended(_copied(source))
     elif isinstance(source, str | os.PathLike):
@@ -89,14 +89,15 @@ def _extended(content: dict[str, Any]) -> dict[str, Any]:
         raise InputError("extends", base, "one of " + ", ".join(scenario_names()))
     if "name" not in content:
         raise InputError("name", "nothing", f"a name of its own, since it extends {base}")
-    return _laid_over(_read(config_path("scenarios", f"{base}.yaml")), content)
+    return laid_over(_read(config_path("scenarios", f"{base}.yaml")), content)
 
 
-def _laid_over(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
+def laid_over(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of `base` with those of `top` over them; only mappings are merged."""
     merged = dict(base)
     for key, value in top.items():
         both = isinstance(value, dict) and isinstance(base.get(key), dict)
-        merged[key] = _laid_over(base[key], value) if both else value
+        merged[key] = laid_over(base[key], value) if both else value
     return merged
 
 

@@ -1,4 +1,4 @@
-"""Floors point down, imports stay light, files stay short, and every value names its source."""
+"""Floors point down, imports stay light, files stay short, and every preset has an id."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ import pytest
 
 import edgeroute_env
 from edgeroute_env import scenario_names
-from edgeroute_env.config_files import config_path
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = "edgeroute_env"
@@ -38,7 +37,9 @@ FLOORS = {
         }.items()
     },
 }
-HEAVY = "pandas pyarrow scipy typer rich torch pooch requests platformdirs hypothesis".split()
+HEAVY = (
+    "pandas pyarrow scipy matplotlib typer rich torch pooch requests platformdirs hypothesis"
+).split()
 
 
 def module_name(path: Path) -> str:
@@ -151,46 +152,3 @@ def test_every_preset_has_an_id() -> None:
         assert isinstance(env, edgeroute_env.EdgeRouteEnv)
         assert env.scenario == edgeroute_env.load_scenario(name)
     assert gym.spec("EdgeRoute-v0").kwargs["scenario"] == "paper"
-
-
-# --- sources of values
-
-NUMBER = re.compile(r"(\w+):\s*([-+]?\d[\w.+-]*)\s*(?=$|[,}])")
-MARK = re.compile(r"\[[MDA]\]")
-# What the scenario is, rather than a claim about the world; a zero switches something off.
-STRUCTURE = {"count", "share", "tensor_parallel", "turns"}
-
-
-def unmarked(name: str) -> list[str]:
-    """Return the numbers of a preset that carry no mark.
-
-    A mark on the line that opens a group holds for the whole group.
-    """
-    heads: list[tuple[int, bool]] = []  # the groups a line is in: indentation, marked or not
-    bare = []
-    text = config_path("scenarios", f"{name}.yaml").read_text(encoding="utf-8")
-    for line in text.splitlines():
-        field = line.partition("#")[0].rstrip()
-        if ":" not in field:
-            continue
-        indent = len(line) - len(line.lstrip())
-        heads = [head for head in heads if head[0] < indent]
-        marked = bool(MARK.search(line)) or any(mark for _, mark in heads)
-        heads.append((indent, marked))
-        bare += [
-            key
-            for key, value in NUMBER.findall(field)
-            if not marked and key not in STRUCTURE and float(value) != 0.0
-        ]
-    return bare
-
-
-def test_every_preset_has_values_and_their_marks() -> None:
-    text = config_path("scenarios", "paper.yaml").read_text(encoding="utf-8")
-    assert len(NUMBER.findall(text.replace("#", ",#"))) > 50
-    assert all(mark in text for mark in ("[M]", "[D]", "[A]"))
-
-
-@pytest.mark.parametrize("name", scenario_names())
-def test_every_value_of_a_preset_names_its_source(name: str) -> None:
-    assert unmarked(name) == []

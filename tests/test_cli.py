@@ -17,7 +17,6 @@ from command_line import Command, Ended
 from baselines import make_router, router_names
 from edgeroute_env import EdgeRouteEnv, scenario_names
 from edgeroute_env.cli.app import app
-from edgeroute_env.config_files import config_path
 
 
 def commands() -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -37,7 +36,7 @@ COMMANDS = {" ".join(words) or "edgeroute": (words, command) for words, command 
 
 
 def test_the_commands_are_the_documented_ones() -> None:
-    expected = "benchmark run tune scenarios trace data".split()
+    expected = "benchmark run sweep tune scenarios trace data".split()
     assert set(expected) <= set(COMMANDS)
     assert {"trace make", "trace import", "trace info"} <= set(COMMANDS)
     assert {"data list", "data get", "data path"} <= set(COMMANDS)
@@ -70,16 +69,6 @@ def test_scenarios_lists_every_preset_and_its_id(edgeroute: Command) -> None:
     assert ended.code == 0
     for name in scenario_names():
         assert f"EdgeRoute-{name}-v0" in ended.out
-
-
-@pytest.mark.parametrize("name", scenario_names())
-def test_scenarios_prints_a_preset_with_its_sources(name: str, edgeroute: Command) -> None:
-    ended = edgeroute("scenarios", name)
-    assert ended.code == 0
-    text = config_path("scenarios", f"{name}.yaml").read_text(encoding="utf-8")
-    for line in filter(None, map(str.strip, text.splitlines())):
-        assert line in ended.out
-    assert "[A]" in ended.out
 
 
 # --- run
@@ -198,10 +187,6 @@ def test_bad_input_is_one_line_and_exit_code_2(
 )
 def test_other_bad_input_has_exit_code_2(arguments: tuple[str, ...], edgeroute: Command) -> None:
     assert edgeroute(*arguments).code == 2
-
-
-def test_scenarios_prints_or_refuses_a_file(edgeroute: Command) -> None:
-    assert edgeroute("scenarios", "tiny.yaml").code in (0, 2)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from command_line import ONE, TWO, Command, results, write_scenario
 from baselines import router_names
 from baselines.fitted import FITTED_ROUTERS
 from edgeroute_env import InputError
-from edgeroute_env.evaluation.results import write
+from edgeroute_env.evaluation.results import BENCHMARK, write
 
 
 def test_results_are_not_overwritten_unasked(edgeroute_small: Command) -> None:
@@ -129,5 +129,5 @@ def test_a_write_that_breaks_off_leaves_the_old_results(
 
     monkeypatch.setattr(Path, "write_text", half)
     with pytest.raises(InputError, match="no space left"):
-        write(Path("out"), {"workloads": {}})
+        write(Path("out"), {"workloads": {}}, BENCHMARK)
     assert {path: path.read_bytes() for path in Path("out").iterdir()} == before

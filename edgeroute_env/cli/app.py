@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from edgeroute_env.cli import benchmark, data, episode, scenarios, trace, tune
+from edgeroute_env.cli import benchmark, data, episode, scenarios, sweep, trace, tune
 
 app = typer.Typer(
     name="edgeroute",
@@ -15,6 +15,7 @@ app = typer.Typer(
 )
 app.command("benchmark")(benchmark.benchmark)
 app.command("run")(episode.run)
+app.command("sweep")(sweep.sweep)
 app.command("tune")(tune.tune)
 app.command("scenarios")(scenarios.scenarios)
 app.add_typer(trace.app, name="trace")

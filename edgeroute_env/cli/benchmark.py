@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,8 +9,10 @@ import typer
 from rich.progress import Progress
 
 from edgeroute_env.cli.options import (
+    EpisodesOption,
     OverwriteOption,
     QuietOption,
+    ResumeOption,
     SetOption,
     TracesOption,
     chosen_scenario,
@@ -24,6 +25,7 @@ from edgeroute_env.errors import InputError
 from edgeroute_env.evaluation import results, tables
 from edgeroute_env.evaluation.benchmark import Contender, compare
 from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS
+from edgeroute_env.evaluation.results import BENCHMARK
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.traces.recorded import drawn
 
@@ -35,7 +37,7 @@ def benchmark(
         list[str] | None,
         typer.Argument(help="Presets or YAML files; default: " + " ".join(WORKLOADS)),
     ] = None,
-    episodes: Annotated[int, typer.Option(min=2, max=100_000, help="Evaluation episodes.")] = 200,
+    episodes: EpisodesOption = 200,
     tolerance: Annotated[
         float, typer.Option(min=0.0, max=100.0, help="Quality that a saving may cost, in points.")
     ] = 0.5,
@@ -48,9 +50,7 @@ def benchmark(
         Path | None, typer.Option(help="Folder for results.json and .csv; default: results/TIME.")
     ] = None,
     overwrite: OverwriteOption = False,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Keep finished workloads in --out.")
-    ] = False,
+    resume: ResumeOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Compare all routers on identical traces and write the results.
@@ -69,8 +69,8 @@ def benchmark(
         if names.count(name) > 1:
             raise InputError("workloads", name, "scenarios with a name of their own each")
     kinds = [chosen_traces(scenario, traces) for scenario in chosen]
-    folder = out or Path("results") / datetime.now().strftime("%Y-%m-%d-%H%M%S")
-    done = results.open_folder(folder, overwrite, resume)
+    folder = out or results.dated_folder()
+    done = results.open_folder(folder, overwrite, resume, BENCHMARK)
     kept = {} if done is None else done["workloads"]
     content: dict[str, Any] = {**results.provenance(), "workloads": dict(kept)}
     for scenario, (kind, why) in zip(chosen, kinds, strict=True):
@@ -89,12 +89,12 @@ def benchmark(
             with progress(quiet) as bar:
                 result = {**settings, **_compared(scenario, settings, reference, bar)}
         content["workloads"][scenario.name] = result
-        results.write(folder, content)
+        results.write(folder, content, BENCHMARK)
         console.print(tables.comparison(f"{scenario.name} · {kind} traces, {why}", result))
         for table in (tables.details, tables.latency_split, tables.savings):
             console.print(table(result))
         console.print()
-    notes.print(f"written: {folder / results.JSON_NAME} and {folder / results.CSV_NAME}")
+    notes.print(f"written: {folder / BENCHMARK.json_name} and {folder / BENCHMARK.csv_name}")
 
 
 def _compared(

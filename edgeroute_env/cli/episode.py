@@ -34,18 +34,18 @@ def run(
 ) -> None:
     """Play one episode with a router and print it turn by turn."""
     from baselines import make_router
-    from baselines.fitted import parameters, stored
+    from baselines.fitted import stored_parameters
     from baselines.registry import kind
 
     chosen = chosen_scenario(scenario, overrides)
     traces_kind, why = chosen_traces(chosen, traces)
     given = _parsed(parameter or [])
-    if not given and kind(router).grid:
-        entry = stored(chosen, traces_kind)
-        if entry is None:
+    if not given:
+        found = stored_parameters(chosen, traces_kind, router)
+        if found is None:
             allowed = f"{', '.join(kind(router).grid)} (no stored fit matches this scenario)"
             raise InputError("--param", "none", allowed)
-        given = parameters(entry, router)
+        given = found
     chooser = make_router(router, given)
     env = EdgeRouteEnv(chosen, traces=trace or traces_kind, render_mode="ansi")
     notes.print(f"{chosen.name} · {trace or traces_kind} trace ({why}) · {router} {given or ''}")

@@ -30,10 +30,14 @@ TracesOption = Annotated[
     ),
 ]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
+ResumeOption = Annotated[bool, typer.Option("--resume", help="Keep what is finished in --out.")]
+EpisodesOption = Annotated[int, typer.Option(min=2, max=100_000, help="Evaluation episodes.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="Show no progress bar.")]
 
 # Tables keep their columns where the output is a file or a pipe.
 console = Console(width=None if sys.stdout.isatty() else 110)
+# A row stays one line there, to search for.
+rows = Console(width=None if sys.stdout.isatty() else 1000)
 notes = Console(stderr=True)
 
 

@@ -1,15 +1,18 @@
-"""`edgeroute scenarios`: list the presets, or print one with its sources."""
+"""`edgeroute scenarios`: list the presets, or print all values of one with their sources."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.syntax import Syntax
 from rich.table import Table
+from rich.text import Text
 
-from edgeroute_env.cli.options import console
-from edgeroute_env.scenario_files import load_scenario, scenario_file, scenario_names
+from edgeroute_env.cli.options import console, rows
+from edgeroute_env.provenance import provenance
+from edgeroute_env.scenario_files import load_scenario, scenario_names
+
+VALUE_WIDTH, SOURCE_WIDTH = 36, 60  # characters; longer texts wrap
 
 
 def scenarios(
@@ -19,11 +22,39 @@ def scenarios(
 ) -> None:
     """List the presets, or print one: its values, units and sources."""
     if name is not None:
-        load_scenario(name)
-        text = scenario_file(name).read_text(encoding="utf-8")
-        console.print(Syntax(text, "yaml", background_color="default"))
+        table = _values(name)
+        console.print(load_scenario(name).description, highlight=False, markup=False)
+        console.print("[M] measured, [D] derived, [A] assumption", highlight=False, markup=False)
+        rows.print(table)
         return
     table = Table("preset", "id", "what it is")
     for preset in scenario_names():
         table.add_row(preset, f"EdgeRoute-{preset}-v0", load_scenario(preset).description)
     console.print(table)
+
+
+def _values(name: str) -> Table:
+    table = Table()
+    table.add_column("field", overflow="fold")
+    table.add_column("value", overflow="fold", max_width=VALUE_WIDTH)
+    table.add_column("unit", overflow="fold")
+    table.add_column("mark", overflow="fold")
+    table.add_column("source", overflow="fold", max_width=SOURCE_WIDTH)
+    table.add_column("file", overflow="fold")
+    above = ""
+    for row in provenance(name):
+        repeated = row.source == above and len(above) > SOURCE_WIDTH
+        source, above = "as above" if repeated else row.source, row.source
+        mark = f"[{row.mark}]" if row.mark else ""
+        cells = (row.field, _shown(row.value), row.unit, mark, source, row.file)
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def _shown(value: Any) -> str:
+    """Return a value as a scenario's file would hold it."""
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
+    if value == ():
+        return "[]"
+    return f"{value:.10g}" if isinstance(value, float) else str(value)

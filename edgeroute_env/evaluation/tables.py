@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.table import Table
 
+from edgeroute_env.evaluation.sweep import has_effect
 from edgeroute_env.simulator.state import LATENCY_PARTS
 
 
@@ -82,13 +84,40 @@ def savings(result: dict[str, Any]) -> Table:
     return table
 
 
-def _table(title: str, caption: str | None = None) -> Table:
-    table = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
+def sweep(title: str, settings: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Return the table of a sweep: latency, quality and edge share a value and router."""
+    caption = (
+        f"Value: {settings['label']}. Means a turn over {settings['episodes']} episodes on "
+        "identical traces at each value, with their 95 % bootstrap intervals."
+    )
+    if not has_effect(rows):
+        caption += f" No figure moves with {settings['parameter']} on these traces."
+    table = _table(title, caption, first="value")
     table.add_column("router", no_wrap=True)
+    for column in ("latency s", "quality", "edge calls"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for above, row in zip([None, *rows], rows, strict=False):
+        f = row["figures"]
+        begins = above is None or above["value"] != row["value"]
+        table.add_row(
+            f"{row['value']:g}" if begins else "",
+            row["router"],
+            with_interval(f["latency_mean_s"], form=".2f"),
+            with_interval(f["quality"], form=".3f"),
+            with_interval(f["edge_share"], 100, "%", form=".1f"),
+        )
     return table
 
 
-def with_interval(value: dict[str, float], scale: float = 1.0, unit: str = "") -> str:
-    """Return "mean [low, high]" with signs."""
+def _table(title: str, caption: str | None = None, first: str = "router") -> Table:
+    table = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
+    table.add_column(first, no_wrap=True)
+    return table
+
+
+def with_interval(
+    value: Mapping[str, float], scale: float = 1.0, unit: str = "", form: str = "+.2f"
+) -> str:
+    """Return "mean [low, high]", each in the given form."""
     mean, low, high = (scale * value[part] for part in ("mean", "low", "high"))
-    return f"{mean:+.2f}{unit} [{low:+.2f}, {high:+.2f}]"
+    return f"{mean:{form}}{unit} [{low:{form}}, {high:{form}}]"

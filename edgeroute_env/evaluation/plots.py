@@ -1,0 +1,72 @@
+"""Results as figures in PNG files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from edgeroute_env.errors import missing_package
+from edgeroute_env.files import replacing
+
+# Told apart by marker and line as well as by colour (Okabe and Ito's, safe for colour blindness).
+MARKERS = "osD^vP*X"
+LINES = ("-", "--", "-.", ":")
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+PANELS = {
+    "latency_mean_s": "mean latency, s",
+    "quality": "mean quality",
+    "edge_share": "share of edge calls",
+}
+DPI, INCHES = 150, (6.4, 8.0)
+WIDE_RANGE = 30.0  # largest over smallest value from which an axis is logarithmic
+
+
+def plot_sweep(path: Path, results: dict[str, Any]) -> None:
+    """Write the plot of a sweep: latency, quality and edge share over the parameter.
+
+    Raises:
+        InputError: matplotlib is missing, or the file cannot be written.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise missing_package("matplotlib", "plots", "cli") from None
+    settings = results["settings"]
+    figure = Figure(figsize=INCHES, dpi=DPI, layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(len(PANELS), 1, sharex=True)
+    for axes, (name, label) in zip(panels, PANELS.items(), strict=True):
+        for i, router in enumerate(settings["routers"]):
+            rows = [row for row in results["rows"] if row["router"] == router]
+            x = [row["value"] for row in rows]
+            figures = [row["figures"][name] for row in rows]
+            mean = [figure["mean"] for figure in figures]
+            # A resampled end may pass the mean by a rounding error.
+            below = [max(0.0, figure["mean"] - figure["low"]) for figure in figures]
+            above = [max(0.0, figure["high"] - figure["mean"]) for figure in figures]
+            axes.errorbar(
+                x, mean, [below, above], label=router, capsize=3,
+                marker=MARKERS[i % len(MARKERS)], linestyle=LINES[i % len(LINES)],
+                color=COLOURS[i % len(COLOURS)],
+            )  # fmt: skip
+        axes.set_ylabel(label)
+        axes.grid(alpha=0.3)
+    if _is_wide([row["value"] for row in results["rows"]]):
+        panels[-1].set_xscale("log")
+    panels[-1].set_xlabel(settings["label"])
+    figure.align_ylabels(panels)
+    figure.suptitle(
+        f"{settings['scenario']['name']} · {settings['traces']} traces · {settings['episodes']} "
+        "episodes a value\nmeans a turn with 95 % bootstrap intervals",
+        fontsize="medium",
+    )
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    with replacing(path) as part:
+        figure.savefig(part, format="png")
+
+
+def _is_wide(values: Sequence[float]) -> bool:
+    return min(values) > 0.0 and max(values) / min(values) >= WIDE_RANGE

@@ -1,0 +1,221 @@
+"""Every value of a scenario with its unit, its mark, the words of its source and its file.
+
+Marks and words are the comments of the YAML files. A comment on the line that opens a group holds
+for the group, one beside a flow mapping for all its fields, and the opening comment of a catalog or
+workload file for all its entries, until a field has a comment of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel
+
+from edgeroute_env.calibration import Dialogues, Questions
+from edgeroute_env.catalog import DeviceSpeed, GpuSpec, ModelSpec
+from edgeroute_env.config_files import Loader, config_path
+from edgeroute_env.scenario_files import laid_over, load_scenario, scenario_file
+
+DEFAULT_SOURCE = "default"  # what a field says that no file gives
+
+_MARK = re.compile(r"\[([MDA])\b[^\]]*\]")
+_MARK_AT_AN_END = re.compile(r"^\[[MDA]\]\s*|\s*\[[MDA]\]$")
+_CATALOGS = {ModelSpec: "models", GpuSpec: "gpus", DeviceSpeed: "devices"}
+_SYMBOLS = {
+    **{name: name for name in ("s", "m", "token", "tokens")},
+    **{"w": "W", "j": "J", "hz": "Hz", "ghz": "GHz", "db": "dB", "dbm": "dBm"},
+    **{"bytes": "B", "gb": "GB", "tb": "TB", "gib": "GiB", "mbit": "Mbit", "tflops": "TFLOP/s"},
+    "b": "10^9",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One value of a scenario.
+
+    Attributes:
+        field: its dotted name.
+        value: the validated value.
+        unit: as its name tells; empty for plain numbers and texts.
+        mark: M measured, D derived, A assumption; several where one comment covers a whole file;
+            empty where there is none.
+        source: the comment's words; "default" where no file gives the field.
+        file: below `configs`, or as the user named it; empty for a default.
+    """
+
+    field: str
+    value: Any
+    unit: str
+    mark: str
+    source: str
+    file: str
+
+
+@dataclass(frozen=True)
+class _Note:
+    mark: str = ""
+    words: str = ""
+
+    def refined(self, comment: str) -> _Note:
+        """Return what holds below this note where a line has a comment of its own."""
+        mark = ", ".join(dict.fromkeys(_MARK.findall(comment)))
+        words = _MARK_AT_AN_END.sub("", comment)
+        return _Note(mark, words) if mark else _Note(self.mark, words or self.words)
+
+
+@dataclass(frozen=True)
+class _Leaf:
+    value: Any
+    note: _Note
+    file: str
+
+
+def provenance(source: str | os.PathLike[str]) -> list[Row]:
+    """Return a row for every value of a scenario, in the order of its fields.
+
+    Args:
+        source: a preset's name or a path to a YAML file.
+
+    Raises:
+        InputError: the scenario cannot be read or used.
+    """
+    scenario = load_scenario(source)
+    return list(_rows(scenario, _whole(scenario_file(source)), ()))
+
+
+def unit_of(field: str) -> str:
+    """Return the unit that a field's name ends in, e.g. J/token; empty for plain numbers."""
+    words = [word for word in field.split(".") if not word.isdigit()][-1].split("_")
+    below: list[str] = []
+    while len(words) > 2 and words[-2] == "per" and words[-1] in _SYMBOLS:
+        below.insert(0, _SYMBOLS[words[-1]])
+        del words[-2:]
+    above = _SYMBOLS.get(words[-1], "")
+    if not below:
+        return above if len(words) > 1 else ""
+    rate = "/".join(below)
+    return f"{above or 1}/{rate}" if len(below) == 1 else f"{above or 1}/({rate})"
+
+
+def _rows(value: Any, tree: Any, path: tuple[str, ...]) -> Iterator[Row]:
+    """Walk a validated value beside the tree of leaves that its files make."""
+    if isinstance(value, BaseModel):
+        fields = _named(value, tree) if isinstance(tree, _Leaf) else tree
+        for name in type(value).model_fields:
+            yield from _rows(getattr(value, name), _child(fields, name), (*path, name))
+    elif isinstance(value, Mapping | list | tuple) and value:
+        items = value.items() if isinstance(value, Mapping) else enumerate(value)
+        for key, item in items:
+            yield from _rows(item, _child(tree, key), (*path, str(key)))
+    else:
+        field = ".".join(path)
+        numeric = value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+        leaf = tree if isinstance(tree, _Leaf) else _Leaf(value, _Note(words=DEFAULT_SOURCE), "")
+        unit = unit_of(field) if numeric else ""
+        yield Row(field, value, unit, leaf.note.mark, leaf.note.words, leaf.file)
+
+
+def _child(tree: Any, key: Any) -> Any:
+    """Return the part of a tree below a key; what a file gives as a whole is below all of them."""
+    if isinstance(tree, dict):
+        return tree.get(str(key))
+    return tree[key] if isinstance(tree, list) else tree
+
+
+def _named(part: BaseModel, leaf: _Leaf) -> dict[str, Any]:
+    """Return the fields of a part that a file gives by name, with the comments beside them."""
+    for kind, catalog in _CATALOGS.items():
+        if isinstance(part, kind):
+            return {"name": leaf, **_tree(config_path("catalog", f"{catalog}.yaml"))[leaf.value]}
+    if isinstance(part, Questions | Dialogues):
+        return {"name": leaf, **_tree(config_path("workloads", f"{leaf.value}.yaml"))}
+    return dict.fromkeys(type(part).model_fields, leaf)
+
+
+def _whole(path: Path) -> dict[str, Any]:
+    """Return the tree of a scenario's file laid over that of the preset it extends."""
+    tree = _tree(path, headed=False)
+    base = tree.pop("extends", None)
+    if base is None or base.value is None:
+        return tree
+    return laid_over(_whole(scenario_file(base.value)), tree)
+
+
+def _tree(path: Path, headed: bool = True) -> dict[str, Any]:
+    """Return a file's mapping with a leaf in place of every value.
+
+    With `headed`, the comment that the file opens with holds for all of it.
+    """
+    return _File(path).tree(headed)
+
+
+class _File:
+    """A YAML file's nodes and the comments of its lines."""
+
+    def __init__(self, path: Path) -> None:
+        self.text = path.read_text(encoding="utf-8")
+        inside = path.is_relative_to(config_path())
+        self.name = path.relative_to(config_path()).as_posix() if inside else str(path)
+        self.comments = self._comments()
+        self.loader = Loader(self.text)
+
+    def tree(self, headed: bool) -> dict[str, Any]:
+        root = self.loader.get_single_node()
+        assert root is not None  # the scenario was read from it
+        tree: dict[str, Any] = self._built(root, _Note().refined(self._head() if headed else ""))
+        return tree
+
+    def _built(self, node: yaml.Node, note: _Note) -> Any:
+        if isinstance(node, yaml.MappingNode):
+            self.loader.flatten_mapping(node)
+            return {
+                str(self.loader.construct_object(key, deep=True)): self._built(
+                    item, note.refined(self._beside(key.start_mark.line, item))
+                )
+                for key, item in node.value
+            }
+        if isinstance(node, yaml.SequenceNode) and node.value:
+            return [
+                self._built(item, note.refined(self._beside(None, item))) for item in node.value
+            ]
+        return _Leaf(self.loader.construct_object(node, deep=True), note, self.name)
+
+    def _beside(self, key_line: int | None, node: yaml.Node) -> str:
+        """Return the comment on the line of a key, or on the last line of its inline value."""
+        in_block = isinstance(node, yaml.CollectionNode) and not node.flow_style
+        lines = [] if key_line is None else [key_line]
+        # Block texts and block collections end on a line that belongs to another field.
+        if not in_block and getattr(node, "style", None) not in ("|", ">"):
+            lines.append(node.end_mark.line)
+        return next((self.comments[line] for line in lines if self.comments.get(line)), "")
+
+    def _comments(self) -> dict[int, str]:
+        """Return the comment of every line that has one; a # inside a text is none."""
+        texts = [
+            (token.start_mark.index, token.end_mark.index)
+            for token in yaml.scan(self.text, Loader=Loader)
+            if isinstance(token, yaml.ScalarToken)
+        ]
+        found: dict[int, str] = {}
+        at = 0
+        for number, line in enumerate(self.text.splitlines(keepends=True)):
+            for sign in re.finditer(r"(?<!\S)#", line):
+                if not any(start <= at + sign.start() < end for start, end in texts):
+                    found[number] = line[sign.end() :].strip()
+                    break
+            at += len(line)
+        return found
+
+    def _head(self) -> str:
+        lines = []
+        for line in self.text.splitlines():
+            if not line.startswith("#"):
+                break
+            lines.append(line.lstrip("# "))
+        return " ".join(lines)
