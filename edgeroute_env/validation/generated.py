@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from gymnasium.utils import seeding
 from numpy.typing import NDArray
 
@@ -30,8 +29,3 @@ def with_questions(name: str, overrides: Mapping[str, Any]) -> Scenario:
 def traces(scenario: Scenario, seeds: Sequence[int]) -> NDArray[Any]:
     """Return the scenario's synthetic traces, ROW of shape (seeds, turns)."""
     return Pinned(Drawn(scenario), [seeding.np_random(seed)[0] for seed in seeds]).rows
-
-
-def pooled(values: NDArray[Any]) -> NDArray[np.float64]:
-    """Return all values of all traces in one row."""
-    return values.astype(np.float64).ravel()

@@ -122,7 +122,8 @@ says with their own arrivals and service times is asserted by the tests.
 
 {picture("queues", "Mean wait over load: theory as lines, simulation as points with intervals")}
 
-What is off: an interval at a load of 0.9 is wide, since one customer's wait resembles its neighbours' for long there."""
+What is off: the intervals at a load of 0.9 are wide, for waits there resemble each other over long
+stretches."""
     comparisons = [
         Comparison(name, [_error(c) for c in group], "%")
         for name, group in (
@@ -150,7 +151,7 @@ def _plot(edge: list[QueueCase], phone: list[QueueCase]) -> Figure:
     from edgeroute_env.validation.plots import panels
 
     figure, (left, right) = panels(2)
-    loads = np.linspace(0.4, 0.93, 60)
+    loads = np.linspace(0.48, 0.92, 60)
     for i, slots in enumerate((1, 8, 32)):
         theory = [erlang_c(slots, load) / (slots * (1.0 - load)) for load in loads]
         some = [case for case in edge if case.servers == slots]
@@ -175,8 +176,13 @@ def _draw(
         [case.load for case in cases],
         [case.wait.mean for case in cases],
         yerr=[case.wait.high - case.wait.mean for case in cases],
-        **{"linestyle": "none", "marker": MARKERS[i], "color": COLOURS[i]},
-        **{"markersize": 4, "capsize": 2, "label": label, "markerfacecolor": "none"},
+        linestyle="none",
+        marker=MARKERS[i],
+        color=COLOURS[i],
+        markersize=4,
+        markerfacecolor="none",
+        capsize=2,
+        label=label,
     )
     axis.set(yscale="log", xlabel="load")
     axis.set_ylabel("mean wait, in mean service times")

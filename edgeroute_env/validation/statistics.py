@@ -8,6 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from edgeroute_env.errors import missing_package
+
 Floats = NDArray[np.float64]
 SHORTEST_RUN = 300  # samples; shorter runs hardly tell a correlation over 60
 
@@ -65,8 +67,10 @@ def autocorrelation(runs: Iterable[ArrayLike], lags: Sequence[int]) -> Floats:
 
 def batch_means(samples: Floats, batches: int = 25, level: float = 0.95) -> Interval:
     """Return the mean of a stationary, correlated series with its interval by batch means."""
-    from scipy import stats
-
+    try:
+        from scipy import stats
+    except ImportError:
+        raise missing_package("scipy", "intervals", "cli") from None
     whole = samples[: samples.size // batches * batches]
     means = whole.reshape(batches, -1).mean(axis=1)
     half = stats.t.ppf(0.5 + level / 2.0, batches - 1) * means.std(ddof=1) / np.sqrt(batches)
