@@ -30,7 +30,7 @@ SEEDS = range(8)
 NAME = "Burstiness of arrivals (CV and dispersion)"
 
 
-def busy_cell(requests_per_s: float = REQUESTS_PER_S, seeds: Sequence[int] = SEEDS) -> Scenario:
+def busy_cell(requests_per_s: float, seeds: Sequence[int]) -> Scenario:
     """Return a cell of many phones that together ask `requests_per_s` single questions.
 
     The preset `busy-cell` where it exists, else `paper` with 40 phones. The mean gap is corrected
@@ -72,7 +72,7 @@ def burstiness(arrivals: Sequence[Floats]) -> Floats:
 
 def section() -> Section:
     """Return the page's section on arrivals."""
-    scenario = busy_cell()
+    scenario = busy_cell(REQUESTS_PER_S, SEEDS)
     generated = generated_arrivals(scenario, SEEDS)
     found = burstiness(generated)
     spread = np.std([burstiness([times]) for times in generated], axis=0, ddof=1)

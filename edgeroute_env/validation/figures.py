@@ -6,6 +6,7 @@ The figures, their sources and the explanations of errors lie in `configs/valida
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError
@@ -176,7 +177,8 @@ class Check:
         return self.predicted / self.figure.published - 1.0
 
 
-def published_checks() -> list[Check]:
+@cache
+def published_checks() -> tuple[Check, ...]:
     """Return every published figure with its prediction, in the order of the data file."""
     path = config_path("validation", "published.yaml")
     try:
@@ -185,4 +187,4 @@ def published_checks() -> list[Check]:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
         raise InputError(f"{path}: {place}", first["input"], first["msg"]) from None
-    return [Check(group, figure) for group in content.groups for figure in group.figures]
+    return tuple(Check(group, figure) for group in content.groups for figure in group.figures)

@@ -47,12 +47,14 @@ millisecond and the usable share of the memory serve them alone.
 {_tables(checks)}
 
 What is off: {_explanations(counted)}"""
-    named = [("All counted figures", counted)]
+    named = [("Latency and memory, all that count", counted)]
     named += [
         (name, [check for check in counted if check.figure.quantity == quantity])
         for quantity, name in QUANTITIES.items()
     ]
-    named.append(("KV bytes a token", [check for check in checks if not check.group.counted]))
+    named.append(
+        ("KV bytes a token, not counted", [check for check in checks if not check.group.counted])
+    )
     comparisons = [
         Comparison(name, [check.error for check in some], "%") for name, some in named if some
     ]

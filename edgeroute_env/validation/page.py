@@ -62,9 +62,9 @@ def page_text(sections: Sequence[Section]) -> str:
 
 def _wrapped(text: str) -> str:
     """Wrap paragraphs; tables, pictures and headings stay as they are."""
-    blocks = [block for block in text.split("\n\n") if block.strip()]
+    blocks = [block.strip("\n") for block in text.split("\n\n") if block.strip()]
     return "\n\n".join(
-        block if block.lstrip()[0] in "|!#" else textwrap.fill(
+        block if block[0] in "|!#" else textwrap.fill(
             " ".join(block.split()), WIDTH, break_long_words=False, break_on_hyphens=False
         )
         for block in blocks

@@ -57,7 +57,7 @@ def erlang_c(servers: int, load: float) -> float:
     return full / (empty + full)
 
 
-def edge_cases(customers: int = CUSTOMERS) -> list[QueueCase]:
+def edge_cases(customers: int) -> list[QueueCase]:
     """Return the edge's queue, M/M/c, beside Erlang C."""
     cases = []
     for number, (slots, load) in enumerate(EDGE_CASES):
@@ -69,7 +69,7 @@ def edge_cases(customers: int = CUSTOMERS) -> list[QueueCase]:
     return cases
 
 
-def phone_cases(customers: int = CUSTOMERS) -> list[QueueCase]:
+def phone_cases(customers: int) -> list[QueueCase]:
     """Return the phone's queue, M/G/1 under three laws of service, beside Pollaczek-Khinchine."""
     cases = []
     for number, load in enumerate(PHONE_LOADS):
@@ -104,7 +104,7 @@ def _case(
 
 def section() -> Section:
     """Return the page's section on queues."""
-    edge, phone = edge_cases(), phone_cases()
+    edge, phone = edge_cases(CUSTOMERS), phone_cases(CUSTOMERS)
     cases = [*edge, *phone]
     inside = [c.wait.holds(c.wait_theory) for c in cases]
     inside += [c.delayed.holds(c.delayed_theory) for c in cases]

@@ -53,7 +53,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) ->
 
 def percent(share: float) -> str:
     """Return a signed percentage with one decimal."""
-    return f"{100.0 * share:+.1f} %"
+    return f"{round(100.0 * share, 1) + 0.0:+.1f} %"  # the sum turns -0.0 into 0.0
 
 
 def picture(stem: str, caption: str) -> str:

@@ -56,7 +56,7 @@ def recorded_runs(mobility: str) -> Runs:
 
 
 def generated_runs(
-    scenario: str, seeds: Sequence[int] = SEEDS, overrides: dict[str, Any] | None = None
+    scenario: str, seeds: Sequence[int], overrides: dict[str, Any] | None = None
 ) -> Runs:
     """Return traces of one phone of the scenario, with a turn each second."""
     every_second = {
@@ -72,8 +72,8 @@ def generated_runs(
 def section(scenario: str | None = None) -> Section:
     """Return the page's section on SNR, of a preset; default `vehicular` where it exists."""
     name = scenario or preset("vehicular")
-    driving = generated_runs(name)
-    standing = generated_runs(name, overrides={"radio.speed_m_per_s": 0.0})
+    driving = generated_runs(name, SEEDS)
+    standing = generated_runs(name, SEEDS, {"radio.speed_m_per_s": 0.0})
     standing = standing._replace(label=f"`{name}`, speed 0")
     try:
         recorded = [recorded_runs("driving"), recorded_runs("static")]
