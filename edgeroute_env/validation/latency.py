@@ -133,6 +133,7 @@ def _plot(checks: Sequence[Check]) -> Figure:
     for error in (-10.0, 0.0, 10.0):
         axis.axhline(error, linestyle=":" if error else "-", color=COLOURS[0], linewidth=0.8)
     axis.set(xscale="log", xlabel="published, ms or tokens/s", ylabel="error of the prediction, %")
-    axis.set_ylim(-30.0, 30.0)
+    reach = max(30.0, 110.0 * max(abs(check.error) for check in timed))
+    axis.set_ylim(-reach, reach)
     axis.legend(frameon=False, fontsize=7, ncols=2)
     return figure
