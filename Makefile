@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 SOURCES := edgeroute_env baselines benchmarks calibration tests
 
-.PHONY: benchmark test test-slow check speed tune clean
+.PHONY: benchmark test test-slow check speed tune validation clean
 
 benchmark: $(VENV)/.cli  ## the main job: all routers on all workloads
 	$(BIN)/edgeroute benchmark
@@ -29,6 +29,9 @@ tune: $(VENV)/.cli  ## fit alpha and theta again for every preset and kind of tr
 		$(BIN)/edgeroute tune -s $$name --traces synthetic --overwrite || exit; done
 	for name in mmlu gsm8k mtbench101; do \
 		$(BIN)/edgeroute tune -s $$name --traces recorded --overwrite || exit; done
+
+validation: $(VENV)/.dev  ## docs/validation.md: the model beside figures, theory and recordings
+	$(BIN)/edgeroute validate --out docs --overwrite
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

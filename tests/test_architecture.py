@@ -25,15 +25,23 @@ CODE = [
 # Where a module lies -> what it may not import, by prefix of the module's full name.
 FLOORS = {
     "edgeroute_env": ["baselines", "agents", "benchmarks", "calibration", "tests"],
-    "baselines": ["agents", "benchmarks", "calibration", "tests", "edgeroute_env.cli"],
+    "baselines": [
+        "agents",
+        "benchmarks",
+        "calibration",
+        "tests",
+        f"{PACKAGE}.validation",
+        f"{PACKAGE}.cli",
+    ],
     **{
         f"{PACKAGE}.{floor}": [f"{PACKAGE}.{above}" for above in upper.split()]
         for floor, upper in {
-            "physics": "traces simulator envs evaluation cli scenario",
-            "traces": "simulator envs evaluation cli",
-            "simulator": "envs evaluation cli",
-            "envs": "evaluation cli",
-            "evaluation": "cli",
+            "physics": "traces simulator envs evaluation validation cli scenario",
+            "traces": "simulator envs evaluation validation cli",
+            "simulator": "envs evaluation validation cli",
+            "envs": "evaluation validation cli",
+            "evaluation": "validation cli",
+            "validation": "evaluation cli",
         }.items()
     },
 }
@@ -78,7 +86,9 @@ def test_floors_import_only_from_below(floor: str) -> None:
 def test_modules_beside_the_floors_know_only_what_they_are_made_of() -> None:
     files = [path for path in CODE if path.parent.name == PACKAGE and path.name != "__init__.py"]
     assert files
-    upper = [f"{PACKAGE}.{name}" for name in "traces simulator envs evaluation cli".split()]
+    upper = [
+        f"{PACKAGE}.{name}" for name in "traces simulator envs evaluation validation cli".split()
+    ]
     above = [
         f"{module_name(path)} imports {name}"
         for path in files

@@ -1,98 +1,60 @@
 """Prefill and decode time against published measurements, and the laws they must obey.
 
-Two sources: NVIDIA AIConfigurator's silicon data, which leave the engine's 1 ms per step out, and
-vLLM's measured speeds, which include it.
+The figures, shared with the validation page, are those of `configs/validation`. Two sources: NVIDIA
+AIConfigurator's silicon data, which leave the engine's 1 ms per step out, and vLLM's measured
+speeds, which include it.
 """
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edgeroute_env.catalog import GpuSpec, from_catalog
 from edgeroute_env.physics import inference
 from edgeroute_env.physics.inference import ENGINE_STEP_S, EdgeCost, Gpu, Model
+from edgeroute_env.validation.figures import Check, published_checks
 
-GIBI = 2**30
-A100 = Gpu(312e12, 2.039e12, 80 * GIBI, 0.795, 0.825, 0.80e-3, 60e-6, 12.2e-6, 220e9)
-H100 = Gpu(989e12, 3.35e12, 80 * GIBI, 0.689, 0.881, 0.09e-3, 33e-6, 3.4e-6, 313e9)
-
-
-class Facts(NamedTuple):
-    """A model as its card states it: billions of parameters, layers, widths, heads."""
-
-    parameters_b: float
-    body_b: float
-    layers: int
-    hidden: int
-    heads: int
-    kv_heads: int
-    head_size: int
-    tied: bool = False
-
-    def shape(self) -> Model:
-        """Return the model in 16-bit weights; untied models hold two vocabulary matrices."""
-        head_b = (self.parameters_b - self.body_b) / (1 if self.tied else 2)
-        return Model(
-            body_parameters=self.body_b * 1e9,
-            head_parameters=head_b * 1e9,
-            layers=self.layers,
-            hidden=self.hidden,
-            attention_width=self.heads * self.head_size,
-            stored_bytes=2e9 * self.parameters_b,
-            streamed_bytes=2e9 * (self.body_b + head_b),
-            kv_bytes_per_token=inference.kv_bytes_per_token(
-                self.layers, self.kv_heads, self.head_size, 2.0
-            ),
-        )
+A100, H100 = (
+    GpuSpec.model_validate(from_catalog("gpus")(name)).constants()
+    for name in ("a100-80g", "h100-80g")
+)
 
 
-FACTS = {
-    "Qwen2.5-0.5B": Facts(0.494, 0.358, 24, 896, 14, 2, 64, tied=True),
-    "Qwen2.5-1.5B": Facts(1.544, 1.310, 28, 1536, 12, 2, 128, tied=True),
-    "Qwen2.5-3B": Facts(3.086, 2.775, 36, 2048, 16, 2, 128, tied=True),
-    "Qwen2.5-7B": Facts(7.616, 6.526, 28, 3584, 28, 4, 128),
-    "Qwen2.5-14B": Facts(14.77, 13.21, 48, 5120, 40, 8, 128),
-    "Qwen2.5-32B": Facts(32.76, 31.21, 64, 5120, 40, 8, 128),
-    "Qwen2.5-72B": Facts(72.71, 70.22, 80, 8192, 64, 8, 128),
-    "Llama-3.2-1B": Facts(1.236, 0.973, 16, 2048, 32, 8, 64, tied=True),
-    "Llama-3.2-3B": Facts(3.213, 2.819, 28, 3072, 24, 8, 128, tied=True),
-    "Llama-3.1-8B": Facts(8.03, 6.98, 32, 4096, 32, 8, 128),
-    "Llama-3.1-70B": Facts(70.6, 68.5, 80, 8192, 64, 8, 128),
-    "Qwen3-8B": Facts(8.19, 6.95, 36, 4096, 32, 8, 128),
-}
-KV_KIB = [12, 28, 36, 56, 192, 256, 320, 32, 112, 128, 320, 144]
+def published(quantity: str) -> list[Check]:
+    return [check for check in published_checks() if check.figure.quantity == quantity]
+
+
+SHAPES = {check.figure.model.name: check.figure.model.shape() for check in published("kv")}
 
 
 def cost_of(model: str, gpu: Gpu, tensor_parallel: int) -> EdgeCost:
-    return inference.edge_cost(FACTS[model].shape(), gpu, tensor_parallel)
-
-
-# AIConfigurator, vLLM, BF16, ms. Prefill of 1k, 4k, 8k, 16k tokens, and of 4k with 3,584 cached;
-# time per output token at 1k of context each, batch 1, 8, 32, 64, 128.
-PREFILLS = [(1024, 0), (4096, 0), (8192, 0), (16384, 0), (512, 3584)]
-BATCHES = [1, 8, 32, 64, 128]
-SILICON = {
-    ("Qwen2.5-72B", A100, 4): ([185, 676, 1391, 2995, 114], [27.9, 30.5, 34.1, 37.2, 47.2]),
-    ("Qwen2.5-32B", A100, 2): ([152, 573, 1176, 2593, 88], [25.4, 26.5, 30.5, 34.2, 43.4]),
-    ("Qwen2.5-7B", A100, 1): ([60, 233, 495, 1143, 36], [10.4, 11.1, 12.1, 14.1, 17.8]),
-    ("Qwen2.5-72B", H100, 4): ([68, 271, 587, 1161, 39], [15.2, 16.6, 17.3, 19.6, 23.5]),
-}
+    return inference.edge_cost(SHAPES[model], gpu, tensor_parallel)
 
 
 def silicon_errors(gpu: Gpu) -> tuple[np.ndarray, np.ndarray]:
-    """Return the absolute percentage errors of prefill and decode, one row per model."""
-    prefill, decode = [], []
-    for (model, on, tp), (prefill_ms, decode_ms) in SILICON.items():
-        if on is gpu:
-            cost = cost_of(model, gpu, tp)
-            times = [inference.prefill_s(cost, float(n), float(c)) for n, c in PREFILLS]
-            steps = [inference.decode_s_per_token(cost, float(b), 1024.0 * b) for b in BATCHES]
-            prefill.append(1e5 * np.array(times) / prefill_ms - 100)
-            decode.append(1e5 * (np.array(steps) - ENGINE_STEP_S) / decode_ms - 100)
-    return np.abs(prefill), np.abs(decode)
+    """Return the absolute percentage errors of prefill and decode, one row per model.
+
+    Prefill of 1k, 4k, 8k, 16k tokens, and of 512 behind 3,584 cached; time per output token at 1k
+    of context each, batch 1, 8, 32, 64, 128.
+    """
+    prefill, decode = (
+        [
+            100.0 * abs(check.error)
+            for check in published(quantity)
+            if not check.group.engine_step and check.figure.gpu.constants() == gpu
+        ]
+        for quantity in ("prefill", "decode")
+    )
+    return np.reshape(prefill, (-1, 5)), np.reshape(decode, (-1, 5))
+
+
+def test_the_silicon_data_are_all_there():
+    for gpu, models in ((A100, 3), (H100, 1)):
+        prefill, decode = silicon_errors(gpu)
+        assert prefill.shape == decode.shape == (models, 5)
 
 
 # The fit's mean errors over all 112 configurations are 5.3 / 3.9 % (A100) and 3.0 / 2.3 % (H100).
@@ -118,17 +80,21 @@ def test_times_fit_the_silicon_data(
     assert decode.max() <= 14.5
 
 
-# vLLM 0.6.3 on A100s, tokens/s, from the Qwen documentation, and what the law predicts without the
-# engine's step. The documentation measures 2,048 output tokens; that its figures include the
+# vLLM 0.6.3 on A100s, tokens/s, from the Qwen documentation; here, what the law predicts without
+# the engine's step. The documentation measures 2,048 output tokens; that its figures include the
 # prefill is our inference: the decode speed alone misses them by up to 16 % at 30,720 tokens.
+WITHOUT_STEP = {
+    ("qwen2.5-7b", 1): 91.2,
+    ("qwen2.5-14b", 1): 48.7,
+    ("qwen2.5-72b", 1): 34.5,
+    ("qwen2.5-7b", 30720): 75.7,
+    ("qwen2.5-14b", 30720): 37.5,
+    ("qwen2.5-32b", 30720): 32.9,
+    ("qwen2.5-72b", 30720): 29.8,
+}
 VLLM = [
-    ("Qwen2.5-7B", 1, 1, 84.3, 91.2),
-    ("Qwen2.5-14B", 1, 1, 46.3, 48.7),
-    ("Qwen2.5-72B", 4, 1, 31.4, 34.5),
-    ("Qwen2.5-7B", 1, 30720, 70.3, 75.7),
-    ("Qwen2.5-14B", 1, 30720, 37.2, 37.5),
-    ("Qwen2.5-32B", 2, 30720, 31.8, 32.9),
-    ("Qwen2.5-72B", 4, 30720, 27.5, 29.8),
+    (figure.model.name, figure.tensor_parallel, int(figure.prompt_tokens), figure.published)
+    for figure in (check.figure for check in published("speed"))
 ]
 
 
@@ -138,17 +104,26 @@ def end_to_end_s(cost: EdgeCost, prompt: int, answer: int = 2048) -> float:
     return inference.prefill_s(cost, float(prompt), 0.0) + decode_s
 
 
-@pytest.mark.parametrize(("model", "tp", "prompt", "measured", "predicted"), VLLM)
-def test_speeds_match_vllm(model, tp, prompt, measured, predicted):
+@pytest.mark.parametrize(("model", "tp", "prompt", "measured"), VLLM)
+def test_speeds_match_vllm(model, tp, prompt, measured):
     seconds = end_to_end_s(cost_of(model, A100, tp), prompt)
     assert 2048 / seconds == pytest.approx(measured, rel=0.065)  # 10 % was asked for
-    assert 2048 / (seconds - 2048 * ENGINE_STEP_S) == pytest.approx(predicted, rel=0.006)
+    without_step = 2048 / (seconds - 2048 * ENGINE_STEP_S)
+    assert without_step == pytest.approx(WITHOUT_STEP[model, prompt], rel=0.006)
+
+
+def test_the_page_predicts_the_same_speeds():
+    for check in published("speed"):
+        figure = check.figure
+        seconds = end_to_end_s(figure.cost(), int(figure.prompt_tokens))
+        assert check.predicted == pytest.approx(2048 / seconds, rel=1e-9)
 
 
 def test_long_prompts_count_in_the_published_speeds():
     """End-to-end speeds fit the figures at 30,720 tokens to 2 %, decode speeds to 10 %."""
     errors = []
-    for model, tp, prompt, measured, _ in VLLM[3:]:
+    for model, tp, prompt, measured in VLLM[3:]:
+        assert prompt == 30720
         cost = cost_of(model, A100, tp)
         decode_only = 1 / inference.decode_s_per_token(cost, 1.0, float(prompt))
         speeds = np.array([2048 / end_to_end_s(cost, prompt), decode_only])
@@ -159,40 +134,37 @@ def test_long_prompts_count_in_the_published_speeds():
 
 
 def test_latency_of_72b_on_two_h100s_matches_vllm():
-    # TTFT of 1k, 4k, 8k tokens 129 / 505 / 1064 ms; 31.0 ms per output token. The law is 6 to 8 %
-    # fast on each.
-    cost = cost_of("Qwen2.5-72B", H100, 2)
-    for prompt, measured_ms, predicted_ms in [
-        (1024, 129, 119),
-        (4096, 505, 476),
-        (8192, 1064, 981),
-    ]:
-        ttft_ms = 1e3 * inference.prefill_s(cost, float(prompt), 0.0)
-        assert ttft_ms == pytest.approx(measured_ms, rel=0.09)
-        assert ttft_ms == pytest.approx(predicted_ms, abs=0.6)
-    assert 1e3 * inference.decode_s_per_token(cost, 1.0, 4096.0) == pytest.approx(31.0, rel=0.09)
+    # TTFT of 1k, 4k, 8k tokens, and the time per output token. The law is 6 to 8 % fast on each.
+    checks = published("ttft")
+    assert [check.figure.new_tokens for check in checks] == [1024, 4096, 8192]
+    for check, predicted_ms in zip(checks, (119, 476, 981), strict=True):
+        assert check.predicted == pytest.approx(check.figure.published, rel=0.09)
+        assert check.predicted == pytest.approx(predicted_ms, abs=0.6)
+    (step,) = (check for check in published("decode") if check.group.engine_step)
+    assert (step.figure.gpu.constants(), step.figure.tensor_parallel) == (H100, 2)
+    assert step.predicted == pytest.approx(step.figure.published, rel=0.09)
 
 
 def test_kv_pool_matches_vllm():
-    # vLLM reports 389.9k tokens for Qwen3-8B on one A100; the formula says 393.8k, 1.003 % more.
-    pool = cost_of("Qwen3-8B", A100, 1).kv_pool_tokens
-    assert pool == pytest.approx(389_900, rel=0.0105)
-    # 72B in 16 bits on 2 x 80 GB leaves next to nothing: "about 10k tokens".
-    assert cost_of("Qwen2.5-72B", A100, 2).kv_pool_tokens == pytest.approx(10_000, rel=0.1)
+    # Qwen3-8B on one A100: the formula says 393.8k, 1.003 % more. 72B in 16 bits on 2 x 80 GB
+    # leaves next to nothing: "about 10k tokens".
+    one, two = published("pool")
+    assert one.predicted == pytest.approx(one.figure.published, rel=0.0105)
+    assert two.predicted == pytest.approx(two.figure.published, rel=0.1)
 
 
-@pytest.mark.parametrize(("model", "kib"), list(zip(FACTS, KV_KIB, strict=True)))
-def test_kv_bytes_are_the_published_ones(model, kib):
-    facts = FACTS[model]
+@pytest.mark.parametrize("check", published("kv"), ids=lambda check: check.figure.model.name)
+def test_kv_bytes_are_the_published_ones(check):
+    model = check.figure.model
     bytes_per_token = inference.kv_bytes_per_token(
-        facts.layers, facts.kv_heads, facts.head_size, 2.0
+        model.layers, model.kv_heads, model.head_size, 2.0
     )
-    assert bytes_per_token == kib * 1024
+    assert bytes_per_token == check.figure.published * 1024
 
 
 costs = st.builds(
     cost_of,
-    st.sampled_from(sorted(FACTS)),
+    st.sampled_from(sorted(SHAPES)),
     st.sampled_from([A100, H100]),
     st.sampled_from([1, 2, 4]),
 )
@@ -256,7 +228,7 @@ def test_a_small_model_by_hand():
 
 
 def test_only_several_gpus_pay_for_all_reduces():
-    shape = FACTS["Qwen2.5-72B"].shape()
+    shape = SHAPES["qwen2.5-72b"]
     slow_link = A100._replace(all_reduce_s=1.0, link_bytes_per_s=1.0)
     assert inference.edge_cost(shape, slow_link, 1) == inference.edge_cost(shape, A100, 1)
     two = inference.edge_cost(shape, A100, 2)

@@ -1,13 +1,12 @@
 """The radio formulas against 3GPP's tables, closed forms and Monte Carlo averages.
 
-The package `tr3gpp` carries TR 38.901's formulas as LaTeX; `_evaluate` reads them, so path loss
+The package `tr3gpp` carries TR 38.901's formulas as LaTeX; `evaluate` reads them, so path loss
 and LOS probability are compared with coefficients that nobody here typed. It leaves out NOTE 1
 of Table 7.4.1-1, the breakpoint: d'_BP = 4 h'_BS h'_UT f_c / c with the effective heights
 h' = h - 1 m and c = 3e8 m/s. That one is pinned by hand below.
 """
 
 import math
-import re
 
 import numpy as np
 import pytest
@@ -16,9 +15,9 @@ from hypothesis import strategies as st
 
 from edgeroute_env.physics import radio
 from edgeroute_env.physics.radio import INDOOR, URBAN_MACRO, URBAN_MICRO
+from edgeroute_env.validation.tr38901 import LOS_NAMES, PATH_LOSS_NAMES, evaluate
 
-PATH_LOSS_NAMES = {INDOOR: "InH-Office", URBAN_MICRO: "UMi-StreetCanyon", URBAN_MACRO: "UMa"}
-LOS_NAMES = PATH_LOSS_NAMES | {INDOOR: "Indoor-MixedOffice"}
+NAMES = {number: name for name, number in radio.ENVIRONMENTS.items()}
 FADING_NAMES = {INDOOR: "Indoor-Office", URBAN_MICRO: "UMi - Street Canyon", URBAN_MACRO: "UMa"}
 BS_HEIGHT_M = {INDOOR: 3.0, URBAN_MICRO: 10.0, URBAN_MACRO: 25.0}  # TR 38.901 Table 7.2-1, 7.2-2
 OUTDOOR_M = [10, 17.9, 18, 18.1, 41.9, 42.1, 100, 155, 157, 209, 211, 500, 559, 561, 1000, 2000]
@@ -28,48 +27,6 @@ ENVIRONMENTS = [INDOOR, URBAN_MICRO, URBAN_MACRO]
 
 environments = st.sampled_from(ENVIRONMENTS)
 metres = st.floats(1.0, 5000.0)
-
-
-PYTHON_FOR_LATEX = [
-    (r"d_\{3D\}", "d3"),
-    (r"d_\{2D[-a-z]*\}", "d2"),
-    (r"d'_\{BP\}", "bp"),
-    (r"h_\{(BS|UT)\}", r"h\1"),
-    (r"f_c", "fc"),
-    (r"C'\(hUT\)", "C*"),
-    (r"Pr_\{LOS\}", "probability"),
-    (r"PL_\{\w+-LOS\}", "los"),
-    (r"PL_\{\w+-NLOS\}", "nlos"),
-    (r"PL'_\{\w+-NLOS\}", "blocked"),
-    (r", \\text.*", ""),  # "for 10m <= d_2D <= 5km"
-    (r"\\left|\\right", ""),
-    (r"\\log_\{10\}", "lg"),
-    (r"\\(exp|max)", r"\1"),
-    (r"\\cdot", "*"),
-    (r"\\le\b", "<="),
-    (r"\\dfrac\{([^{}]*)\}\{([^{}]*)\}", r"((\1)/(\2))"),
-    (r"(\d+)km", r"\g<1>000"),
-    (r"([\d.]+)m\b", r"\1"),
-    (r"[{\[]", "("),
-    (r"[}\]]", ")"),
-    (r"\^", "**"),
-    (r"(?<=[\d)])\s*(?=lg|exp|\()", "*"),
-]
-
-
-def _evaluate(formulas: str, **known: float) -> dict[str, float]:
-    """Evaluate `name = expression; ...`, of which the later ones serve the earlier ones."""
-    names = {"lg": math.log10, "exp": math.exp, "max": max, **known}
-    for definition in reversed(re.split(r";\s*\\quad", formulas)):
-        for latex, python in PYTHON_FOR_LATEX:
-            definition = re.sub(latex, python, definition)
-        name, value = definition.split("=", 1)
-        cases = re.search(r"\\begin\(cases\)(.*)\\end\(cases\)", value)
-        if cases:
-            branches = [case.split("&") for case in cases[1].split(r"\\")]
-            value = next(x for x, condition in branches if eval(condition.strip(), names))
-        names[name.strip(" *")] = eval(value.strip(), names)
-    return names
 
 
 def _distances(environment: int) -> list[float]:
@@ -88,12 +45,12 @@ def tr38901():
 def test_path_loss_is_the_specifications(tr38901, environment, carrier_ghz, ut_height_m):
     bs_height_m = BS_HEIGHT_M[environment]
     section = tr38901.section("7.4")
-    scenario = PATH_LOSS_NAMES[environment]
+    scenario = PATH_LOSS_NAMES[NAMES[environment]]
     los = section.pathloss(scenario=scenario, condition="LOS").formula
     nlos = section.pathloss(scenario=scenario, condition="NLOS").formula
     effective_heights = (bs_height_m - 1) * (ut_height_m - 1)
     for d in _distances(environment):
-        expected = _evaluate(
+        expected = evaluate(
             nlos + r"; \quad " + los,
             d2=d,
             d3=math.hypot(d, bs_height_m - ut_height_m),
@@ -110,9 +67,9 @@ def test_path_loss_is_the_specifications(tr38901, environment, carrier_ghz, ut_h
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_line_of_sight_probability_is_the_specifications(tr38901, environment):
-    formula = tr38901.section("7.4").los_probability(scenario=LOS_NAMES[environment]).formula
+    formula = tr38901.section("7.4").los_probability(scenario=LOS_NAMES[NAMES[environment]]).formula
     for d in _distances(environment):
-        expected = _evaluate(formula, d2=d, hUT=1.5)["probability"]
+        expected = evaluate(formula, d2=d, hUT=1.5)["probability"]
         assert radio.los_probability(environment, d) == pytest.approx(expected, abs=1e-12)
 
 
@@ -121,7 +78,9 @@ def test_shadowing_constants_are_the_specifications(tr38901, environment):
     section = tr38901.section
     sigmas, distances = [], []
     for condition in ("LOS", "NLOS"):
-        entry = section("7.4").pathloss(scenario=PATH_LOSS_NAMES[environment], condition=condition)
+        entry = section("7.4").pathloss(
+            scenario=PATH_LOSS_NAMES[NAMES[environment]], condition=condition
+        )
         sigmas.append(entry.shadow_fading_std_db[0].value_db)
         scenario = FADING_NAMES[environment]
         lsp = section("7.5").channel_model_parameters(scenario=scenario, condition=condition)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from edgeroute_env.cli import benchmark, data, episode, scenarios, sweep, trace, tune
+from edgeroute_env.cli import benchmark, data, episode, scenarios, sweep, trace, tune, validate
 
 app = typer.Typer(
     name="edgeroute",
@@ -17,6 +17,7 @@ app.command("benchmark")(benchmark.benchmark)
 app.command("run")(episode.run)
 app.command("sweep")(sweep.sweep)
 app.command("tune")(tune.tune)
+app.command("validate")(validate.validate)
 app.command("scenarios")(scenarios.scenarios)
 app.add_typer(trace.app, name="trace")
 app.add_typer(data.app, name="data")

@@ -1,0 +1,1 @@
+"""The model against published figures, theory and recordings: what `edgeroute validate` writes."""

@@ -1,0 +1,31 @@
+"""Traces drawn from a scenario for a comparison, and which scenario serves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gymnasium.utils import seeding
+from numpy.typing import NDArray
+
+from edgeroute_env.scenario import Scenario
+from edgeroute_env.scenario_files import load_scenario, scenario_names
+from edgeroute_env.traces.sources import Drawn, Pinned
+
+# Single questions: a new dialogue, hence a drawn gap, at every turn.
+QUESTIONS = [{"calibration": "mmlu-qwen1.5b-qwen72b", "share": 1.0}]
+
+
+def preset(wanted: str, otherwise: str = "paper") -> str:
+    """Return the preset `wanted` where it exists, else another."""
+    return wanted if wanted in scenario_names() else otherwise
+
+
+def with_questions(name: str, overrides: Mapping[str, Any]) -> Scenario:
+    """Return a scenario whose every turn is a question of its own, with overrides."""
+    return load_scenario(name, {"workload.mix": QUESTIONS, **overrides})
+
+
+def traces(scenario: Scenario, seeds: Sequence[int]) -> NDArray[Any]:
+    """Return the scenario's synthetic traces, ROW of shape (seeds, turns)."""
+    return Pinned(Drawn(scenario), [seeding.np_random(seed)[0] for seed in seeds]).rows
