@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from baselines.fitting import FIT_EPISODES, Fitter, Parameters, Point
+from baselines.fitting import Fitter, Parameters, Point
 from baselines.registry import ROUTERS, kind
 from edgeroute_env import __version__
 from edgeroute_env.config_files import config_path, read_yaml
@@ -20,7 +20,8 @@ from edgeroute_env.scenario import Scenario
 from edgeroute_env.traces.recorded import TraceKind, drawn, recorded_files
 from edgeroute_env.traces.registry import data_file
 
-FITTED_ROUTERS = tuple(name for name, router in ROUTERS.items() if router.grid)
+FIT_EPISODES, FIT_TURNS, FEWEST_EPISODES = 400, 51_200, 40
+FITTED_ROUTERS = tuple(name for name, router in ROUTERS.items() if router.parameters)
 
 
 def fingerprint(scenario: Scenario, traces: TraceKind) -> dict[str, str]:
@@ -40,7 +41,7 @@ def fit_all(
     on_trial: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
     """Fit every router with a grid and return the entry to store, with its provenance."""
-    seeds = FIT_SEEDS[:FIT_EPISODES]
+    seeds = fit_seeds(scenario)
     fitter = Fitter(scenario, drawn(scenario, traces, "fit"), seeds)
     routers = {}
     for name in FITTED_ROUTERS:
@@ -56,6 +57,12 @@ def fit_all(
         "version": __version__,
         "routers": routers,
     }
+
+
+def fit_seeds(scenario: Scenario) -> Sequence[int]:
+    """Return the training seeds of a scenario: fewer where its episodes are long."""
+    enough = max(FIT_TURNS // scenario.workload.turns, FEWEST_EPISODES)
+    return FIT_SEEDS[: min(FIT_EPISODES, enough)]
 
 
 def stored(
@@ -103,7 +110,7 @@ def parameters(entry: dict[str, Any], name: str, point: str = "best_return") -> 
 
 def stored_parameters(scenario: Scenario, traces: TraceKind, name: str) -> Parameters | None:
     """Return a router's stored parameters, none where it has none; None without a valid fit."""
-    if not kind(name).grid:
+    if not kind(name).parameters:
         return {}
     entry = stored(scenario, traces)
     return None if entry is None else parameters(entry, name)

@@ -1,4 +1,5 @@
-"""Fit a router's parameters by grid search on training seeds, coarse and then refined.
+"""Fit a router's parameters on training seeds: by grid search, coarse and then refined, or by
+CMA-ES (Hansen) where there are too many for a grid.
 
 Two operating points come out of the same runs: the greatest mean return, and the greatest saving
 against edge-only, in latency and in edge calls alike, among the points whose quality stays within a
@@ -13,15 +14,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from baselines.registry import kind, make_router
+from baselines.registry import Search, kind, make_router
 from edgeroute_env.evaluation.episodes import Episodes, generators, run_episodes
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.traces.sources import Pinned, TraceSource
 
-FIT_EPISODES = 400
 ONE_SIDED_95 = 1.645  # standard errors
 REFINEMENT = (0.25, 0.5, 0.75)  # where between two neighbours of the grid to look again
+GENERATIONS, OFFSPRING, SPREAD = 80, 14, 0.5  # of the search; the spread in its ordinary steps
 
 Parameters = dict[str, float]
 
@@ -56,6 +58,7 @@ class Fitter:
         edge = run_episodes(make_router("edge"), scenario, self.source, seeds)
         self._edge_quality = edge.by_episode("quality")
         self.edge = self._point({}, edge)
+        self._fits: dict[str, Fit] = {}
 
     def fit(
         self, name: str, tolerance_points: float, on_trial: Callable[[], None] = lambda: None
@@ -63,19 +66,32 @@ class Fitter:
         """Return the operating points of the router `name`.
 
         Args:
-            name: a router with a grid.
+            name: a router with parameters.
             tolerance_points: quality that may be given up against edge-only, in points of 100.
             on_trial: called after each setting, for a progress bar.
         """
+        chosen = kind(name)
+        if chosen.search is None:
+            points = self._on_grid(name, chosen.grid, tolerance_points, on_trial)
+            best = _greatest_return(points)
+        else:
+            if chosen.search.around not in self._fits:
+                self.fit(chosen.search.around, tolerance_points, on_trial)
+            centre = self._fits[chosen.search.around].best_return.parameters
+            points = self._searched(name, chosen.search, centre, on_trial)
+            # Of more than a thousand noisy trials the best is partly luck, the mean is not.
+            best = _greatest_return([points[0], points[-1]])
+        self._fits[name] = Fit(best, self._cheapest(points, tolerance_points))
+        return self._fits[name]
+
+    def _on_grid(
+        self,
+        name: str,
+        grid: Mapping[str, tuple[float, ...]],
+        tolerance_points: float,
+        on_trial: Callable[[], None],
+    ) -> list[Point]:
         tried: dict[tuple[float, ...], Point] = {}
-        grid = kind(name).grid
-
-        def best_return() -> Point:
-            return max(tried.values(), key=lambda point: point.mean_return)
-
-        def within_tolerance() -> Point:
-            # Sending everything to the edge is always within the tolerance.
-            return max([self.edge, *tried.values()], key=lambda p: self._saved(p, tolerance_points))
 
         def try_all(settings: Iterable[tuple[float, ...]]) -> None:
             for setting in settings:
@@ -84,10 +100,42 @@ class Fitter:
                 on_trial()
 
         try_all(itertools.product(*grid.values()))
-        for centre in (best_return(), within_tolerance()):
+        points = list(tried.values())
+        for centre in (_greatest_return(points), self._cheapest(points, tolerance_points)):
             if centre.parameters:
                 try_all(_around(centre.parameters, grid))
-        return Fit(best_return(), within_tolerance())
+        return list(tried.values())
+
+    def _searched(
+        self, name: str, search: Search, centre: Parameters, on_trial: Callable[[], None]
+    ) -> list[Point]:
+        """Return the start, all that CMA-ES tried, and the mean that it ended at.
+
+        The same seed tries the same.
+        """
+        from cmaes import CMA
+
+        start = search.start(**centre)
+        scales = np.array([search.scales[key] for key in start])
+
+        def measured(step: NDArray[np.float64]) -> Point:
+            values = np.array(list(start.values())) + scales * step
+            setting = {key: round(float(v), 6) for key, v in zip(start, values, strict=True)}
+            on_trial()
+            return self._measure(name, setting)
+
+        points = [self._measure(name, start)]
+        optimiser = CMA(np.zeros(len(start)), SPREAD, seed=0, population_size=OFFSPRING)
+        for _ in range(GENERATIONS):
+            steps = [optimiser.ask() for _ in range(OFFSPRING)]
+            points += [measured(step) for step in steps]
+            returns = [point.mean_return for point in points[-OFFSPRING:]]
+            optimiser.tell([(step, -gain) for step, gain in zip(steps, returns, strict=True)])
+        return [*points, measured(optimiser.mean)]
+
+    def _cheapest(self, points: Iterable[Point], tolerance_points: float) -> Point:
+        """Return the greatest saving; sending all to the edge is always within the tolerance."""
+        return max([self.edge, *points], key=lambda point: self._saved(point, tolerance_points))
 
     def _measure(self, name: str, parameters: Parameters) -> Point:
         router = make_router(name, parameters)
@@ -118,9 +166,15 @@ class Fitter:
 
 def trials(name: str) -> int:
     """Return about how many settings `Fitter.fit` tries, for a progress bar."""
+    if kind(name).search is not None:
+        return GENERATIONS * OFFSPRING + 1
     sizes = [len(values) for values in kind(name).grid.values()]
     refined = 2 * len(REFINEMENT) + 1
     return math.prod(sizes) + 2 * math.prod(refined for _ in sizes)
+
+
+def _greatest_return(points: Iterable[Point]) -> Point:
+    return max(points, key=lambda point: point.mean_return)
 
 
 def _around(

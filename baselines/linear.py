@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +24,17 @@ _RECENT_S = 60.0  # how long a wait that the phone has met says something about 
 _LONG_S = 120.0  # beyond, a wait is simply long
 
 # What is weighed, with a weight of ordinary size: where the search begins to look.
-TERMS: dict[str, tuple[float, Callable[[Seen], Floats]]] = {
+TERMS: dict[str, tuple[float, Callable[[Seen], NDArray[Any]]]] = {
     "edge_radio_s": (0.02, lambda seen: np.minimum(seen["edge_radio_s"], _LONG_S)),
     "edge_compute_s": (0.02, lambda seen: seen["edge_prefill_s"] + seen["edge_decode_s"]),
     "edge_switch_s": (0.02, lambda seen: seen["edge_switch_s"]),
     "edge_wait_s": (0.02, lambda seen: np.minimum(seen["edge_wait_s"], _LONG_S)),
+    "stale_wait_s": (
+        0.02,
+        lambda seen: (
+            np.minimum(seen["edge_wait_s"], _LONG_S) * np.minimum(seen["report_age_s"] / 30.0, 1.0)
+        ),
+    ),
     "device_compute_s": (0.02, lambda seen: seen["device_prefill_s"] + seen["device_decode_s"]),
     "device_switch_s": (0.02, lambda seen: seen["device_switch_s"]),
     "device_wait_s": (0.02, lambda seen: np.minimum(seen["device_wait_s"], _LONG_S)),
@@ -54,7 +61,9 @@ TERMS: dict[str, tuple[float, Callable[[Seen], Floats]]] = {
     "log_demand": (0.05, lambda seen: np.log(seen["demand_per_h"] / 100.0)),
     "priced_s": (
         0.3,
-        lambda seen: seen["weight_latency_per_s"] * (total_s(seen, "edge") - total_s(seen, "device")),
+        lambda seen: (
+            seen["weight_latency_per_s"] * (total_s(seen, "edge") - total_s(seen, "device"))
+        ),
     ),
     "edge_price": (0.3, lambda seen: seen["weight_edge_call"]),
 }

@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from baselines import linear
 from baselines.bao import BaoRouter
+from baselines.linear import LinearRouter
 from baselines.static import DEVICE, EDGE, ConstantRouter, RandomRouter
 from baselines.threshold import ScoreThresholdRouter
 from edgeroute_env import InputError
@@ -19,11 +21,30 @@ THETAS = (-0.3, -0.15, -0.05, 0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0
 
 
 @dataclass(frozen=True)
+class Search:
+    """Where a router with too many parameters for a grid is looked for: around another's fit.
+
+    `scales` are steps of ordinary size, one a parameter; `start` turns the parameters of the
+    router named `around` into its own.
+    """
+
+    around: str
+    start: Callable[..., dict[str, float]]
+    scales: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class Kind:
-    """How to build a router, and the grid of each parameter that is fitted."""
+    """How to build a router, and how its parameters are fitted: on a grid, or by a search."""
 
     build: Callable[..., Router]
     grid: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    search: Search | None = None
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of the parameters that are fitted."""
+        return tuple(self.search.scales if self.search else self.grid)
 
 
 def _bao(name: str) -> Kind:
@@ -41,6 +62,10 @@ ROUTERS: dict[str, Kind] = {
     "bao-single": _bao("bao-single"),
     "bao-multi": _bao("bao-multi"),
     "bao-multi-queue": _bao("bao-multi-queue"),
+    "linear": Kind(
+        lambda **weights: LinearRouter(weights),
+        search=Search("bao-multi-queue", linear.from_bao, linear.SCALES),
+    ),
 }
 
 
@@ -59,7 +84,7 @@ def kind(name: str) -> Kind:
 def make_router(name: str, parameters: Mapping[str, Any] | None = None) -> Router:
     """Return a router by name, e.g. `make_router("score-threshold", {"theta": 0.3})`."""
     chosen, given = kind(name), dict(parameters or {})
-    if set(given) != set(chosen.grid):
-        needed = ", ".join(chosen.grid) or "none"
+    if set(given) != set(chosen.parameters):
+        needed = ", ".join(chosen.parameters) or "none"
         raise InputError(f"{name}: parameters", ", ".join(given) or "none", f"exactly {needed}")
     return chosen.build(**given)

@@ -16,6 +16,7 @@ from edgeroute_env import Trace
 
 # No load, no delay, no outage, no eviction; single-turn questions on one phone.
 AT_REST: dict[str, Any] = {
+    "user": 0,
     "device": 0,
     "turn": 1,
     "last_turn": True,

@@ -27,15 +27,17 @@ from edgeroute_env.evaluation.benchmark import Contender, compare
 from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS
 from edgeroute_env.evaluation.results import BENCHMARK
 from edgeroute_env.scenario import Scenario
+from edgeroute_env.scenario_files import scenario_names
 from edgeroute_env.traces.recorded import drawn
 
 WORKLOADS = ("mmlu", "gsm8k", "mtbench101", "paper")
+ALL = "all"  # every preset
 
 
 def benchmark(
     workloads: Annotated[
         list[str] | None,
-        typer.Argument(help="Presets or YAML files; default: " + " ".join(WORKLOADS)),
+        typer.Argument(help=f"Presets, YAML files, or {ALL}; default: " + " ".join(WORKLOADS)),
     ] = None,
     episodes: EpisodesOption = 200,
     tolerance: Annotated[
@@ -63,7 +65,8 @@ def benchmark(
 
     if reference not in router_names():
         raise InputError("--reference", reference, "one of " + ", ".join(router_names()))
-    chosen = [chosen_scenario(name, overrides) for name in workloads or WORKLOADS]
+    asked = scenario_names() if workloads == [ALL] else workloads or WORKLOADS
+    chosen = [chosen_scenario(name, overrides) for name in asked]
     names = [scenario.name for scenario in chosen]
     for name in names:
         if names.count(name) > 1:
@@ -94,6 +97,9 @@ def benchmark(
         for table in (tables.details, tables.latency_split, tables.savings):
             console.print(table(result))
         console.print()
+    if len(chosen) > 1:
+        shown = {name: content["workloads"][name] for name in names}
+        console.print(tables.overview(shown))
     notes.print(f"written: {folder / BENCHMARK.json_name} and {folder / BENCHMARK.csv_name}")
 
 
@@ -126,5 +132,9 @@ def _compared(
     turns = scenario.workload.turns * (len(rows) + len(savers))
     task = bar.add_task(f"{scenario.name}: evaluating", total=turns)
     source = drawn(scenario, kind, "evaluation")
-    result = compare(scenario, source, seeds, rows, savers, reference, lambda: bar.advance(task))
+    trained = {name: entry["routers"][name]["best_return"] for name in FITTED_ROUTERS}
+    strongest = max(trained, key=lambda name: float(trained[name]["mean_return"]))
+    result = compare(
+        scenario, source, seeds, rows, savers, reference, strongest, lambda: bar.advance(task)
+    )
     return {"fits": fitted, **result}

@@ -43,7 +43,7 @@ def run(
     if not given:
         found = stored_parameters(chosen, traces_kind, router)
         if found is None:
-            allowed = f"{', '.join(kind(router).grid)} (no stored fit matches this scenario)"
+            allowed = f"{', '.join(kind(router).parameters)} (no stored fit matches this scenario)"
             raise InputError("--param", "none", allowed)
         given = found
     chooser = make_router(router, given)

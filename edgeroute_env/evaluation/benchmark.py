@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edgeroute_env.evaluation.episodes import generators, run_episodes
-from edgeroute_env.evaluation.metrics import difference, figures, saving
+from edgeroute_env.evaluation.episodes import Episodes, generators, run_episodes
+from edgeroute_env.evaluation.metrics import difference, figures, interval, saving
 from edgeroute_env.routing import Router
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.traces.sources import Pinned, TraceSource
@@ -28,6 +28,7 @@ def compare(
     contenders: Sequence[Contender],
     savers: Mapping[str, Contender],
     reference: str,
+    strongest: str,
     on_turn: Callable[[], None] | None = None,
 ) -> dict[str, Any]:
     """Return the figures of all contenders on identical traces.
@@ -39,6 +40,7 @@ def compare(
         contenders: the rows of the table; one of them is named `reference`.
         savers: by name, routers tuned to a quality tolerance, compared with edge-only.
         reference: the contender that differences are taken to.
+        strongest: the contender that did best where parameters were fitted; see `levels`.
         on_turn: called after each turn of a run, for a progress bar.
     """
     pinned = Pinned(source, generators(seeds))
@@ -59,4 +61,29 @@ def compare(
         name: {"parameters": dict(saver.parameters), **saving(run(saver), runs["edge"])}
         for name, saver in savers.items()
     }
-    return {"reference": reference, "routers": rows, "savings": savings}
+    return {
+        "reference": reference,
+        "routers": rows,
+        "savings": savings,
+        "levels": levels(runs, strongest),
+    }
+
+
+CONSTANTS, ANALYTIC = ("device", "edge"), "bao-multi-queue"
+
+
+def levels(runs: Mapping[str, Episodes], strongest: str) -> dict[str, Any]:
+    """Return what deciding is worth: the best constant, the analytic rule, the strongest router.
+
+    The constant is the better of the two on these very episodes, so the gain over it is if
+    anything understated; `strongest` was chosen on training seeds. Gains are paired returns.
+    """
+    constant = max(CONSTANTS, key=lambda name: runs[name].returns().mean())
+    returns = {name: runs[name].returns() for name in (constant, ANALYTIC, strongest)}
+    return {
+        "constant": constant,
+        "strongest": strongest,
+        "returns": {name: float(values.mean()) for name, values in returns.items()},
+        "analytic_gain": interval(returns[ANALYTIC] - returns[constant]),
+        "further_gain": interval(returns[strongest] - returns[ANALYTIC]),
+    }

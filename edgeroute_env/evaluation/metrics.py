@@ -26,19 +26,32 @@ MEANS = {
     "recomputed_tokens": "recomputed_tokens",
     "failed": "failed",
     "refused": "refused",
+    "relative_cost": "relative_cost",
+    "edge_energy_j": "edge_energy_j",
+    "radio_ttft_s": "radio_ttft_s",
     **{f"{part}_s": f"{part}_s" for part in LATENCY_PARTS},
 }
+
+
+# The radio's share of the time to the whole answer and to its first token.
+RADIO_SHARES = (
+    ("radio_share", "radio_s", "latency_mean_s"),
+    ("radio_share_ttft", "radio_ttft_s", "ttft_mean_s"),
+)
 
 
 def figures(episodes: Episodes) -> dict[str, float]:
     """Return the means a turn, the latency quantiles over all turns and the mean return.
 
-    Means weigh episodes equally, as the paired differences do.
+    Means weigh episodes equally, as the paired differences do; the radio's shares are ratios of
+    means.
     """
     result = {name: float(values.mean()) for name, values in per_episode(episodes).items()}
     for kind in ("latency", "ttft"):
         values = np.percentile(episodes.turns(f"{kind}_s"), QUANTILES)
         result |= {f"{kind}_p{q}_s": float(v) for q, v in zip(QUANTILES, values, strict=True)}
+    for share, part, whole in RADIO_SHARES:
+        result[share] = result[part] / result[whole] if result[whole] > 0.0 else 0.0
     return result
 
 

@@ -56,12 +56,50 @@ def details(result: dict[str, Any]) -> Table:
 
 def latency_split(result: dict[str, Any]) -> Table:
     """Return the table of where each router's latency goes, in seconds a turn."""
-    table = _table("Latency by cause, s a turn")
+    caption = "Last columns: the radio's share of the time to the whole answer and the first token."
+    table = _table("Latency by cause, s a turn", caption)
     parts = (*(f"{part}_s" for part in LATENCY_PARTS), "latency_mean_s")
+    shares = {"radio_share": "radio", "radio_share_ttft": "of TTFT"}
     for part in parts:
         table.add_column(part.removesuffix("_s").replace("_mean", ""), justify="right")
+    for heading in shares.values():
+        table.add_column(heading, justify="right")
     for name, row in result["routers"].items():
-        table.add_row(name, *(f"{row['figures'][part]:.3f}" for part in parts))
+        f = row["figures"]
+        seconds = (f"{f[part]:.3f}" for part in parts)
+        table.add_row(name, *seconds, *(f"{f[share]:.1%}" for share in shares))
+    return table
+
+
+def overview(workloads: dict[str, Any]) -> Table:
+    """Return the table of what deciding is worth on each workload, and of the radio's share."""
+    table = Table(
+        title="What deciding is worth: return, paired gains with 95 % intervals",
+        title_justify="left",
+        caption=(
+            "Gain of bao-multi-queue over the better constant, and of the router that did best on "
+            "training seeds over bao-multi-queue. Radio: share of edge-only's time to the whole "
+            "answer and to the first token."
+        ),
+        caption_justify="left",
+    )
+    table.add_column("workload", no_wrap=True)
+    for column in ("constant", "strongest"):
+        table.add_column(column, no_wrap=True)
+    for column in ("return", "analytic gain", "further gain", "radio", "of TTFT"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for name, result in workloads.items():
+        level, edge = result["levels"], result["routers"]["edge"]["figures"]
+        table.add_row(
+            name,
+            level["constant"],
+            level["strongest"],
+            f"{level['returns'][level['constant']]:.2f}",
+            with_interval(level["analytic_gain"]),
+            with_interval(level["further_gain"]),
+            f"{edge['radio_share']:.1%}",
+            f"{edge['radio_share_ttft']:.1%}",
+        )
     return table
 
 

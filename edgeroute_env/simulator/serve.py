@@ -52,9 +52,9 @@ def serve(
     out.radio_s = out.queue_s = out.switch_s = out.prefill_s = out.decode_s = 0.0
     out.energy_j = out.edge_energy_j = out.relative_cost = 0.0
     out.workload = row.workload
-    if p.objective == RELATIVE_COST:  # for now, what the edge would cost
-        out.relative_cost = _cost_alone_at_edge(p, row, dev)
     ready_s = max(row.arrival_s, dev.answered_at_s)
+    if p.objective == RELATIVE_COST:  # for now, what the edge would cost
+        out.relative_cost = _cost_at_edge(p, row, ep, dev, waiting, slots, e, ready_s)
     out.queue_s = ready_s - row.arrival_s
     after_first_token_s = 0.0
     if action == DEVICE_ROUTE:
@@ -97,29 +97,49 @@ def _uploaded(p: Any, row: Any, dev: Any) -> tuple[float, float]:
 
 
 @inlined
-def _edge_parts(
-    p: Any, row: Any, dev: Any, own_busy: float
-) -> tuple[float, float, float, float]:
-    """Return the times of switching, prefill, decode and download beside `own_busy` requests."""
+def _at_edge(
+    p: Any, row: Any, ep: Any, dev: Any, waiting: Any, slots: Any, e: int, sent_s: float
+) -> tuple[float, float, float, float, float]:
+    """Return the times of waiting for a slot, switching, prefill, decode and download."""
+    asked_slot_s = sent_s + row.edge_wait_s  # other tenants' requests go first
+    own_wait_s, own_busy = 0.0, 0
+    if ep.latest_slot_s > asked_slot_s or ep.next_at_s <= asked_slot_s:
+        own_wait_s, own_busy = look_ahead(ep, waiting, slots, e, asked_slot_s)
     load = float(row.edge_load)
     slow = shared_slowdown(p.prefill_share * load)
     answer = float(row.answer_tokens_edge)
     asked = dev.context_tokens + row.prompt_tokens
     switch_s = p.edge_switch_s if dev.last_route == DEVICE_ROUTE else 0.0
-    prefill = prefill_s(p.cost, asked - dev.cached_edge_tokens, dev.cached_edge_tokens) * slow
+    fill_s = prefill_s(p.cost, asked - dev.cached_edge_tokens, dev.cached_edge_tokens) * slow
     decode_s = batch_decode_s(p, asked, answer, load, own_busy) * slow
-    return switch_s, prefill, decode_s, answer * p.bytes_per_token * row.down_s_per_byte
+    down_s = answer * p.bytes_per_token * row.down_s_per_byte
+    return own_wait_s, switch_s, fill_s, decode_s, down_s
 
 
 @compiled
-def _cost_alone_at_edge(p: Any, row: Any, dev: Any) -> float:
-    """Return what the turn would cost at an edge where nothing waits; see `RelativeCost`."""
+def _cost_at_edge(
+    p: Any, row: Any, ep: Any, dev: Any, waiting: Any, slots: Any, e: int, ready_s: float
+) -> float:
+    """Return what the turn costs if it goes to the edge now; see `RelativeCost`.
+
+    Adds in the order in which the turn's own figures are added, so that a turn that does go
+    there costs exactly as much.
+    """
     on_air_s, energy_j = _uploaded(p, row, dev)
-    switch_s, prefill, decode_s, down_s = _edge_parts(p, row, dev, 0.0)
-    hold_s = switch_s + prefill + decode_s
-    energy_j += p.tail_w * (row.rtt_s + hold_s + down_s + p.tail_s) + p.receive_w * down_s
-    radio_s = row.outage_s + on_air_s + row.rtt_s + down_s
-    return _cost(p, radio_s + switch_s + prefill + decode_s, energy_j + p.edge_power_w * hold_s)
+    sending_s = row.outage_s + on_air_s + row.rtt_s
+    sent_s = ready_s + sending_s
+    own_wait_s, switch_s, fill_s, decode_s, down_s = _at_edge(
+        p, row, ep, dev, waiting, slots, e, sent_s
+    )
+    hold_s = switch_s + fill_s + decode_s
+    done_s = sent_s + row.edge_wait_s + own_wait_s + hold_s
+    connected_s = done_s + down_s - (sent_s - row.rtt_s) + p.tail_s
+    energy_j += p.tail_w * tail_seconds(dev.tail_ends_s, sent_s - row.rtt_s, connected_s)
+    energy_j += p.receive_w * down_s
+    queue_s = ready_s - row.arrival_s
+    queue_s += own_wait_s + row.edge_wait_s
+    latency_s = (sending_s + down_s) + queue_s + switch_s + fill_s + decode_s
+    return _cost(p, latency_s, energy_j + p.edge_power_w * hold_s)
 
 
 @compiled
@@ -178,11 +198,10 @@ def _serve_at_edge(
 
     Returns the download time, the part of the radio's share that follows the first token.
     """
-    asked_slot_s = sent_s + row.edge_wait_s  # other tenants' requests go first
-    own_wait_s, own_busy = 0.0, 0
-    if ep.latest_slot_s > asked_slot_s or ep.next_at_s <= asked_slot_s:
-        own_wait_s, own_busy = look_ahead(ep, waiting, slots, e, asked_slot_s)
-    out.switch_s, out.prefill_s, out.decode_s, down_s = _edge_parts(p, row, dev, own_busy)
+    asked_slot_s = sent_s + row.edge_wait_s
+    own_wait_s, out.switch_s, out.prefill_s, out.decode_s, down_s = _at_edge(
+        p, row, ep, dev, waiting, slots, e, sent_s
+    )
     hold_s = out.switch_s + out.prefill_s + out.decode_s
     if ep.next_at_s == NEVER_S:
         ep.next_at_s = asked_slot_s

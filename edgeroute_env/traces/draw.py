@@ -72,8 +72,7 @@ def revert(deviation: float, dt_s: float, correlation_s: float, z: float) -> flo
 @compiled
 def pick_user(t: Any, block: Any) -> int:
     """Return the user whose episode a block of uniforms draws."""
-    user: int = t.asking[int(block[0, ITEM] * t.asking.size)]
-    return user
+    return int(t.asking[int(block[0, ITEM] * t.asking.size)])
 
 
 @compiled
