@@ -65,7 +65,7 @@ class Law(Part):
 
 
 class Users(Part):
-    """How many users there are and how they differ: dotted fields of the scenario and their laws."""
+    """How many users there are, and the laws of the (dotted) fields in which they differ."""
 
     count: Annotated[int, Field(ge=2, le=4096)]
     draws: Annotated[dict[str, Law], Field(min_length=1)]

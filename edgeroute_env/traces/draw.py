@@ -72,7 +72,8 @@ def revert(deviation: float, dt_s: float, correlation_s: float, z: float) -> flo
 @compiled
 def pick_user(t: Any, block: Any) -> int:
     """Return the user whose episode a block of uniforms draws."""
-    return int(t.asking[int(block[0, ITEM] * t.asking.size)])
+    user: int = t.asking[int(block[0, ITEM] * t.asking.size)]
+    return user
 
 
 @compiled
@@ -83,7 +84,8 @@ def pick_item(t: Any, user: int, u: float) -> int:
         below = t.share_end[user, m]
         m += 1
     within = (u - below) / (t.share_end[user, m] - below)
-    low, high = t.first_item[m], t.first_item[m + 1] - 1
+    low: int = t.first_item[m]
+    high = t.first_item[m + 1] - 1
     while low < high:
         middle = (low + high) // 2
         if t.items[middle].weight_end > within:

@@ -6,7 +6,8 @@ read back by the path alone. Tables from elsewhere are read by naming their colu
     read_outcomes(path, {"prompt_tokens": "prompt_tok", "quality_edge": "ok:gpt-4-1106", ...})
 
 A field that `columns` leaves out is looked up by its own name; columns that are no field are
-ignored. `where` keeps the rows in which its columns hold its values, e.g. {"mobility": "driving"}. Every fault of a file is one InputError that names the file; rows count from 0.
+ignored. `where` keeps the rows in which its columns hold its values, e.g. {"mobility": "driving"}.
+Every fault of a file is one InputError that names the file; rows count from 0.
 """
 
 from __future__ import annotations
