@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 SOURCES := edgeroute_env baselines benchmarks calibration tests
+PRESETS := $(notdir $(basename $(wildcard configs/scenarios/*.yaml)))
+WITHOUT_RECORDINGS := paper cr2
 
 .PHONY: benchmark test test-slow check speed tune validation clean
 
@@ -24,10 +26,10 @@ check: $(VENV)/.dev  ## lint and types
 speed: $(VENV)/.cli  ## steps per CPU-second beside CartPole-v1
 	$(BIN)/python benchmarks/speed.py
 
-tune: $(VENV)/.cli  ## fit alpha and theta again for every preset and kind of traces
-	for name in paper mmlu gsm8k mtbench101; do \
+tune: $(VENV)/.cli  ## fit the routers again for every preset and kind of traces (half an hour)
+	for name in $(PRESETS); do \
 		$(BIN)/edgeroute tune -s $$name --traces synthetic --overwrite || exit; done
-	for name in mmlu gsm8k mtbench101; do \
+	for name in $(filter-out $(WITHOUT_RECORDINGS),$(PRESETS)); do \
 		$(BIN)/edgeroute tune -s $$name --traces recorded --overwrite || exit; done
 
 validation: $(VENV)/.dev  ## docs/validation.md: the model beside figures, theory and recordings

@@ -67,11 +67,14 @@ def main() -> None:
         drawn.reset(seed=seed)
         traces.append(drawn.unwrapped.trace)
     given = gym.make_vec("EdgeRoute-v0", ENVS, traces=traces)
+    crowd = gym.make_vec("EdgeRoute-busy-cell-v0", ENVS)
     turns = fresh.unwrapped.scenario.workload.turns
+    crowd_turns = crowd.unwrapped.scenario.workload.turns
     runs: dict[str, Callable[[], float]] = {
         "gym.make": lambda: scalar_steps(edge, 20_000),
         f"vector n={ENVS}, traces given": lambda: vector_steps(given, 4 * turns),
         f"vector n={ENVS}, fresh traces": lambda: vector_steps(fresh, 2 * turns),
+        f"busy-cell n={ENVS}, fresh": lambda: vector_steps(crowd, crowd_turns + 1),
     }
     for run in runs.values():  # compile and warm up
         run()

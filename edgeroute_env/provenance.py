@@ -21,6 +21,7 @@ from edgeroute_env.calibration import Dialogues, Questions
 from edgeroute_env.catalog import DeviceSpeed, GpuSpec, ModelSpec
 from edgeroute_env.config_files import Loader, config_path
 from edgeroute_env.scenario_files import laid_over, load_scenario, scenario_file
+from edgeroute_env.users import LAWS, Law
 
 DEFAULT_SOURCE = "default"  # what a field says that no file gives
 
@@ -91,7 +92,8 @@ def provenance(source: str | os.PathLike[str]) -> list[Row]:
 
 def unit_of(field: str) -> str:
     """Return the unit that a field's name ends in, e.g. J/token; empty for plain numbers."""
-    words = [word for word in field.split(".") if not word.isdigit()][-1].split("_")
+    parts = [part for part in field.split(".") if not part.isdigit() and part not in LAWS]
+    words = parts[-1].split("_")
     below: list[str] = []
     while len(words) > 2 and words[-2] == "per" and words[-1] in _SYMBOLS:
         below.insert(0, _SYMBOLS[words[-1]])
@@ -108,6 +110,8 @@ def _rows(value: Any, tree: Any, path: tuple[str, ...]) -> Iterator[Row]:
     if isinstance(value, BaseModel):
         fields = _named(value, tree) if isinstance(tree, _Leaf) else tree
         for name in type(value).model_fields:
+            if isinstance(value, Law) and getattr(value, name) is None:
+                continue  # one of the laws that this one is not
             yield from _rows(getattr(value, name), _child(fields, name), (*path, name))
     elif isinstance(value, Mapping | list | tuple) and value:
         items = value.items() if isinstance(value, Mapping) else enumerate(value)

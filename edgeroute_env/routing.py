@@ -24,7 +24,7 @@ class Router(Protocol):
         """Return an action (0 device, 1 edge) for each observation.
 
         Args:
-            observations: float32, shape (n, 25); `edgeroute_env.decode` gives physical values.
+            observations: float32, shape (n, 32); `edgeroute_env.decode` gives physical values.
 
         Returns:
             int64, shape (n,).

@@ -20,6 +20,7 @@ MAY_VARY = (
     *("workload.dialogue_gap_mean_s", "workload.attachment", "workload.score_auc"),
 )
 SHARED = ("device.count", "radio.rate", "radio.snr_runs")
+LAWS = ("uniform", "log_uniform", "choice")
 _POPULATION_SEED = 20_250_811
 
 
@@ -37,11 +38,11 @@ class Law(Part):
 
     @model_validator(mode="after")
     def _is_one_law(self) -> Law:
-        given = [n for n in ("uniform", "log_uniform", "choice") if getattr(self, n) is not None]
+        given = [name for name in LAWS if getattr(self, name) is not None]
         if len(given) != 1:
-            allowed = "exactly one of uniform, log_uniform and choice"
+            allowed = "exactly one of " + ", ".join(LAWS)
             raise InputError("", ", ".join(given) or "none", allowed)
-        for name in ("uniform", "log_uniform"):
+        for name in LAWS[:2]:
             ends = getattr(self, name)
             if ends is not None and ends[0] > ends[1]:
                 raise InputError(name, list(ends), "the lower end first")

@@ -45,7 +45,7 @@ class EdgeRouteEnv(gym.Env[NDArray[np.float32], np.int64]):
 
     ## Observation Space
 
-    `Box`, float32, shape `(25,)`: the features of `edgeroute_env.simulator.features`, each its
+    `Box`, float32, shape `(32,)`: the features of `edgeroute_env.simulator.features`, each its
     physical value over its scale, clipped to finite bounds. `edgeroute_env.decode(observation)`
     gives the physical values by name.
 
@@ -61,22 +61,29 @@ class EdgeRouteEnv(gym.Env[NDArray[np.float32], np.int64]):
     | 17, 18 | context tokens; prompt tokens | tokens | 1000; 100 |
     | 19    | attachment | B | 100,000 |
     | 20-24 | heat; battery left; quota left; quota time left; episode left | 1 | 1 |
+    | 25    | P(a turn of this dialogue that the phone answered needed the edge) | 1 | 1 |
+    | 26    | turns an hour that this phone's user has asked so far | 1/h | 100 |
+    | 27, 28 | wait that the phone's last edge call met; time since it knew | s | 10; 100 |
+    | 29-31 | what a second, a joule and an edge call cost the user | 1/s, 1/J, 1 | .1, .01, .1 |
 
     Times are what a router may know: nominal speeds, the reported load, the expected answer
-    length. What happens depends on heat, the real load and the real length.
+    length. What happens depends on heat, the real load and the real length. For ablations the
+    scenario's `observation.hidden` withholds the edge's load, the caches or the SNR: the router
+    then sees a constant, and estimates that assume it.
 
     ## Rewards
 
     The sum of named terms, each times its weight in the scenario: `quality` (0 to 1), minus
     `latency` (s), minus `energy` (J), minus `edge_call`, minus `failure`. The objective `ttft`
     counts the time to first token, `deadline` pays quality only for answers complete in time,
-    `dialogue-min` pays a dialogue's worst turn when it ends. `objective.quality` chooses between
+    `dialogue-min` pays a dialogue's worst turn when it ends, `relative-cost` takes latency and
+    energy over what the edge would cost on the same turn. `objective.quality` chooses between
     sampled outcomes and their expectation given the score.
 
     ## Starting State
 
     A phone that is cold and idle, an edge without own requests, the first turn of a trace that
-    is drawn from the seed.
+    is drawn from the seed. Where the scenario has `users`, the episode belongs to one of them.
 
     ## Episode End
 
@@ -86,7 +93,8 @@ class EdgeRouteEnv(gym.Env[NDArray[np.float32], np.int64]):
     ## Information
 
     `step` returns the turn's figures (`latency_s`, `ttft_s`, `energy_j`, `quality`, `edge_call`,
-    `switched`, `recomputed_tokens`, `failed`, `refused`, `workload`), the reward's terms
+    `switched`, `recomputed_tokens`, `failed`, `refused`, `workload`, `radio_ttft_s`: the radio's
+    part of the time to first token, `edge_energy_j`, `relative_cost`), the reward's terms
     (`rewards`) and the parts of the latency (`latency_parts`: radio, queue, switch, prefill and
     decode, in seconds; they sum to `latency_s`).
 

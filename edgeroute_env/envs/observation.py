@@ -16,7 +16,7 @@ from edgeroute_env.simulator.features import COUNT, HIGH, LOW, NAMES, SCALE
 
 
 def observation_space() -> gym.Space[NDArray[np.float32]]:
-    """Return the float32 box of one observation, shape (25,), with finite bounds."""
+    """Return the float32 box of one observation, shape (32,), with finite bounds."""
     return cast("gym.Space[NDArray[np.float32]]", gym.spaces.Box(LOW, HIGH, dtype=np.float32))
 
 
@@ -24,7 +24,7 @@ def decode(observations: ArrayLike) -> dict[str, NDArray[np.float64]]:
     """Return the features in physical units by name.
 
     Args:
-        observations: shape (25,) or (n, 25).
+        observations: shape (32,) or (n, 32).
 
     Returns:
         One float64 array a feature, of shape () or (n,).

@@ -13,6 +13,9 @@ from edgeroute_env.scenario import Scenario
 from edgeroute_env.traces.sources import Pinned, TraceSource
 
 
+CONSTANTS, ANALYTIC = ("device", "edge"), "bao-multi-queue"
+
+
 @dataclass(frozen=True)
 class Contender:
     """A router with the parameters that its row of the table states."""
@@ -67,9 +70,6 @@ def compare(
         "savings": savings,
         "levels": levels(runs, strongest),
     }
-
-
-CONSTANTS, ANALYTIC = ("device", "edge"), "bao-multi-queue"
 
 
 def levels(runs: Mapping[str, Episodes], strongest: str) -> dict[str, Any]:
