@@ -12,7 +12,6 @@ from edgeroute_env.routing import Router
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.traces.sources import Pinned, TraceSource
 
-
 CONSTANTS, ANALYTIC = ("device", "edge"), "bao-multi-queue"
 
 
