@@ -6,8 +6,9 @@ Validated and frozen; presets are the YAML files of `configs/scenarios`, read by
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -15,6 +16,7 @@ from edgeroute_env.calibration import Calibration, from_workload_files
 from edgeroute_env.catalog import DeviceSpeed, GpuSpec, ModelSpec, from_catalog
 from edgeroute_env.errors import InputError
 from edgeroute_env.fields import NonNegative, OpenShare, Part, Positive, Share
+from edgeroute_env.objective import Budgets, Objective, Weights
 from edgeroute_env.physics.inference import EdgeCost, edge_cost
 from edgeroute_env.users import Users, check_draws, population
 
@@ -206,44 +208,6 @@ class Workload(Part):
     follow_ups: Table | None = None
 
 
-class Budgets(Part):
-    """What a phone may spend; null means no limit."""
-
-    battery_j: Positive | None = None
-    edge_calls: Annotated[int, Field(ge=1)] | None = None
-    window_s: Positive = 3600.0
-
-
-class RelativeCost(Part):
-    """A turn's latency and energy, weighted, over what the edge would cost on the same turn.
-
-    `price` is the reward that one such cost takes.
-    """
-
-    price: NonNegative
-    latency_weight: NonNegative
-    energy_weight: NonNegative
-    latency_scale_s: Positive
-    energy_scale_j: Positive
-
-
-class Objective(Part):
-    """How a turn is paid; `quality` pays the sampled outcome or its expectation."""
-
-    kind: Literal["sum", "ttft", "deadline", "dialogue-min", "relative-cost"] = "sum"
-    deadline_s: Positive | None = None
-    relative_cost: RelativeCost | None = None
-    quality: Literal["sampled", "expected"] = "sampled"
-
-    @model_validator(mode="after")
-    def _has_what_its_kind_needs(self) -> Objective:
-        for name, kind in (("deadline_s", "deadline"), ("relative_cost", "relative-cost")):
-            if (self.kind == kind) != (getattr(self, name) is not None):
-                allowed = f"given exactly when kind is '{kind}'"
-                raise InputError(name, getattr(self, name), allowed)
-        return self
-
-
 class Observation(Part):
     """What a router is not told, for ablations: it sees a constant and estimates from that.
 
@@ -252,16 +216,6 @@ class Observation(Part):
     """
 
     hidden: tuple[Literal["edge-load", "cache", "snr"], ...] = ()
-
-
-class Weights(Part):
-    """The weights of the reward's named terms, in reward per unit."""
-
-    quality: NonNegative
-    latency_per_s: NonNegative
-    energy_per_j: NonNegative
-    edge_call: NonNegative
-    failure: NonNegative
 
 
 class Scenario(Part):
@@ -286,6 +240,14 @@ class Scenario(Part):
             raise InputError("edge.tensor_parallel", self.edge.tensor_parallel, allowed)
         check_draws(self)
         return self
+
+    def model_copy(
+        self, *, update: Mapping[str, Any] | None = None, deep: bool = False
+    ) -> Scenario:
+        """Return a copy, with other users where the update changes them."""
+        copy = super().model_copy(update=update, deep=deep)
+        copy.__dict__.pop("population", None)
+        return copy
 
     @cached_property
     def population(self) -> tuple[Scenario, ...]:

@@ -6,6 +6,7 @@ that a trace names its user by number; half of it serves to fit on, half to eval
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Annotated, Any
 
 import numpy as np
@@ -14,7 +15,8 @@ from pydantic import Field, ValidationError, model_validator
 from edgeroute_env.errors import InputError
 from edgeroute_env.fields import Part
 
-# What may differ between users: it lives in each user's own parameters, not in shared tables.
+# What may differ between users: it lives in each user's own parameters, not in shared tables,
+# but for SHARED.
 MAY_VARY = (
     *("device", "radio", "budgets", "weights", "edge.background.utilisation"),
     *("workload.dialogue_gap_mean_s", "workload.attachment", "workload.score_auc"),
@@ -76,7 +78,7 @@ class Users(Part):
         for field in self.draws:
             inside = [name for name in MAY_VARY if f"{field}.".startswith(f"{name}.")]
             is_share = field.startswith("workload.mix.") and field.endswith(".share")
-            if field in SHARED or not (inside or is_share):
+            if not (inside or is_share):
                 allowed = ", ".join([*MAY_VARY, "workload.mix.N.share"])
                 raise InputError("draws", field, f"a field below {allowed}")
         return self
@@ -105,10 +107,14 @@ def check_draws(scenario: Any) -> None:
     for field, law in scenario.users.draws.items():
         for value in law.extremes():
             try:
-                _replaced(base, field.split("."), value, field)
+                user = _replaced(base, field.split("."), value, field)
             except ValidationError as error:
                 message = error.errors(include_url=False)[0]["msg"]
                 raise InputError(f"users.draws.{field}", value, message) from None
+            for shared in SHARED:
+                if attrgetter(shared)(user) != attrgetter(shared)(base):
+                    allowed = f"the same {shared} for all users"
+                    raise InputError(f"users.draws.{field}", value, allowed)
 
 
 def _replaced(part: Any, path: list[str], value: Any, field: str) -> Any:

@@ -1,0 +1,58 @@
+"""How turns are paid: what a phone may spend, the objective, and the weights of the reward."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from edgeroute_env.errors import InputError
+from edgeroute_env.fields import NonNegative, Part, Positive
+
+
+class Budgets(Part):
+    """What a phone may spend; null means no limit."""
+
+    battery_j: Positive | None = None
+    edge_calls: Annotated[int, Field(ge=1)] | None = None
+    window_s: Positive = 3600.0
+
+
+class RelativeCost(Part):
+    """A turn's latency and energy, weighted, over what the edge would cost on the same turn.
+
+    `price` is the reward that one such cost takes.
+    """
+
+    price: NonNegative
+    latency_weight: NonNegative
+    energy_weight: NonNegative
+    latency_scale_s: Positive
+    energy_scale_j: Positive
+
+
+class Objective(Part):
+    """How a turn is paid; `quality` pays the sampled outcome or its expectation."""
+
+    kind: Literal["sum", "ttft", "deadline", "dialogue-min", "relative-cost"] = "sum"
+    deadline_s: Positive | None = None
+    relative_cost: RelativeCost | None = None
+    quality: Literal["sampled", "expected"] = "sampled"
+
+    @model_validator(mode="after")
+    def _has_what_its_kind_needs(self) -> Objective:
+        for name, kind in (("deadline_s", "deadline"), ("relative_cost", "relative-cost")):
+            if (self.kind == kind) != (getattr(self, name) is not None):
+                allowed = f"given exactly when kind is '{kind}'"
+                raise InputError(name, getattr(self, name), allowed)
+        return self
+
+
+class Weights(Part):
+    """The weights of the reward's named terms, in reward per unit."""
+
+    quality: NonNegative
+    latency_per_s: NonNegative
+    energy_per_j: NonNegative
+    edge_call: NonNegative
+    failure: NonNegative
