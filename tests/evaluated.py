@@ -1,0 +1,62 @@
+"""What the tests of whole episodes share: traces of evaluation seeds, and runs over them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeroute_env import EdgeRouteEnv, Scenario, decode
+from edgeroute_env.evaluation.episodes import (
+    EVALUATION_SEEDS,
+    Episodes,
+    generators,
+    run_episodes,
+)
+from edgeroute_env.routing import Router
+from edgeroute_env.traces.recorded import TraceKind, drawn
+from edgeroute_env.traces.sources import Pinned
+
+DEVICE, EDGE = 0, 1
+
+
+def evaluation_traces(scenario: Scenario, episodes: int, kind: TraceKind = "synthetic") -> Pinned:
+    """Return the traces of the first evaluation seeds, drawn from the half kept for them."""
+    return Pinned(drawn(scenario, kind, "evaluation"), generators(EVALUATION_SEEDS[:episodes]))
+
+
+def evaluated(router: Router, scenario: Scenario, traces: Pinned) -> Episodes:
+    """Run a router over `evaluation_traces`."""
+    return run_episodes(router, scenario, traces, EVALUATION_SEEDS[: len(traces.rows)])
+
+
+def routed(
+    env: EdgeRouteEnv, actions: Any, **reset: Any
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return what a router saw before each of an episode's turns and what each turn reported."""
+    seen = [decode(env.reset(**reset)[0])]
+    infos = []
+    for action in actions:
+        observation, reward, terminated, truncated, info = env.step(int(action))
+        seen.append(decode(observation))
+        ends = {"terminated": terminated, "truncated": truncated}
+        infos.append({**info, "reward": reward, **info["latency_parts"], **ends})
+        if terminated or truncated:
+            break
+    return seen[: len(infos)], infos
+
+
+def column(records: list[dict[str, Any]], name: str) -> NDArray[np.float64]:
+    """Return one figure of `routed`, turn by turn."""
+    return np.array([record[name] for record in records], np.float64)
+
+
+def always(action: int) -> Any:
+    """Return the actions of an episode that goes to one side alone."""
+    return np.full(100_000, action)
+
+
+def coins(turns: int = 2000, seed: int = 5) -> NDArray[np.int64]:
+    """Return random actions."""
+    return np.random.default_rng(seed).integers(0, 2, turns)
