@@ -89,12 +89,14 @@ def edgeroute(
 
 @pytest.fixture
 def edgeroute_small(edgeroute: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Command:
-    """Fit on small grids, and store fits in the folder's `fitted`; add tinier.yaml."""
+    """Fit on small grids and by short searches, into the folder's `fitted`; add tinier.yaml."""
     write_scenario(tmp_path, "tinier", 3)
     (tmp_path / "fitted").mkdir()
     monkeypatch.setattr(fitted, "config_path", tmp_path.joinpath)
     monkeypatch.setattr(fitted, "FIT_EPISODES", 5)
     monkeypatch.setattr(fitting, "REFINEMENT", ())
+    monkeypatch.setattr(fitting, "GENERATIONS", 2)
+    monkeypatch.setattr(fitting, "OFFSPRING", 4)
     small = {"alpha_per_s": (0.0, 0.1), "theta": (0.0, 0.3, 0.8)}
     for name in fitted.FITTED_ROUTERS:
         kind = registry.kind(name)

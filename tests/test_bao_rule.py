@@ -154,8 +154,8 @@ def test_without_prices_the_score_alone_decides(name: str, played: NDArray[np.fl
 
 @pytest.mark.parametrize("name", router_names())
 def test_a_batch_is_decided_as_each_alone(name: str, played: NDArray[np.float32]) -> None:
-    settings = {"score-threshold": {"theta": 0.3}, "device": {}, "edge": {}, "random": {}}
-    router = make_router(name, settings.get(name, {"alpha_per_s": 0.06, "theta": 0.3}))
+    setting = {**SCALES, "alpha_per_s": 0.06, "theta": 0.3}
+    router = make_router(name, {key: setting[key] for key in kind(name).parameters})
     some = played[:200]
     router.reset(len(some))
     together = router.route(some)

@@ -219,8 +219,7 @@ def test_the_module_runs_as_a_program(arguments: tuple[str, ...], code: int) -> 
 
 def test_every_router_can_be_run_by_name(edgeroute: Command) -> None:
     for name in router_names():
-        given = {"score-threshold": ["theta=0.3"]}.get(name, [])
-        given = ["theta=0.3", "alpha_per_s=0.05"] if name.startswith("bao") else given
+        given = [f"{parameter}=0.05" for parameter in kind(name).parameters]
         parameters = [text for one in given for text in ("--param", one)]
         ended = edgeroute("run", "-s", "tiny.yaml", "--router", name, *parameters)
         assert (ended.code, len(turns_of(ended))) == (0, 6)

@@ -98,7 +98,7 @@ def test_spaces_are_finite_and_match_the_features() -> None:
     space = EdgeRouteEnv().observation_space
     assert isinstance(space, gym.spaces.Box)
     assert space.dtype == np.float32
-    assert space.shape == (len(FEATURES),) == (25,)
+    assert space.shape == (len(FEATURES),) == (32,)
     assert np.isfinite(space.low).all()
     assert np.isfinite(space.high).all()
     assert (space.low < space.high).all()
@@ -197,9 +197,9 @@ def test_decode_gives_physical_values(rest_trace: Callable[..., Trace]) -> None:
     assert all(one[name] == many[name][2] for name in many)
 
 
-@pytest.mark.parametrize("shape", [(), (24,), (26,), (3, 24), (1, 1, 25)])
+@pytest.mark.parametrize("shape", [(), (31,), (33,), (3, 31), (1, 1, 32)])
 def test_decode_refuses_other_shapes(shape: tuple[int, ...]) -> None:
-    with pytest.raises(InputError, match=r"observations: got.*shape.*allowed: \(25,\)"):
+    with pytest.raises(InputError, match=r"observations: got.*shape.*allowed: \(32,\)"):
         decode(np.zeros(shape))
 
 

@@ -13,7 +13,7 @@ from edgeroute_env.scenario import Scenario
 from edgeroute_env.scenario_files import load_scenario
 from edgeroute_env.traces.recording_files import read_arrivals
 from edgeroute_env.traces.registry import data_file
-from edgeroute_env.validation.generated import preset, traces, with_questions
+from edgeroute_env.validation.generated import traces, with_questions
 from edgeroute_env.validation.section import Comparison, Section, percent, picture, table
 from edgeroute_env.validation.statistics import coefficient_of_variation, index_of_dispersion
 
@@ -21,33 +21,22 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Floats = NDArray[np.float64]
+PRESET = "busy-cell"
 RECORDING, COLUMNS = "azure2023_conv.csv.gz", {"time_s": "t_s"}
 REQUESTS_PER_S, REQUESTS = 5.53, 19_366  # the recording's rate and length
 WINDOWS_S = (10.0, 60.0)
 PLOTTED_WINDOWS_S = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0)
-PHONES = 40  # where no preset of a busy cell exists
 SEEDS = range(8)
 NAME = "Burstiness of arrivals (CV and dispersion)"
 
 
-def busy_cell(requests_per_s: float, seeds: Sequence[int]) -> Scenario:
-    """Return a cell of many phones that together ask `requests_per_s` single questions.
-
-    The preset `busy-cell` where it exists, else `paper` with 40 phones. The mean gap is corrected
-    by the rate found in the traces themselves, which bursts may shift.
-    """
-    name = preset("busy-cell")
-    phones = PHONES if name == "paper" else load_scenario(name).device.count
-    gap_s = phones / requests_per_s
-    for _ in range(3):
-        fields: dict[str, Any] = {
-            "device.count": phones,
-            "workload.turns": REQUESTS,
-            "workload.dialogue_gap_mean_s": gap_s,
-        }
-        scenario = with_questions(name, fields)
-        gap_s *= _rate(generated_arrivals(scenario, seeds)) / requests_per_s
-    return scenario
+def busy_cell(requests_per_s: float) -> Scenario:
+    """Return the preset `busy-cell` with single questions, `requests_per_s` in all."""
+    fields: dict[str, Any] = {
+        "workload.turns": REQUESTS,
+        "workload.dialogue_gap_mean_s": load_scenario(PRESET).device.count / requests_per_s,
+    }
+    return with_questions(PRESET, fields)
 
 
 def generated_arrivals(scenario: Scenario, seeds: Sequence[int]) -> list[Floats]:
@@ -72,7 +61,7 @@ def burstiness(arrivals: Sequence[Floats]) -> Floats:
 
 def section() -> Section:
     """Return the page's section on arrivals."""
-    scenario = busy_cell(REQUESTS_PER_S, SEEDS)
+    scenario = busy_cell(REQUESTS_PER_S)
     generated = generated_arrivals(scenario, SEEDS)
     found = burstiness(generated)
     spread = np.std([burstiness([times]) for times in generated], axis=0, ddof=1)
@@ -133,14 +122,11 @@ def _windows(recorded: list[Floats]) -> int:
 
 def _off(errors: Floats, names: list[str]) -> str:
     worst = int(np.abs(errors).argmax())
-    if errors[worst] < -0.5:
-        cause = (
-            "phones that ask independently of each other merge into almost a Poisson stream, "
-            "whatever the variation of each one's gaps; a service's load has swings that they share"
-        )
-    else:
-        cause = "one law of shared swings stands for the many causes of a service's"
-    return f"most the {names[worst]} ({percent(errors[worst])}): {cause}."
+    return (
+        f"most the {names[worst]} ({percent(errors[worst])}). The deviation and the pace of the "
+        "cell's activity were fitted to this recording; one law of shared swings stands for the "
+        "many causes of a service's."
+    )
 
 
 def _plot(recorded: list[Floats], generated: list[Floats], name: str) -> Figure:

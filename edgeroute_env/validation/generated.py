@@ -1,4 +1,4 @@
-"""Traces drawn from a scenario for a comparison, and which scenario serves."""
+"""Traces drawn from a scenario for a comparison."""
 
 from __future__ import annotations
 
@@ -9,16 +9,11 @@ from gymnasium.utils import seeding
 from numpy.typing import NDArray
 
 from edgeroute_env.scenario import Scenario
-from edgeroute_env.scenario_files import load_scenario, scenario_names
+from edgeroute_env.scenario_files import load_scenario
 from edgeroute_env.traces.sources import Drawn, Pinned
 
 # Single questions: a new dialogue, hence a drawn gap, at every turn.
 QUESTIONS = [{"calibration": "mmlu-qwen1.5b-qwen72b", "share": 1.0}]
-
-
-def preset(wanted: str, otherwise: str = "paper") -> str:
-    """Return the preset `wanted` where it exists, else another."""
-    return wanted if wanted in scenario_names() else otherwise
 
 
 def with_questions(name: str, overrides: Mapping[str, Any]) -> Scenario:

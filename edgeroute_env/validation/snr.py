@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edgeroute_env.errors import InputError
 from edgeroute_env.traces.recording_files import read_snr_runs
 from edgeroute_env.traces.registry import data_file
-from edgeroute_env.validation.generated import preset, traces, with_questions
+from edgeroute_env.validation.generated import traces, with_questions
 from edgeroute_env.validation.section import Comparison, Section, picture, table
 from edgeroute_env.validation.statistics import autocorrelation
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Floats = NDArray[np.float64]
+PRESET = "vehicular"
 RECORDING = "irish5g_snr.csv.gz"
 LEVELS = (0.05, 0.25, 0.50, 0.75, 0.95)
 LAGS_S = (1, 5, 10, 60)
@@ -70,9 +71,9 @@ def generated_runs(
     return Runs(f"`{scenario}`", list(rows["snr_db"].astype(np.float64)))
 
 
-def section(scenario: str | None = None) -> Section:
-    """Return the page's section on SNR, of a preset; default `vehicular` where it exists."""
-    name = scenario or preset("vehicular")
+def section() -> Section:
+    """Return the page's section on SNR."""
+    name = PRESET
     own = generated_runs(name, SEEDS)
     driving = generated_runs(name, SEEDS, {"radio.speed_m_per_s": DRIVES_M_PER_S})
     driving = driving._replace(label=f"`{name}`, 30 km/h")
