@@ -9,6 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from baselines import BaoRouter, RandomRouter, make_router, router_names
+from baselines.linear import SCALES
+from baselines.registry import kind
 from edgeroute_env import FEATURES, EdgeRouteEnv, EdgeRouteVectorEnv, InputError, decode
 
 NAMES = [feature.name for feature in FEATURES]
@@ -154,7 +156,8 @@ def test_without_prices_the_score_alone_decides(name: str, played: NDArray[np.fl
 
 @pytest.mark.parametrize("name", router_names())
 def test_a_batch_is_decided_as_each_alone(name: str, played: NDArray[np.float32]) -> None:
-    setting = {**SCALES, "alpha_per_s": 0.06, "theta": 0.3}
+    weights = {key: -w if key.startswith(("edge", "stale")) else w for key, w in SCALES.items()}
+    setting = {**weights, "alpha_per_s": 0.06, "theta": 0.3}
     router = make_router(name, {key: setting[key] for key in kind(name).parameters})
     some = played[:200]
     router.reset(len(some))
@@ -163,6 +166,7 @@ def test_a_batch_is_decided_as_each_alone(name: str, played: NDArray[np.float32]
     alone = np.concatenate([router.route(one[None]) for one in some])
     assert together.dtype == np.int64
     np.testing.assert_array_equal(together, alone)
+    assert (0 < together.mean() < 1) == (name not in ("device", "edge"))
 
 
 def test_an_unknown_rung_is_refused() -> None:
