@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -87,16 +87,25 @@ def edgeroute(
     return in_process(monkeypatch, capsys)
 
 
+@pytest.fixture(scope="module")
+def short_searches() -> Iterator[None]:
+    """Let a search end after eight settings."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fitting, "GENERATIONS", 2)
+        patch.setattr(fitting, "OFFSPRING", 4)
+        yield
+
+
 @pytest.fixture
-def edgeroute_small(edgeroute: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Command:
+def edgeroute_small(
+    edgeroute: Command, short_searches: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Command:
     """Fit on small grids and by short searches, into the folder's `fitted`; add tinier.yaml."""
     write_scenario(tmp_path, "tinier", 3)
     (tmp_path / "fitted").mkdir()
     monkeypatch.setattr(fitted, "config_path", tmp_path.joinpath)
     monkeypatch.setattr(fitted, "FIT_EPISODES", 5)
     monkeypatch.setattr(fitting, "REFINEMENT", ())
-    monkeypatch.setattr(fitting, "GENERATIONS", 2)
-    monkeypatch.setattr(fitting, "OFFSPRING", 4)
     small = {"alpha_per_s": (0.0, 0.1), "theta": (0.0, 0.3, 0.8)}
     for name in fitted.FITTED_ROUTERS:
         kind = registry.kind(name)

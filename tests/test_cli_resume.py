@@ -19,6 +19,13 @@ from baselines.fitted import FITTED_ROUTERS
 from edgeroute_env import InputError
 from edgeroute_env.evaluation.results import BENCHMARK, write
 
+SHORT_SEARCHES = """
+from baselines import fitting
+from edgeroute_env.cli import main
+fitting.GENERATIONS, fitting.OFFSPRING = 2, 4
+main()
+"""
+
 
 def test_results_are_not_overwritten_unasked(edgeroute_small: Command) -> None:
     edgeroute_small(*ONE)
@@ -94,7 +101,7 @@ def test_an_interrupted_run_leaves_what_it_finished(stop: int, tmp_path: Path) -
     write_scenario(tmp_path)
     write_scenario(tmp_path, "tinier", 3)
     write_scenario(tmp_path, "long", 2000)
-    command = ["-m", "edgeroute_env", "benchmark", "tinier.yaml", "long.yaml", *ONE[2:]]
+    command = ["-c", SHORT_SEARCHES, "benchmark", "tinier.yaml", "long.yaml", *ONE[2:]]
     run = subprocess.Popen(
         [sys.executable, *command], cwd=tmp_path, env={**os.environ}, text=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,

@@ -1,27 +1,30 @@
-"""Parameters are fitted on training seeds alone, well, and stored with what they hold for."""
+"""Parameters are fitted on training seeds alone, and well: on a grid or by a search."""
 
 from __future__ import annotations
 
 import functools
 import itertools
 import math
-from pathlib import Path
 from statistics import NormalDist
 from typing import Any
 
 import gymnasium.utils.seeding
 import numpy as np
 import pytest
+from small_fits import small
 
-from baselines import fitted, fitting, make_router, registry, router_names
-from baselines.fitted import FITTED_ROUTERS, fingerprint, fit_all, parameters, store, stored
+from baselines import fitted, fitting, make_router, registry
+from baselines.fitted import FITTED_ROUTERS, fit_all, fit_seeds
 from baselines.fitting import Fitter, Point
-from edgeroute_env import Scenario, __version__, load_scenario
-from edgeroute_env.config_files import read_yaml
+from edgeroute_env import Scenario, load_scenario, scenario_names
 from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS, FIT_SEEDS, generators, run_episodes
 from edgeroute_env.traces.sources import Drawn, Pinned
 
+pytestmark = pytest.mark.usefixtures("short_searches")
+
 SEEDS = FIT_SEEDS[:6]
+ON_GRIDS = [name for name in FITTED_ROUTERS if registry.kind(name).search is None]
+SEARCHED = [name for name in FITTED_ROUTERS if name not in ON_GRIDS]
 # A world in which the phone is never right where the edge is wrong.
 DOMINATED = {
     "kind": "questions",
@@ -31,15 +34,6 @@ DOMINATED = {
     "prompt": {"mu": 4.0, "sigma": 0.5},
     "answers": {"device": {"mu": 4.0, "sigma": 0.5}, "edge": {"mu": 4.0, "sigma": 0.5}},
 }
-
-
-@functools.cache
-def plain() -> Scenario:
-    return load_scenario("paper", {"name": "small", "workload.turns": 16})
-
-
-def small(**changes: Any) -> Scenario:
-    return load_scenario(plain(), changes)
 
 
 def dominated() -> Scenario:
@@ -54,9 +48,9 @@ def fitter() -> Fitter:
 
 @pytest.fixture(scope="module")
 def coarse() -> dict[str, list[Point]]:
-    """Every coarse grid point of every router, measured without the fitter."""
+    """Every coarse grid point of every router that has a grid, measured without the fitter."""
     points = {}
-    for name in FITTED_ROUTERS:
+    for name in ON_GRIDS:
         grid = registry.kind(name).grid
         settings = [dict(zip(grid, s, strict=True)) for s in itertools.product(*grid.values())]
         points[name] = [measured(name, setting) for setting in settings]
@@ -87,29 +81,26 @@ def saved(point: Point, edge: Point) -> float:
     return 1.0 - max(point.latency_s / edge.latency_s, point.edge_share / edge.edge_share)
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Keep stored fits out of the presets' own folder, and fit on few episodes."""
-    (tmp_path / "fitted").mkdir()
-    monkeypatch.setattr(fitted, "config_path", tmp_path.joinpath)
-    monkeypatch.setattr(fitted, "FIT_EPISODES", 2)
-    return tmp_path / "fitted"
-
-
-@pytest.fixture(scope="module")
-def entry() -> dict[str, Any]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fitted, "FIT_EPISODES", 2)
-        return fit_all(small(), "synthetic", 0.5)
-
-
 # --- seeds
 
 
 def test_training_and_evaluation_seeds_never_meet() -> None:
     assert not set(FIT_SEEDS) & set(EVALUATION_SEEDS)
-    assert len(FIT_SEEDS) >= fitting.FIT_EPISODES
+    assert len(FIT_SEEDS) >= fitted.FIT_EPISODES
     assert min(*FIT_SEEDS, *EVALUATION_SEEDS) >= 0
+
+
+@pytest.mark.parametrize(
+    ("turns", "episodes"), [(1, 400), (128, 400), (129, 396), (1280, 40), (100_000, 40)]
+)
+def test_long_episodes_are_fitted_on_fewer_seeds(turns: int, episodes: int) -> None:
+    assert fit_seeds(small(**{"workload.turns": turns})) == FIT_SEEDS[:episodes]
+
+
+def test_every_preset_is_fitted_on_enough_turns() -> None:
+    for name in scenario_names():
+        of = load_scenario(name)
+        assert len(fit_seeds(of)) * of.workload.turns >= 50_000
 
 
 def test_a_fit_draws_training_seeds_only_and_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,7 +120,7 @@ def test_a_fit_draws_training_seeds_only_and_says_which(monkeypatch: pytest.Monk
 # --- the grid search
 
 
-@pytest.mark.parametrize("name", FITTED_ROUTERS)
+@pytest.mark.parametrize("name", ON_GRIDS)
 def test_the_best_return_beats_every_coarse_grid_point(
     name: str, fitter: Fitter, coarse: dict[str, list[Point]]
 ) -> None:
@@ -137,14 +128,17 @@ def test_the_best_return_beats_every_coarse_grid_point(
     greatest = max(point.mean_return for point in coarse[name])
     assert best.mean_return >= greatest
     assert min(point.mean_return for point in coarse[name]) < greatest
-    # The figures stored with a setting are its own.
-    own = measured(name, best.parameters)
+    same_figures(best, measured(name, best.parameters))
+
+
+def same_figures(stored: Point, own: Point) -> None:
+    """Check that the figures stored with a setting are its own."""
     for field in ("mean_return", "quality", "quality_lost_points", "latency_s", "edge_share"):
-        assert getattr(best, field) == pytest.approx(getattr(own, field), rel=1e-3)
+        assert getattr(stored, field) == pytest.approx(getattr(own, field), rel=1e-3)
 
 
 @pytest.mark.parametrize("tolerance_points", [0.0, 0.5, 5.0, 100.0])
-@pytest.mark.parametrize("name", FITTED_ROUTERS)
+@pytest.mark.parametrize("name", ON_GRIDS)
 def test_within_the_tolerance_no_coarse_grid_point_saves_more(
     name: str, tolerance_points: float, fitter: Fitter, coarse: dict[str, list[Point]]
 ) -> None:
@@ -165,21 +159,74 @@ def again(name: str, point: Point) -> tuple[str, dict[str, float]]:
     return (name, point.parameters) if point.parameters else ("edge", {})
 
 
+def spied(
+    fitter: Fitter, monkeypatch: pytest.MonkeyPatch, name: str, tolerance_points: float
+) -> tuple[fitting.Fit, list[Point], int]:
+    """Fit one router; return the fit, the settings that it tried and the calls of `on_trial`."""
+    search = registry.kind(name).search
+    if search is not None:
+        fitter.fit(search.around, tolerance_points)
+    tried, calls = [], []
+
+    def noted(router: str, setting: dict[str, float]) -> Point:
+        assert router == name
+        tried.append(Fitter._measure(fitter, router, setting))
+        return tried[-1]
+
+    monkeypatch.setattr(fitter, "_measure", noted)
+    return fitter.fit(name, tolerance_points, lambda: calls.append(1)), tried, len(calls)
+
+
+@pytest.mark.parametrize("name", FITTED_ROUTERS)
 def test_each_setting_is_tried_once_and_the_progress_adds_up(
-    fitter: Fitter, monkeypatch: pytest.MonkeyPatch
+    name: str, fitter: Fitter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in FITTED_ROUTERS:
-        tried, calls = [], []
+    _, tried, calls = spied(fitter, monkeypatch, name, 0.5)
+    assert len(tried) == len({tuple(point.parameters.values()) for point in tried})
+    if name in SEARCHED:  # whose start is another router's fit, and was counted there
+        assert len(tried) - 1 == calls == fitting.trials(name)
+    else:
+        assert len(tried) <= calls <= fitting.trials(name)
 
-        def noted(router: str, setting: dict[str, float], tried: list[Any] = tried) -> Point:
-            tried.append((router, *setting.values()))
-            return Fitter._measure(fitter, router, setting)
 
-        monkeypatch.setattr(fitter, "_measure", noted)
-        fitter.fit(name, 0.5, lambda calls=calls: calls.append(1))
-        assert len(tried) == len(set(tried))
-        assert {router for router, *_ in tried} == {name}
-        assert len(tried) <= len(calls) <= fitting.trials(name)
+# --- the search
+
+
+@pytest.mark.parametrize("name", SEARCHED)
+def test_a_search_begins_at_the_simpler_fit_and_loses_nothing_to_it(
+    name: str, fitter: Fitter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search = registry.kind(name).search
+    assert search is not None
+    simpler = fitter.fit(search.around, 0.5).best_return
+    found, tried, _ = spied(fitter, monkeypatch, name, 0.5)
+    start, end = tried[0], tried[-1]
+    assert start.parameters == search.start(**simpler.parameters)
+    same_figures(start, measured(search.around, simpler.parameters))  # it routes alike
+    assert found.best_return == max(start, end, key=lambda point: point.mean_return)
+    same_figures(found.best_return, measured(name, found.best_return.parameters))
+    assert len({point.mean_return for point in tried}) > 1
+
+
+@pytest.mark.parametrize("tolerance_points", [0.0, 0.5, 5.0, 100.0])
+@pytest.mark.parametrize("name", SEARCHED)
+def test_within_the_tolerance_nothing_that_a_search_tried_saves_more(
+    name: str, tolerance_points: float, fitter: Fitter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edge = measured("edge", {})
+    found, tried, _ = spied(fitter, monkeypatch, name, tolerance_points)
+    chosen = found.within_tolerance
+    assert measured(*again(name, chosen)).quality_lost_points <= tolerance_points
+    allowed = [point for point in tried if point.quality_lost_points <= tolerance_points]
+    assert saved(chosen, edge) == max([0.0, *(saved(point, edge) for point in allowed)])
+    assert (len(allowed) == len(tried)) == (tolerance_points == 100.0)
+    assert saved(chosen, edge) > 0.0 or tolerance_points < 100.0
+
+
+@pytest.mark.parametrize("name", SEARCHED)
+def test_a_search_repeats_exactly(name: str) -> None:
+    fits = [Fitter(small(), Drawn(small()), SEEDS).fit(name, 0.5) for _ in range(2)]
+    assert fits[0] == fits[1]
 
 
 def test_where_every_saving_costs_quality_the_fit_is_edge_only() -> None:
@@ -190,88 +237,8 @@ def test_where_every_saving_costs_quality_the_fit_is_edge_only() -> None:
         assert chosen.edge_share == 1.0
         assert saved(chosen, strict.edge) == 0.0
         assert chosen.parameters == {}
+        if name in SEARCHED:  # none of a few settings around edge-only need save anything
+            continue
         loose = strict.fit(name, 100.0).within_tolerance
-        assert set(loose.parameters) == set(registry.kind(name).grid)
+        assert set(loose.parameters) == set(registry.kind(name).parameters)
         assert saved(loose, strict.edge) > 0.0
-
-
-# --- what is stored
-
-
-def test_a_fit_carries_its_provenance_and_every_router(entry: dict[str, Any]) -> None:
-    assert entry["fingerprint"] == fingerprint(small(), "synthetic")
-    assert entry["seeds"] == "0 to 1"
-    assert entry["version"] == __version__
-    assert entry["tolerance_points"] == 0.5
-    with_grid = {name for name in router_names() if registry.kind(name).grid}
-    assert set(entry["routers"]) == with_grid
-    for name, points in entry["routers"].items():
-        make_router(name, points["best_return"]["parameters"])
-        assert set(points) == {"best_return", "within_tolerance"}
-    assert (
-        parameters(entry, "bao-multi") == entry["routers"]["bao-multi"]["best_return"]["parameters"]
-    )
-    assert parameters(entry, "edge") == {}
-
-
-def test_a_stored_fit_reads_back_as_it_was(folder: Path, entry: dict[str, Any]) -> None:
-    assert stored(small(), "synthetic") is None
-    path = store(small(), "synthetic", entry)
-    assert path == folder / "small.yaml"
-    assert [found.name for found in folder.iterdir()] == ["small.yaml"]
-    assert stored(small(), "synthetic") == entry
-    assert stored(small(), "synthetic", 0.5) == entry
-    other = {**entry, "seeds": "made up"}
-    store(small(), "recorded", other)
-    assert read_yaml(path) == {"synthetic": entry, "recorded": other}
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"weights.edge_call": 0.081},
-        {"workload.turns": 17},
-        {"workload.mix.0.share": 0.41},
-        {"device.switch_s": 0.16},
-        {"edge.model": "llama-3.1-70b"},
-        {"radio.outage_mean_s": 4.1},
-        {"radio.snr_runs": {"file": "snr.csv"}},
-        {"budgets.edge_calls": 5},
-        {"objective.quality": "expected"},
-        {"name": "other"},
-    ],
-    ids=str,
-)
-def test_a_stored_fit_is_void_for_another_scenario(
-    change: dict[str, Any], folder: Path, entry: dict[str, Any]
-) -> None:
-    store(small(), "synthetic", entry)
-    assert stored(small(**change), "synthetic") is None
-    assert stored(small(description="told otherwise"), "synthetic") == entry
-
-
-def test_a_stored_fit_is_void_for_another_tolerance_or_kind(
-    folder: Path, entry: dict[str, Any]
-) -> None:
-    store(small(), "synthetic", entry)
-    assert stored(small(), "synthetic", 0.6) is None
-    assert stored(small(), "synthetic", 0.0) is None
-    assert stored(small(), "recorded") is None
-    incomplete = {**entry, "routers": dict(list(entry["routers"].items())[1:])}
-    store(small(), "synthetic", incomplete)
-    assert stored(small(), "synthetic") is None
-
-
-def test_a_stored_fit_is_void_once_its_data_change(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, entry: dict[str, Any]
-) -> None:
-    monkeypatch.setenv("EDGEROUTE_DATA", str(tmp_path))
-    table = tmp_path / "gaps.csv"
-    table.write_text("time_s\n" + "".join(f"{t}\n" for t in range(12)))
-    of = small(**{"workload.arrivals": {"file": "gaps.csv"}})
-    found = {**entry, "fingerprint": fingerprint(of, "recorded")}
-    assert set(found["fingerprint"]) == {"scenario", "gaps.csv"}
-    store(of, "recorded", found)
-    assert stored(of, "recorded") == found
-    table.write_text(table.read_text() + "13\n")
-    assert stored(of, "recorded") is None
