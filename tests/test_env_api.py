@@ -181,12 +181,18 @@ def test_decode_gives_physical_values(rest_trace: Callable[..., Trace]) -> None:
     second = decode(env.step(0)[0])
     expected = [
         {"prompt_tokens": 40, "snr_db": -3, "score": 0.25, "edge_load": 0.2, "report_age_s": 1,
-         "attachment_bytes": 0, "turn": 1, "context_tokens": 0, "heat": 0, "time_left": 1},
+         "attachment_bytes": 0, "turn": 1, "context_tokens": 0, "heat": 0, "time_left": 1,
+         "demand_per_h": 3600 / (5 + 20)},
         {"prompt_tokens": 70, "snr_db": 12, "score": 0.5, "edge_load": 0.4, "report_age_s": 2,
-         "attachment_bytes": 350_000, "turn": 1, "context_tokens": 0, "time_left": 0.5},
+         "attachment_bytes": 350_000, "turn": 1, "context_tokens": 0, "time_left": 0.5,
+         "demand_per_h": 7200 / (65 + 20)},
     ]  # fmt: skip
+    always = {
+        "weight_latency_per_s": 0.04, "weight_energy_per_j": 0, "weight_edge_call": 0.08,
+        "dialogue_risk": 0, "last_edge_wait_s": 0, "last_edge_age_s": 36_000,
+    }  # fmt: skip
     for values, wanted in zip((first, second), expected, strict=True):
-        for name, value in wanted.items():
+        for name, value in {**wanted, **always}.items():
             assert values[name] == pytest.approx(value, rel=1e-6), name
     speed = env.scenario.device.speed
     assert first["device_prefill_s"] == pytest.approx(40 / speed.prefill_tokens_per_s, rel=1e-5)

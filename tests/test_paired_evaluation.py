@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from baselines import make_router
+from baselines.linear import SCALES, from_bao
 from edgeroute_env import EdgeRouteEnv, Scenario, decode, load_scenario
 from edgeroute_env.evaluation.benchmark import Contender, compare
 from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS, Episodes, run_episodes
@@ -26,12 +27,24 @@ SETTINGS: dict[str, dict[str, float]] = {
     "bao-single": {"alpha_per_s": 0.05, "theta": 0.2},
     "bao-multi": {"alpha_per_s": 0.05, "theta": 0.2},
     "bao-multi-queue": {"alpha_per_s": 0.05, "theta": 0.2},
+    "linear": {**SCALES, **from_bao(0.05, 0.2), "dialogue_risk": 0.2, "edge_load": -0.1},
 }
 SEEDS = EVALUATION_SEEDS[:12]
 # What no routing decision can change, as far as it can be seen.
 EXOGENOUS = (
-    "score dialogue_score snr_db report_age_s turn prompt_tokens attachment_bytes time_left".split()
-)
+    "score dialogue_score snr_db report_age_s turn prompt_tokens attachment_bytes time_left "
+    "demand_per_h weight_latency_per_s weight_energy_per_j weight_edge_call"
+).split()
+LOSSY = {"radio__interference_margin_db": 20.0}  # out now and then
+# Joules of the edge count beside the phone's.
+RELATIVE = {
+    "edge__power_w": 200.0,
+    "objective__kind": "relative-cost",
+    "objective__relative_cost": {
+        **{"price": 0.4, "latency_weight": 0.5, "energy_weight": 0.5},
+        **{"latency_scale_s": 1.0, "energy_scale_j": 200.0},
+    },
+}
 
 
 def scenario(**overrides: Any) -> Scenario:
@@ -63,10 +76,10 @@ class Onlooker:
 
 
 def test_every_router_meets_the_same_traces() -> None:
-    lossy = scenario(radio__interference_margin_db=14.0)
+    lossy = scenario(**LOSSY)
     onlookers = {name: Onlooker(router(name)) for name in SETTINGS}
     contenders = [Contender(onlooker, {}) for onlooker in onlookers.values()]
-    compare(lossy, Drawn(lossy), SEEDS, contenders, {}, "edge")
+    compare(lossy, Drawn(lossy), SEEDS, contenders, {}, "edge", "linear")
     shown = onlookers["device"].seen
     assert len(shown) == lossy.workload.turns
     for name, onlooker in onlookers.items():
@@ -77,7 +90,7 @@ def test_every_router_meets_the_same_traces() -> None:
 
 
 def test_an_answer_is_as_good_as_the_route_it_came_by() -> None:
-    of = scenario(radio__interference_margin_db=14.0)
+    of = scenario(**LOSSY)
     device, edge = played("device", of), played("edge", of)
     assert edge.outcomes["failed"].any()
     for name in SETTINGS:
@@ -95,7 +108,7 @@ def test_the_order_of_routers_changes_nothing_and_the_reference_differs_by_zero(
     def compared(names: list[str]) -> dict[str, Any]:
         rows = [Contender(router(name), SETTINGS[name]) for name in names]
         savers = {name: Contender(router(name), {}) for name in names if SETTINGS[name]}
-        return compare(of, Drawn(of), SEEDS, rows, savers, "bao-multi")
+        return compare(of, Drawn(of), SEEDS, rows, savers, "bao-multi", "linear")
 
     forth, back = compared(list(SETTINGS)), compared(list(SETTINGS)[::-1])
     assert forth == back
@@ -110,6 +123,26 @@ def test_the_order_of_routers_changes_nothing_and_the_reference_differs_by_zero(
             assert value["mean"] == pytest.approx(row["figures"][name] - reference, abs=1e-9)
             assert value["low"] <= value["mean"] <= value["high"]
     assert any(row["difference"]["return"]["mean"] != 0.0 for row in forth["routers"].values())
+
+
+@pytest.mark.parametrize("strongest", ["linear", "bao-multi-queue", "edge"])
+@pytest.mark.parametrize("price", [0.0, 1.0])  # of a call: the edge is the better, the phone
+def test_levels_say_what_deciding_is_worth(strongest: str, price: float) -> None:
+    of = scenario(workload__turns=15, weights__edge_call=price)
+    rows = [Contender(router(name), {}) for name in SETTINGS]
+    found = compare(of, Drawn(of), SEEDS, rows, {}, "random", strongest)["levels"]
+    constant = "device" if price else "edge"
+    assert (found["constant"], found["strongest"]) == (constant, strongest)
+    returns = {name: played(name, of).returns() for name in ("device", "edge", strongest)}
+    assert returns[constant].mean() == max(returns[each].mean() for each in ("device", "edge"))
+    analytic = played("bao-multi-queue", of).returns()
+    assert found["returns"] == {
+        constant: returns[constant].mean(),
+        "bao-multi-queue": analytic.mean(),
+        strongest: returns[strongest].mean(),
+    }
+    assert found["analytic_gain"] == interval(analytic - returns[constant])
+    assert found["further_gain"] == interval(returns[strongest] - analytic)
 
 
 @pytest.mark.parametrize("name", sorted(set(SETTINGS) - {"random"}))  # one coin serves the batch
@@ -152,11 +185,11 @@ def scalar_turns(chooser: Router, env: EdgeRouteEnv, seed: int) -> list[dict[str
 
 
 @pytest.mark.parametrize("battery_j", [None, 150.0])
-@pytest.mark.parametrize("name", ["edge", "score-threshold", "bao-multi-queue"])
+@pytest.mark.parametrize("name", ["edge", "score-threshold", "bao-multi-queue", "linear"])
 def test_figures_equal_a_recomputation_from_scalar_episodes(
     name: str, battery_j: float | None
 ) -> None:
-    of = scenario(budgets__battery_j=battery_j, radio__interference_margin_db=14.0)
+    of = scenario(budgets__battery_j=battery_j, **LOSSY, **RELATIVE)
     env = EdgeRouteEnv(of)
     episodes = [scalar_turns(router(name), env, seed) for seed in SEEDS]
     lengths = {len(turns) for turns in episodes}
@@ -176,6 +209,11 @@ def test_figures_equal_a_recomputation_from_scalar_episodes(
         "recomputed_tokens": mean("recomputed_tokens"),
         "failed": mean("failed"),
         "refused": mean("refused"),
+        "relative_cost": mean("relative_cost"),
+        "edge_energy_j": mean("edge_energy_j"),
+        "radio_ttft_s": mean("radio_ttft_s"),
+        "radio_share": mean("radio_s") / mean("latency_s"),
+        "radio_share_ttft": mean("radio_ttft_s") / mean("ttft_s"),
         **{f"{part}_s": mean(f"{part}_s") for part in LATENCY_PARTS},
         "return": math.fsum(turn["reward"] for turns in episodes for turn in turns) / len(episodes),
     }
@@ -190,6 +228,7 @@ def test_figures_equal_a_recomputation_from_scalar_episodes(
     assert found == pytest.approx(expected, rel=1e-12, abs=1e-12)
     parts = sum(found[f"{part}_s"] for part in LATENCY_PARTS)
     assert parts == pytest.approx(found["latency_mean_s"], rel=1e-9)
+    assert min(found["relative_cost"], found["edge_energy_j"], found["radio_share_ttft"]) > 0.0
 
 
 def made_up(

@@ -11,7 +11,7 @@ from command_line import Command
 from pydantic import BaseModel
 
 from edgeroute_env import load_scenario, scenario_names
-from edgeroute_env.config_files import config_path
+from edgeroute_env.config_files import config_path, read_yaml
 from edgeroute_env.provenance import Row, provenance, unit_of
 from edgeroute_env.users import Law
 
@@ -74,15 +74,21 @@ def test_a_number_without_a_mark_is_found(tmp_path: Path, monkeypatch: pytest.Mo
 
 @each_preset
 def test_values_name_the_file_that_holds_them(name: str) -> None:
-    for row in provenance(name):
+    rows = {row.field: row for row in provenance(name)}
+    for row in rows.values():
         assert (row.source == "default") == (row.file == "")
         if row.file:
             assert config_path(*row.file.split("/")).is_file()
-    if name != "paper":
-        rows = {row.field: row for row in provenance(name)}
-        assert rows["name"].file == f"scenarios/{name}.yaml"
-        assert rows["radio.carrier_ghz"] == PAPER["radio.carrier_ghz"]
-        assert rows["radio.carrier_ghz"].file == "scenarios/paper.yaml"
+        if row.file == "scenarios/paper.yaml":
+            assert row == PAPER[row.field]
+    assert rows["name"].file == f"scenarios/{name}.yaml"
+    assert rows["radio.ut_height_m"].file == "scenarios/paper.yaml"  # no preset changes it
+    own = read_yaml(config_path("scenarios", f"{name}.yaml"))
+    for part in ("radio", "budgets", "weights"):
+        for field, value in own.get(part, {}).items():
+            if not isinstance(value, Mapping):
+                row = rows[f"{part}.{field}"]
+                assert (row.value, row.file) == (value, f"scenarios/{name}.yaml")
 
 
 def test_lines_groups_and_files_lend_their_comments() -> None:

@@ -11,7 +11,7 @@ import pytest
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from numpy.typing import NDArray
 
-from edgeroute_env import EdgeRouteEnv, EdgeRouteVectorEnv, scenario_names
+from edgeroute_env import EdgeRouteEnv, EdgeRouteVectorEnv, load_scenario, scenario_names
 
 SEED = 40
 STEPS = 2000
@@ -24,9 +24,18 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "objective.quality": "expected",
         "objective.kind": "dialogue-min",
     },
+    "three users, their costs relative": {
+        "users": {"count": 3, "draws": {"radio.distance_max_m": {"uniform": [50, 400]}}},
+        "edge.power_w": 200,
+        "objective.kind": "relative-cost",
+        "objective.relative_cost": {
+            **{"price": 0.4, "latency_weight": 0.5, "energy_weight": 0.5},
+            **{"latency_scale_s": 1, "energy_scale_j": 200},
+        },
+    },
 }
 FIGURES = "latency_s ttft_s energy_j quality edge_call switched recomputed_tokens failed".split()
-FIGURES += ["refused", "workload"]
+FIGURES += "refused workload radio_ttft_s edge_energy_j relative_cost".split()
 REWARDS = "quality latency energy edge_call failure".split()
 PARTS = "radio_s queue_s switch_s prefill_s decode_s".split()
 WIDTH = len(FIGURES) + len(REWARDS) + len(PARTS)
@@ -159,8 +168,9 @@ def test_disabled_equals_scalars_when_the_ended_are_reset_by_mask(variant: str) 
 def test_every_id_makes_a_vector_equal_to_its_scalars(name: str) -> None:
     identifier = f"EdgeRoute-{name}-v0"
     actions = random_actions(2, 300)
-    vector = gym.make_vec(identifier, 2)
-    scalar = gym.make(identifier)
+    turns = min(128, load_scenario(name).workload.turns)  # so that each is reset
+    vector = gym.make_vec(identifier, 2, overrides={"workload.turns": turns})
+    scalar = gym.make(identifier, overrides={"workload.turns": turns})
     observation, _ = vector.reset(seed=SEED)
     seen, rewards = [observation], [np.zeros(2)]
     for row in actions:
@@ -171,6 +181,7 @@ def test_every_id_makes_a_vector_equal_to_its_scalars(name: str) -> None:
         expected = list(scalar_stream(scalar, SEED + i, actions[:, i]))
         assert same_bits([each[i] for each in seen], [each[0] for each in expected])
         assert same_bits([each[i] for each in rewards], [each[1][0] for each in expected])
+        assert sum(each[2] for each in expected) >= 3
 
 
 def assert_covers(ours: Any, theirs: Any, path: str) -> None:
