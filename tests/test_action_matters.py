@@ -94,6 +94,23 @@ def test_the_battery_falls_by_the_energy_of_each_route(rest_trace: MakeTrace) ->
     assert infos[1]["energy_j"] == pytest.approx(0.5 * held_s, rel=0.02)
 
 
+def test_the_radio_is_held_from_the_end_of_the_upload(rest_trace: MakeTrace) -> None:
+    def turn(overrides: dict[str, Any] | None = None, **changed: Any) -> dict[str, Any]:
+        return routed(rest_trace([0.0], **changed), [EDGE], overrides)[1][0]
+
+    plain = turn()
+    for later in ({"rtt_s": 5.02}, {"edge_wait_s": 5.0}):  # the answer comes five seconds later
+        changed = turn(**later)
+        assert changed["latency_s"] == pytest.approx(plain["latency_s"] + 5.0, abs=1e-6)
+        assert changed["energy_j"] == pytest.approx(plain["energy_j"] + 0.5 * 5.0, abs=1e-6)
+    out = turn(snr_db=-15, outage_s=5)  # before the upload
+    assert out["energy_j"] == pytest.approx(turn(snr_db=-15)["energy_j"], abs=1e-6)
+    receiving = turn({"device.energy.receive_w": 2.0})
+    download_s = plain["radio_s"] - plain["radio_ttft_s"]
+    assert receiving["energy_j"] == pytest.approx(plain["energy_j"] + 2.0 * download_s)
+    assert download_s > 0.0
+
+
 def test_only_edge_calls_use_the_quota_until_the_next_window(rest_trace: MakeTrace) -> None:
     trace = rest_trace([0.0, 100.0, 200.0, 300.0, 3700.0])
     overrides = {"budgets.edge_calls": 2, "budgets.window_s": 3600}

@@ -29,13 +29,13 @@ def files() -> set[str]:
 @pytest.mark.parametrize("name", ["t.parquet", "t.csv", "t.csv.gz"])
 @pytest.mark.parametrize("seed", [0, 5])
 def test_a_made_trace_is_the_one_that_reset_draws(name: str, seed: int, edgeroute: Command) -> None:
-    phones = ("--set", "device.count=3", "--set", "radio.interference_margin_db=14")
+    phones = ("--set", "device.count=3", "--set", "radio.interference_margin_db=20")
     ended = edgeroute("trace", "make", "-s", "tiny.yaml", "-o", name, "--seed", str(seed), *phones)
     assert ended.code == 0
     assert "6 turns" in ended.out
     assert "synthetic" in ended.out
     assert files() == {name}
-    changes = {"device.count": 3, "radio.interference_margin_db": 14}
+    changes = {"device.count": 3, "radio.interference_margin_db": 20}
     env = EdgeRouteEnv("tiny.yaml", overrides=changes)
     env.reset(seed=seed)
     made = Trace.load(name)
