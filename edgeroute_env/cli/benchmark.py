@@ -20,6 +20,7 @@ from edgeroute_env.cli.options import (
     console,
     notes,
     progress,
+    rows,
 )
 from edgeroute_env.errors import InputError
 from edgeroute_env.evaluation import results, tables
@@ -99,7 +100,7 @@ def benchmark(
         console.print()
     if len(chosen) > 1:
         shown = {name: content["workloads"][name] for name in names}
-        console.print(tables.overview(shown))
+        rows.print(tables.overview(shown))
     notes.print(f"written: {folder / BENCHMARK.json_name} and {folder / BENCHMARK.csv_name}")
 
 
@@ -126,15 +127,15 @@ def _compared(
         falls_back = not chosen and name in FITTED_ROUTERS
         return Contender(make_router("edge" if falls_back else name, chosen), chosen)
 
-    rows = [contender(name, "best_return") for name in router_names()]
+    contenders = [contender(name, "best_return") for name in router_names()]
     savers = {name: contender(name, "within_tolerance") for name in FITTED_ROUTERS}
     seeds = EVALUATION_SEEDS[: settings["episodes"]]
-    turns = scenario.workload.turns * (len(rows) + len(savers))
+    turns = scenario.workload.turns * (len(contenders) + len(savers))
     task = bar.add_task(f"{scenario.name}: evaluating", total=turns)
     source = drawn(scenario, kind, "evaluation")
     trained = {name: entry["routers"][name]["best_return"] for name in FITTED_ROUTERS}
     strongest = max(trained, key=lambda name: float(trained[name]["mean_return"]))
     result = compare(
-        scenario, source, seeds, rows, savers, reference, strongest, lambda: bar.advance(task)
+        scenario, source, seeds, contenders, savers, reference, strongest, lambda: bar.advance(task)
     )
     return {"fits": fitted, **result}

@@ -74,8 +74,9 @@ def compare(
 def levels(runs: Mapping[str, Episodes], strongest: str) -> dict[str, Any]:
     """Return what deciding is worth: the best constant, the analytic rule, the strongest router.
 
-    The constant is the better of the two on these very episodes, so the gain over it is if
-    anything understated; `strongest` was chosen on training seeds. Gains are paired returns.
+    The constant is the better of the two on these very episodes, so the gains over it are if
+    anything understated; `strongest` was chosen on training seeds. All gains are paired: of the
+    analytic rule and of the strongest router over the constant, and of the second over the first.
     """
     constant = max(CONSTANTS, key=lambda name: runs[name].returns().mean())
     returns = {name: runs[name].returns() for name in (constant, ANALYTIC, strongest)}
@@ -84,5 +85,6 @@ def levels(runs: Mapping[str, Episodes], strongest: str) -> dict[str, Any]:
         "strongest": strongest,
         "returns": {name: float(values.mean()) for name, values in returns.items()},
         "analytic_gain": interval(returns[ANALYTIC] - returns[constant]),
+        "strongest_gain": interval(returns[strongest] - returns[constant]),
         "further_gain": interval(returns[strongest] - returns[ANALYTIC]),
     }

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
+from edgeroute_env.evaluation.benchmark import ANALYTIC
 from edgeroute_env.evaluation.sweep import has_effect
 from edgeroute_env.simulator.state import LATENCY_PARTS
 
@@ -74,28 +75,28 @@ def latency_split(result: dict[str, Any]) -> Table:
 def overview(workloads: dict[str, Any]) -> Table:
     """Return the table of what deciding is worth on each workload, and of the radio's share."""
     table = Table(
-        title="What deciding is worth: return, paired gains with 95 % intervals",
+        title="What deciding is worth: paired gains in return with 95 % intervals",
         title_justify="left",
         caption=(
-            "Gain of bao-multi-queue over the better constant, and of the router that did best on "
-            "training seeds over bao-multi-queue. Radio: share of edge-only's time to the whole "
-            "answer and to the first token."
+            "Gains over the better constant of bao-multi-queue and of the router that did best on "
+            "training seeds; last gain: of the second over the first. Radio: share of edge-only's "
+            "time to the whole answer and to the first token."
         ),
         caption_justify="left",
     )
-    table.add_column("workload", no_wrap=True)
-    for column in ("constant", "strongest"):
+    for column in ("workload", "constant", "return", ANALYTIC, "strongest", "its gain", "further"):
         table.add_column(column, no_wrap=True)
-    for column in ("return", "analytic gain", "further gain", "radio", "of TTFT"):
+    for column in ("radio", "of TTFT"):
         table.add_column(column, justify="right", no_wrap=True)
     for name, result in workloads.items():
         level, edge = result["levels"], result["routers"]["edge"]["figures"]
         table.add_row(
             name,
             level["constant"],
-            level["strongest"],
             f"{level['returns'][level['constant']]:.2f}",
             with_interval(level["analytic_gain"]),
+            level["strongest"],
+            with_interval(level["strongest_gain"]),
             with_interval(level["further_gain"]),
             f"{edge['radio_share']:.1%}",
             f"{edge['radio_share_ttft']:.1%}",
