@@ -158,9 +158,25 @@ def test_a_device_turns_cost_is_relative_to_the_edges(rest_trace: MakeTrace) -> 
     assert min(shown) < 1.0 < max(shown)
 
 
-@pytest.mark.parametrize("gap_s", [20.0, 0.5])
-def test_the_edge_costs_exactly_one(gap_s: float) -> None:
-    env = EdgeRouteEnv("cr2", {"workload.dialogue_gap_mean_s": gap_s})
+# Also where CR2's model is left behind: waits, switches, dialogues, tails that overlap.
+COSTLY: dict[str, dict[str, Any]] = {
+    "as it is": {},
+    "in quick succession": {"workload.dialogue_gap_mean_s": 0.5},
+    "a crowded edge": {
+        "device.count": 6,
+        "device.energy.tail_s": 10.6,
+        "edge.slots": 2,
+        "edge.switch_s": 0.05,
+        "edge.stateless_api": True,
+        "edge.background.utilisation": 0.8,
+        "workload.mix": [{"calibration": "mtbench101-qwen7b-gpt4", "share": 1}],
+    },
+}
+
+
+@pytest.mark.parametrize("case", COSTLY)
+def test_the_edge_costs_exactly_one(case: str) -> None:
+    env = EdgeRouteEnv("cr2", COSTLY[case])
     local: set[float] = set()
     for seed in range(20):
         _, infos = routed(env, always(EDGE), seed=seed)
