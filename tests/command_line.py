@@ -14,6 +14,13 @@ from edgeroute_env.cli import main
 
 ONE = ("benchmark", "tiny.yaml", "--episodes", "4", "--quiet", "--out", "out")
 TWO = ("benchmark", "tiny.yaml", "tinier.yaml", *ONE[2:])
+# `edgeroute`, as a program for `python -c`, whose searches for parameters end early.
+SHORT_SEARCHES = """
+from baselines import fitting
+from edgeroute_env.cli import main
+fitting.GENERATIONS, fitting.OFFSPRING = 2, 4
+main()
+"""
 
 
 class Ended(NamedTuple):

@@ -85,6 +85,30 @@ def test_the_tables_name_every_router_and_the_traces(edgeroute_small: Command) -
     } <= set(shown)
 
 
+def test_an_overview_tells_what_deciding_is_worth_on_several_workloads(
+    edgeroute_small: Command,
+) -> None:
+    title = "What deciding is worth"
+    assert title not in edgeroute_small(*ONE, "--overwrite").out
+    out = edgeroute_small(*TWO, "--overwrite").out
+    rows = [line.split() for line in out.partition(title)[2].splitlines() if line.startswith("│")]
+    shown = {row[1]: set(row) for row in rows}
+    assert set(shown) == {"tiny", "tinier"}
+    for name, found in results()["workloads"].items():
+        edge, level = found["routers"]["edge"]["figures"], found["levels"]
+        share = edge["radio_s"] / edge["latency_mean_s"]
+        worth = f"{level['returns'][level['constant']]:.2f}"
+        assert shown[name] >= {level["constant"], level["strongest"], worth, f"{share:.1%}"}
+        assert level["strongest"] in FITTED_ROUTERS
+
+
+def test_all_is_every_preset(edgeroute_small: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    presets = ["tinier.yaml", "tiny.yaml"]
+    monkeypatch.setattr("edgeroute_env.cli.benchmark.scenario_names", lambda: presets)
+    assert edgeroute_small("benchmark", "all", *ONE[2:]).code == 0
+    assert list(results()["workloads"]) == ["tinier", "tiny"]
+
+
 def test_two_runs_give_the_same_figures(edgeroute_small: Command) -> None:
     for folder in ("one", "other"):
         assert edgeroute_small(*TWO[:-1], folder).code == 0

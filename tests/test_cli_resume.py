@@ -12,19 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import ONE, TWO, Command, results, write_scenario
+from command_line import ONE, SHORT_SEARCHES, TWO, Command, results, write_scenario
 
 from baselines import router_names
 from baselines.fitted import FITTED_ROUTERS
 from edgeroute_env import InputError
 from edgeroute_env.evaluation.results import BENCHMARK, write
-
-SHORT_SEARCHES = """
-from baselines import fitting
-from edgeroute_env.cli import main
-fitting.GENERATIONS, fitting.OFFSPRING = 2, 4
-main()
-"""
 
 
 def test_results_are_not_overwritten_unasked(edgeroute_small: Command) -> None:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from command_line import SHORT_SEARCHES
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -41,7 +42,7 @@ def test_snippets_run(page: Path, tmp_path: Path) -> None:
             assert words[1] in targets
         else:
             assert words[0] == "edgeroute", line
-            run([sys.executable, "-m", "edgeroute_env", *words[1:]], tmp_path)
+            run([sys.executable, "-c", SHORT_SEARCHES, *words[1:]], tmp_path)
 
 
 def test_every_page_is_linked_from_the_readme() -> None:

@@ -142,6 +142,7 @@ def test_levels_say_what_deciding_is_worth(strongest: str, price: float) -> None
         strongest: returns[strongest].mean(),
     }
     assert found["analytic_gain"] == interval(analytic - returns[constant])
+    assert found["strongest_gain"] == interval(returns[strongest] - returns[constant])
     assert found["further_gain"] == interval(returns[strongest] - analytic)
 
 
