@@ -23,6 +23,11 @@ class InputError(ValueError):
         return type(self), (self.field, self.value, self.allowed)
 
 
+def allowed_by(message: str) -> str:
+    """Return what a message of pydantic's says is allowed."""
+    return message.removeprefix("Value error, ").removeprefix("Input should be ")
+
+
 def missing_package(package: str, purpose: str, extra: str) -> InputError:
     """Return the error for an optional `package` that `purpose` needs but is not installed."""
     return InputError(package, "not installed", f"pip install 'edgeroute[{extra}]' for {purpose}")

@@ -18,7 +18,7 @@ from edgeroute_env.errors import InputError
 from edgeroute_env.fields import NonNegative, OpenShare, Part, Positive, Share
 from edgeroute_env.objective import Budgets, Objective, Weights
 from edgeroute_env.physics.inference import EdgeCost, edge_cost
-from edgeroute_env.users import Users, check_draws, population
+from edgeroute_env.users import Users, drawn_users
 
 
 class Table(Part):
@@ -238,7 +238,7 @@ class Scenario(Part):
         if self.edge.cost().kv_pool_tokens <= 0:
             allowed = f"enough GPUs to hold {self.edge.model.name} and a KV cache"
             raise InputError("edge.tensor_parallel", self.edge.tensor_parallel, allowed)
-        check_draws(self)
+        _ = self.drawn  # so that what cannot be drawn is refused at once
         return self
 
     def model_copy(
@@ -246,10 +246,15 @@ class Scenario(Part):
     ) -> Scenario:
         """Return a copy, with other users where the update changes them."""
         copy = super().model_copy(update=update, deep=deep)
-        copy.__dict__.pop("population", None)
+        copy.__dict__.pop("drawn", None)
         return copy
 
     @cached_property
+    def drawn(self) -> tuple[Scenario, ...]:
+        """The scenarios of the users that it draws, if any."""
+        return drawn_users(self)
+
+    @property
     def population(self) -> tuple[Scenario, ...]:
-        """The scenario of each of its users; itself alone where it draws none."""
-        return population(self)
+        """The scenario of each user; itself alone where it draws none."""
+        return self.drawn or (self,)

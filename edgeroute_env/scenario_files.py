@@ -11,7 +11,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from edgeroute_env.config_files import config_names, config_path, parse_yaml, read_yaml
-from edgeroute_env.errors import InputError
+from edgeroute_env.errors import InputError, allowed_by
 from edgeroute_env.scenario import Scenario
 
 DEFAULT = "paper"
@@ -164,8 +164,7 @@ def _first_error(error: ValidationError) -> InputError:
         return InputError(".".join([*loc, *cause.field.split()]), cause.value, cause.allowed)
     value = first["input"]
     shown = "the given fields" if isinstance(value, dict | BaseModel) else value
-    message = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    return InputError(field, shown, message)
+    return InputError(field, shown, allowed_by(first["msg"]))
 
 
 def _fields_at(loc: list[str]) -> str:

@@ -6,13 +6,14 @@ that a trace names its user by number; half of it serves to fit on, half to eval
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from operator import attrgetter
 from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field, ValidationError, model_validator
 
-from edgeroute_env.errors import InputError
+from edgeroute_env.errors import InputError, allowed_by
 from edgeroute_env.fields import Part
 
 # What may differ between users: it lives in each user's own parameters, not in shared tables,
@@ -52,10 +53,6 @@ class Law(Part):
             raise InputError("shares", list(self.shares), "one share a choice")
         return self
 
-    def extremes(self) -> tuple[Any, ...]:
-        """Return values that fit their field only if all that may be drawn do."""
-        return self.choice or self.uniform or self.log_uniform or ()
-
     def draw(self, rng: np.random.Generator) -> Any:
         """Return one user's value."""
         if self.uniform is not None:
@@ -84,55 +81,60 @@ class Users(Part):
         return self
 
 
-def population(scenario: Any) -> tuple[Any, ...]:
-    """Return the scenario of each user; the scenario itself where it has no users."""
+def drawn_users(scenario: Any) -> tuple[Any, ...]:
+    """Return the scenario of each user that a scenario draws.
+
+    Raises:
+        InputError: a law draws what its field refuses, or what all users must share.
+    """
     users: Users | None = scenario.users
     if users is None:
-        return (scenario,)
+        return ()
     rng = np.random.default_rng(_POPULATION_SEED)
+    base = scenario.model_copy(update={"users": None})
     drawn = []
     for _ in range(users.count):
-        user = scenario.model_copy(update={"users": None})
+        user = base
         for field, law in users.draws.items():
-            user = _replaced(user, field.split("."), law.draw(rng), field)
+            user = _with(user, field, law.draw(rng))
         drawn.append(user)
     return tuple(drawn)
 
 
-def check_draws(scenario: Any) -> None:
-    """Raise InputError where a law of the scenario's users may draw what its field refuses."""
-    if scenario.users is None:
-        return
-    base = scenario.model_copy(update={"users": None})
-    for field, law in scenario.users.draws.items():
-        for value in law.extremes():
-            try:
-                user = _replaced(base, field.split("."), value, field)
-            except ValidationError as error:
-                message = error.errors(include_url=False)[0]["msg"]
-                raise InputError(f"users.draws.{field}", value, message) from None
-            for shared in SHARED:
-                if attrgetter(shared)(user) != attrgetter(shared)(base):
-                    allowed = f"the same {shared} for all users"
-                    raise InputError(f"users.draws.{field}", value, allowed)
+def _with(user: Any, field: str, value: Any) -> Any:
+    """Return the scenario of a user whose field has the value that was drawn."""
+    nested = value
+    for name in reversed(field.split(".")):
+        nested = {name: nested}
+    try:
+        changed = _laid_over(user, nested)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        cause = first.get("ctx", {}).get("error")
+        told = cause.allowed if isinstance(cause, InputError) else allowed_by(first["msg"])
+        raise InputError(f"users.draws.{field}", value, told) from None
+    except LookupError as error:
+        unknown, known = error.args
+        raise InputError(f"users.draws.{field}", unknown, f"one of {known}") from None
+    for shared in SHARED:
+        if attrgetter(shared)(changed) != attrgetter(shared)(user):
+            raise InputError(f"users.draws.{field}", value, f"the same {shared} for all users")
+    return changed
 
 
-def _replaced(part: Any, path: list[str], value: Any, field: str) -> Any:
-    """Return a copy of `part` with the field at `path` replaced, validated on the way up."""
-    if not path and isinstance(value, dict) and isinstance(part, Part):
-        for name, inner in value.items():
-            part = _replaced(part, str(name).split("."), inner, f"{field}.{name}")
-        return part
-    if not path:
+def _laid_over(part: Any, value: Any) -> Any:
+    """Return `part` with the fields that a mapping names replaced, validated on the way up.
+
+    LookupError holds the name of one that is not there, and those that are.
+    """
+    if isinstance(part, Part):
+        kept = {name: getattr(part, name) for name in type(part).model_fields}
+    elif isinstance(part, tuple):
+        kept = {str(i): item for i, item in enumerate(part)}
+    if not isinstance(part, Part | tuple) or not isinstance(value, Mapping):
         return value
-    name, *rest = path
-    if isinstance(part, tuple):
-        if not name.isdigit() or int(name) >= len(part):
-            raise InputError(f"users.draws.{field}", name, f"an index from 0 to {len(part) - 1}")
-        at = int(name)
-        return (*part[:at], _replaced(part[at], rest, value, field), *part[at + 1 :])
-    if not isinstance(part, Part) or name not in type(part).model_fields:
-        raise InputError("users.draws", field, "a field of the scenario")
-    changed = {name: _replaced(getattr(part, name), rest, value, field)}
-    fields = {known: getattr(part, known) for known in type(part).model_fields}
-    return type(part).model_validate({**fields, **changed})
+    for name in value:
+        if name not in kept:
+            raise LookupError(name, ", ".join(kept))
+    laid = {name: _laid_over(was, value.get(name, was)) for name, was in kept.items()}
+    return type(part).model_validate(laid) if isinstance(part, Part) else tuple(laid.values())

@@ -160,14 +160,15 @@ def test_a_dialogue_may_not_skip_a_turn(rest_columns: Columns) -> None:
 
 def test_a_trace_must_fit_the_scenario(rest_columns: Columns) -> None:
     second_phone, fourth, second_user = (
-        Trace(rest_columns([0.0, 1.0], **{name: [0, value]})) for name, value in
-        (("device", 1), ("workload", 3), ("user", 1))
+        Trace(rest_columns([0.0, 1.0], **{name: values})) for name, values in
+        (("device", [0, 1]), ("workload", [0, 3]), ("user", [1, 1]))
     )  # fmt: skip
+    refused(lambda: Trace(rest_columns([0.0, 1.0], user=[0, 1])), "user, row 1", "got 1", "0, the")
     env = EdgeRouteEnv()
     refused(lambda: env.reset(options={"trace": second_phone}), "device, row 1", "got 1", "0 to 0")
     refused(lambda: EdgeRouteEnv(traces=second_phone), "device, row 1")
     refused(lambda: EdgeRouteVectorEnv(2, traces=[fourth]), "workload, row 1", "0 to 2")
-    refused(lambda: env.reset(options={"trace": second_user}), "user, row 1", "got 1", "0 to 0")
+    refused(lambda: env.reset(options={"trace": second_user}), "user, row 0", "got 1", "0 to 0")
     EdgeRouteEnv(traces=second_phone, overrides={"device.count": 2}).reset(seed=0)
 
 

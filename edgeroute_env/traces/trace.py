@@ -112,6 +112,11 @@ def _checked(column: Column, values: ArrayLike, turns: int, source: str) -> NDAr
 
 
 def _check_order(columns: Mapping[str, NDArray[Any]], source: str) -> None:
+    others = np.flatnonzero(columns["user"] != columns["user"][0])
+    if others.size:
+        at, first = int(others[0]), int(columns["user"][0])
+        allowed = f"{first}, the trace's user from its first turn on"
+        raise InputError(f"{source}: user, row {at}", int(columns["user"][at]), allowed)
     arrival = columns["arrival_s"]
     back = np.flatnonzero(np.diff(arrival) < 0)
     if back.size:
