@@ -36,7 +36,7 @@ BAD_DRAWS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "an unknown field": (
         {"radio.colour": {"choice": ["red"]}},
-        ("users.draws", "radio.colour", "field"),
+        ("users.draws.radio.colour", "'colour'", "one of environment, path_loss"),
     ),
     "an unknown field in a mapping": (
         {"device": {"choice": [{"colour": "red"}]}},
