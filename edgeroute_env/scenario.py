@@ -7,10 +7,9 @@ Validated and frozen; presets are the YAML files of `configs/scenarios`, read by
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
 from edgeroute_env.calibration import Calibration, from_workload_files
 from edgeroute_env.catalog import DeviceSpeed, GpuSpec, ModelSpec, from_catalog
@@ -233,12 +232,14 @@ class Scenario(Part):
     weights: Weights
     users: Users | None = None
 
+    _drawn: tuple[Scenario, ...] = PrivateAttr(default=())
+
     @model_validator(mode="after")
     def _parts_fit(self) -> Scenario:
         if self.edge.cost().kv_pool_tokens <= 0:
             allowed = f"enough GPUs to hold {self.edge.model.name} and a KV cache"
             raise InputError("edge.tensor_parallel", self.edge.tensor_parallel, allowed)
-        _ = self.drawn  # so that what cannot be drawn is refused at once
+        self._drawn = drawn_users(self)
         return self
 
     def model_copy(
@@ -246,15 +247,10 @@ class Scenario(Part):
     ) -> Scenario:
         """Return a copy, with other users where the update changes them."""
         copy = super().model_copy(update=update, deep=deep)
-        copy.__dict__.pop("drawn", None)
+        copy._drawn = drawn_users(copy)
         return copy
-
-    @cached_property
-    def drawn(self) -> tuple[Scenario, ...]:
-        """The scenarios of the users that it draws, if any."""
-        return drawn_users(self)
 
     @property
     def population(self) -> tuple[Scenario, ...]:
         """The scenario of each user; itself alone where it draws none."""
-        return self.drawn or (self,)
+        return self._drawn or (self,)
