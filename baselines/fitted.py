@@ -40,7 +40,7 @@ def fit_all(
     tolerance_points: float,
     on_trial: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
-    """Fit every router with a grid and return the entry to store, with its provenance."""
+    """Fit every router with parameters and return the entry to store, with its provenance."""
     seeds = fit_seeds(scenario)
     fitter = Fitter(scenario, drawn(scenario, traces, "fit"), seeds)
     routers = {}

@@ -77,8 +77,7 @@ class Fitter:
         else:
             if chosen.search.around not in self._fits:
                 self.fit(chosen.search.around, tolerance_points, on_trial)
-            centre = self._fits[chosen.search.around].best_return.parameters
-            points = self._searched(name, chosen.search, centre, on_trial)
+            points = self._searched(name, chosen.search, on_trial)
             # Of more than a thousand noisy trials the best is partly luck, the mean is not.
             best = _greatest_return([points[0], points[-1]])
         self._fits[name] = Fit(best, self._cheapest(points, tolerance_points))
@@ -106,25 +105,29 @@ class Fitter:
                 try_all(_around(centre.parameters, grid))
         return list(tried.values())
 
-    def _searched(
-        self, name: str, search: Search, centre: Parameters, on_trial: Callable[[], None]
-    ) -> list[Point]:
+    def _searched(self, name: str, search: Search, on_trial: Callable[[], None]) -> list[Point]:
         """Return the start, all that CMA-ES tried, and the mean that it ended at.
 
-        The same seed tries the same.
+        Both operating points of the router that it starts from are among what it tries. The same
+        seed tries the same.
         """
         from cmaes import CMA
 
-        start = search.start(**centre)
+        around = self._fits[search.around]
+        start = search.start(**around.best_return.parameters)
         scales = np.array([search.scales[key] for key in start])
 
-        def measured(step: NDArray[np.float64]) -> Point:
-            values = np.array(list(start.values())) + scales * step
-            setting = {key: round(float(v), 6) for key, v in zip(start, values, strict=True)}
+        def tried(setting: Parameters) -> Point:
             on_trial()
             return self._measure(name, setting)
 
-        points = [self._measure(name, start)]
+        def measured(step: NDArray[np.float64]) -> Point:
+            values = np.array(list(start.values())) + scales * step
+            return tried({key: round(float(v), 6) for key, v in zip(start, values, strict=True)})
+
+        points = [tried(start)]
+        if around.within_tolerance.parameters:  # none: that point is edge-only
+            points.append(tried(search.start(**around.within_tolerance.parameters)))
         optimiser = CMA(np.zeros(len(start)), SPREAD, seed=0, population_size=OFFSPRING)
         for _ in range(GENERATIONS):
             steps = [optimiser.ask() for _ in range(OFFSPRING)]
@@ -167,7 +170,7 @@ class Fitter:
 def trials(name: str) -> int:
     """Return about how many settings `Fitter.fit` tries, for a progress bar."""
     if kind(name).search is not None:
-        return GENERATIONS * OFFSPRING + 1
+        return GENERATIONS * OFFSPRING + 3
     sizes = [len(values) for values in kind(name).grid.values()]
     refined = 2 * len(REFINEMENT) + 1
     return math.prod(sizes) + 2 * math.prod(refined for _ in sizes)

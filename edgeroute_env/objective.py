@@ -30,6 +30,12 @@ class RelativeCost(Part):
     latency_scale_s: Positive
     energy_scale_j: Positive
 
+    @model_validator(mode="after")
+    def _costs_something(self) -> RelativeCost:
+        if self.latency_weight + self.energy_weight == 0.0:
+            raise InputError("energy_weight", 0.0, "above 0 where latency_weight is 0")
+        return self
+
 
 class Objective(Part):
     """How a turn is paid; `quality` pays the sampled outcome or its expectation."""

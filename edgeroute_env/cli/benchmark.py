@@ -58,8 +58,8 @@ def benchmark(
 ) -> None:
     """Compare all routers on identical traces and write the results.
 
-    The analytic router's alpha and theta come from stored fits where these match the scenario and
-    the data, and are fitted on training seeds otherwise.
+    Fitted parameters come from stored fits where these match the scenario and the data, and are
+    fitted on training seeds otherwise.
     """
     from baselines import router_names
     from baselines.fitted import fingerprint

@@ -30,7 +30,10 @@ def tune(
     overwrite: OverwriteOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Fit alpha and theta by grid search on training seeds; store them with their provenance."""
+    """Fit the routers' parameters on training seeds; store them with their provenance.
+
+    Thresholds, alpha and theta by grid search, the weights of `linear` by CMA-ES around them.
+    """
     from baselines.fitted import FITTED_ROUTERS, fit_all, fitted_file, has_entry, store
     from baselines.fitting import trials
 

@@ -39,7 +39,8 @@ def compare(
         scenario: the workload.
         source: gives each seed its trace.
         seeds: evaluation seeds, one an episode.
-        contenders: the rows of the table; one of them is named `reference`.
+        contenders: the rows of the table; `reference`, `strongest`, both CONSTANTS and ANALYTIC
+            are among them.
         savers: by name, routers tuned to a quality tolerance, compared with edge-only.
         reference: the contender that differences are taken to.
         strongest: the contender that did best where parameters were fitted; see `levels`.
