@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ from command_line import Command, in_process, write_scenario
 
 from baselines import fitted, fitting, registry
 from edgeroute_env import Trace
+
+# Scoring real recordings takes minutes; the tests of the scorer ask for it on small ones.
+os.environ.setdefault("EDGEROUTE_SCORES", "drawn")
 
 # No load, no delay, no outage, no eviction; single-turn questions on one phone.
 AT_REST: dict[str, Any] = {

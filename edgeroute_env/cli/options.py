@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from edgeroute_env.errors import InputError
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.scenario_files import load_scenario, parse_overrides
-from edgeroute_env.traces.recorded import TraceKind, recorded_files
+from edgeroute_env.traces.recorded import TraceKind, recorded_files, scores_in_words
 from edgeroute_env.traces.registry import data_folder
 
 ScenarioOption = Annotated[
@@ -55,7 +55,7 @@ def chosen_traces(scenario: Scenario, wanted: str) -> tuple[TraceKind, str]:
     if wanted == "synthetic":
         return "synthetic", "as asked"
     if wanted == "recorded" or (files and not absent):
-        return "recorded", "from " + ", ".join(files)
+        return "recorded", f"from {', '.join(files)}; {scores_in_words(scenario)}"
     if not files:
         return "synthetic", "the scenario names no recordings"
     return "synthetic", f"packaged calibration; the data folder lacks {', '.join(absent)}"

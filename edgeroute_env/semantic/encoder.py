@@ -48,8 +48,9 @@ class Encoder:
             import transformers
         except ImportError as error:
             raise missing_package(str(error.name), "the semantic scorer", "bert") from None
-        transformers.logging.set_verbosity_error()
-        transformers.logging.disable_progress_bar()
+        speech: Any = transformers.logging
+        speech.set_verbosity_error()
+        speech.disable_progress_bar()
         source = encoder_source(name)
         try:
             self.tokenizer: Any = transformers.AutoTokenizer.from_pretrained(source)

@@ -145,9 +145,10 @@ def assembled(
         weight, bias = length_part(z[fold != k], labels[fold != k])
         length[fold == k] = z[fold == k] @ weight + bias
     weight, bias = length_part(z, labels)
-    outputs = range(labels.shape[1])
-    rows = (labels[held], trained.logits[held], length[held])
-    mix = [mixed(*(part[:, k] for part in rows), fold[held]) for k in outputs]
+    mix = [
+        mixed(labels[held, k], trained.logits[held, k], length[held, k], fold[held])
+        for k in range(labels.shape[1])
+    ]
     return Head(
         text_mean=trained.mean,
         text_scale=trained.scale,

@@ -1,8 +1,9 @@
 """A scenario's recordings as tables to draw traces from.
 
 Recorded questions, dialogues, gaps and SNR runs replace what the scenario's law would draw;
-whatever a recording does not hold (a score, the length of an answer, the judge's verdict on a
-turn) is still drawn, given what it does hold.
+whatever a recording does not hold (the length of an answer, the judge's verdict on a turn) is
+still drawn, given what it does hold. Questions whose texts a packaged recipe knows get the semantic
+scorer's scores, out of fold, where the extra `bert` is installed; others get drawn ones.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from edgeroute_env.calibration import Calibration
 from edgeroute_env.calibration import Dialogues as DialogueCalibration
 from edgeroute_env.errors import InputError
 from edgeroute_env.scenario import Mix, Scenario, Table
+from edgeroute_env.semantic.questions import read_questions
+from edgeroute_env.semantic.recorded_scores import Source, recorded_scores, source_of
 from edgeroute_env.traces import recording_files as files
 from edgeroute_env.traces.recordings import Arrivals, Dialogues, Outcomes, SnrRuns
 from edgeroute_env.traces.registry import data_file
@@ -82,6 +85,20 @@ def recorded_tables(scenario: Scenario, split: Split = "all") -> Tables:
     return tables
 
 
+def scores_in_words(scenario: Scenario) -> str:
+    """Return where the scores of a scenario's recorded questions come from."""
+    tables = [entry.outcomes for entry in scenario.workload.mix if entry.outcomes is not None]
+    scored = [table.file for table in tables if _score_source(table) is not None]
+    if not scored:
+        return "scores drawn"
+    return "scores out of fold by the scorer: " + ", ".join(scored)
+
+
+def _score_source(table: Table) -> Source | None:
+    """Return how a table's questions are scored; one of which some rows are kept is not."""
+    return None if table.where else source_of(table.file, table.columns)
+
+
 def drawn(scenario: Scenario, traces: TraceKind, split: Split = "all") -> Drawn:
     """Return the source of a scenario's traces, from `split` of its users and recordings."""
     if traces == "recorded":
@@ -103,7 +120,12 @@ def _read(reader: Callable[..., R], table: Table) -> R:
 def _pool(entry: Mix, split: Split, first: int) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return a benchmark's items and recorded turns; `first` is the index of its first turn."""
     if entry.outcomes is not None:
-        items, turns = _questions(_read(files.read_outcomes, entry.outcomes), first)
+        outcomes = _read(files.read_outcomes, entry.outcomes)
+        items, turns = _questions(outcomes, first)
+        source = _score_source(entry.outcomes)
+        if outcomes.score is None and source is not None:
+            questions = read_questions(data_file(source.recipe.file), source.recipe)
+            turns["score"] = recorded_scores(questions, source.pair)
         return _half(items, split, entry.outcomes), turns
     if entry.dialogues is not None:
         read = _read(files.read_dialogues, entry.dialogues)
