@@ -73,7 +73,16 @@ def test_the_calibration_recovers_a_known_mixture() -> None:
 
 
 def test_features_are_finite_for_any_text() -> None:
-    texts = ["", " ", "a", "数学の問題を解いてください。", "1" * 500, "٣ + ٤", "x" * 100_000, "\n\n"]
+    texts = [
+        "",
+        " ",
+        "a",
+        "数学の問題を解いてください。",
+        "1" * 500,
+        "٣ + ٤",
+        "x" * 100_000,
+        "\n\n",
+    ]
     shape = shape_features(texts)
     assert shape.shape == (len(texts), len(FEATURES))
     assert np.isfinite(shape).all()

@@ -52,7 +52,9 @@ def write_questions(folder: Path, count: int = 240, seed: int = 0) -> Path:
     """Write questions.csv and recipe.yaml: hard words need the large model nine times in ten."""
     generator = np.random.default_rng(seed)
     hard = generator.random(count) < 0.5
-    texts = [" ".join(generator.choice(HARD if h else EASY, 6)) + f" {k}" for k, h in enumerate(hard)]
+    texts = [
+        " ".join(generator.choice(HARD if h else EASY, 6)) + f" {k}" for k, h in enumerate(hard)
+    ]
     wrong = np.where(hard, generator.random(count) < 0.9, generator.random(count) < 0.1)
     table = {
         "prompt": texts,
