@@ -34,11 +34,13 @@ class Plain:
     """The encoder as one would call it: padded to the longest of 32 in the order that they come."""
 
     def __init__(self) -> None:
+        """Load the encoder whole."""
         source = encoder_source(DEFAULT_ENCODER)
         self.tokenizer = transformers.AutoTokenizer.from_pretrained(source)
         self.model = transformers.AutoModel.from_pretrained(source).eval()
 
     def __call__(self, texts: list[str]) -> None:
+        """Encode texts, and throw the result away."""
         for start in range(0, len(texts), BATCH):
             made = self.tokenizer(
                 texts[start : start + BATCH],

