@@ -56,10 +56,11 @@ def test_scores_are_drawn_where_the_packages_are_missing_or_it_is_asked(
 ) -> None:
     scenario = load_scenario(str(mmlu))
     monkeypatch.setenv("EDGEROUTE_SCORES", "drawn")
-    assert scores_in_words(scenario) == "scores drawn"
+    assert scores_in_words(scenario) == "scores drawn: EDGEROUTE_SCORES=drawn"
     assert np.isnan(recorded_tables(scenario).recorded["score"]).all()
     monkeypatch.setenv("EDGEROUTE_SCORES", "auto")
     monkeypatch.setattr(recorded_scores, "PACKAGES", ("no_such_package",))
+    assert "bert" in scores_in_words(scenario)
     assert np.isnan(recorded_tables(scenario).recorded["score"]).all()
     monkeypatch.setenv("EDGEROUTE_SCORES", "perhaps")
     with pytest.raises(InputError, match="auto or drawn"):

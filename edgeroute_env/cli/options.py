@@ -55,7 +55,8 @@ def chosen_traces(scenario: Scenario, wanted: str) -> tuple[TraceKind, str]:
     if wanted == "synthetic":
         return "synthetic", "as asked"
     if wanted == "recorded" or (files and not absent):
-        return "recorded", f"from {', '.join(files)}; {scores_in_words(scenario)}"
+        parts = (", ".join(files), scores_in_words(scenario))
+        return "recorded", "from " + "; ".join(part for part in parts if part)
     if not files:
         return "synthetic", "the scenario names no recordings"
     return "synthetic", f"packaged calibration; the data folder lacks {', '.join(absent)}"

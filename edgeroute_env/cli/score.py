@@ -105,7 +105,9 @@ def train(
         bool, typer.Option("--finetune", help="Train the encoder too; saved beside the head.")
     ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Seed of folds, weights and order.")] = 0,
-    epochs: Annotated[int, typer.Option(min=1, max=1000)] = DEFAULTS.epochs,
+    epochs: Annotated[
+        int, typer.Option(min=1, max=1000, help="Epochs a member, at most.")
+    ] = DEFAULTS.epochs,
     tensorboard: Annotated[
         Path | None, typer.Option(help="A folder for TensorBoard's curves.")
     ] = None,

@@ -38,10 +38,17 @@ class Source(NamedTuple):
 
 
 def source_of(file: str, columns: Mapping[str, str]) -> Source | None:
-    """Return how a recorded table is scored, or None where its scores are drawn.
+    """Return the packaged recipe and pair for a recorded table, or None where there is none."""
+    asked = (columns.get("quality_device"), columns.get("quality_edge"))
+    for recipe in map(load_recipe, recipe_names()):
+        for name, pair in recipe.pairs.items():
+            if recipe.file == file and (pair.device, pair.edge) == asked:
+                return Source(recipe, name)
+    return None
 
-    They are drawn where no packaged recipe covers the table's file and quality columns, where the
-    packages of the extra `bert` are missing, and where $EDGEROUTE_SCORES says `drawn`.
+
+def why_drawn() -> str | None:
+    """Return why recorded questions cannot be scored on this machine, or None where they can.
 
     Raises:
         InputError: $EDGEROUTE_SCORES is neither `auto` nor `drawn`.
@@ -49,13 +56,10 @@ def source_of(file: str, columns: Mapping[str, str]) -> Source | None:
     wanted = os.environ.get(SCORES_VARIABLE, "auto")
     if wanted not in ("auto", "drawn"):
         raise InputError(SCORES_VARIABLE, wanted, "auto or drawn")
-    if wanted == "drawn" or any(importlib.util.find_spec(name) is None for name in PACKAGES):
-        return None
-    asked = (columns.get("quality_device"), columns.get("quality_edge"))
-    for recipe in map(load_recipe, recipe_names()):
-        for name, pair in recipe.pairs.items():
-            if recipe.file == file and (pair.device, pair.edge) == asked:
-                return Source(recipe, name)
+    if wanted == "drawn":
+        return f"{SCORES_VARIABLE}=drawn"
+    if any(importlib.util.find_spec(name) is None for name in PACKAGES):
+        return "the extra bert is not installed"
     return None
 
 

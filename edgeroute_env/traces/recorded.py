@@ -19,7 +19,7 @@ from edgeroute_env.calibration import Dialogues as DialogueCalibration
 from edgeroute_env.errors import InputError
 from edgeroute_env.scenario import Mix, Scenario, Table
 from edgeroute_env.semantic.questions import read_questions
-from edgeroute_env.semantic.recorded_scores import Source, recorded_scores, source_of
+from edgeroute_env.semantic.recorded_scores import Source, recorded_scores, source_of, why_drawn
 from edgeroute_env.traces import recording_files as files
 from edgeroute_env.traces.recordings import Arrivals, Dialogues, Outcomes, SnrRuns
 from edgeroute_env.traces.registry import data_file
@@ -86,12 +86,12 @@ def recorded_tables(scenario: Scenario, split: Split = "all") -> Tables:
 
 
 def scores_in_words(scenario: Scenario) -> str:
-    """Return where the scores of a scenario's recorded questions come from."""
+    """Return where the scores of recorded questions come from; "" where no recipe covers them."""
     tables = [entry.outcomes for entry in scenario.workload.mix if entry.outcomes is not None]
-    scored = [table.file for table in tables if _score_source(table) is not None]
-    if not scored:
-        return "scores drawn"
-    return "scores out of fold by the scorer: " + ", ".join(scored)
+    if not any(_score_source(table) for table in tables):
+        return ""
+    why = why_drawn()
+    return f"scores drawn: {why}" if why else "scored out of fold"
 
 
 def _score_source(table: Table) -> Source | None:
@@ -123,7 +123,7 @@ def _pool(entry: Mix, split: Split, first: int) -> tuple[NDArray[Any], NDArray[A
         outcomes = _read(files.read_outcomes, entry.outcomes)
         items, turns = _questions(outcomes, first)
         source = _score_source(entry.outcomes)
-        if outcomes.score is None and source is not None:
+        if outcomes.score is None and source is not None and why_drawn() is None:
             questions = read_questions(data_file(source.recipe.file), source.recipe)
             turns["score"] = recorded_scores(questions, source.pair)
         return _half(items, split, entry.outcomes), turns
