@@ -161,10 +161,15 @@ class Radio(Part):
 
 
 class Mix(Part):
-    """One benchmark's share of the dialogues, its calibration and its recorded tables."""
+    """One benchmark's share of the dialogues, its calibration and its recorded tables.
+
+    The scores of recorded outcomes are `drawn` at the workload's AUC, or the `scorer`'s, out of
+    fold (edgeroute_env.semantic).
+    """
 
     calibration: Annotated[Calibration, BeforeValidator(from_workload_files)]
     share: Positive
+    scores: Literal["drawn", "scorer"] = "drawn"
     outcomes: Table | None = None
     dialogues: Table | None = None
 

@@ -37,6 +37,7 @@ FLOORS = {
         f"{PACKAGE}.{floor}": [f"{PACKAGE}.{above}" for above in upper.split()]
         for floor, upper in {
             "physics": "traces simulator envs evaluation validation cli scenario",
+            "semantic": "physics traces simulator envs evaluation validation cli scenario",
             "traces": "simulator envs evaluation validation cli",
             "simulator": "envs evaluation validation cli",
             "envs": "evaluation validation cli",
@@ -46,7 +47,8 @@ FLOORS = {
     },
 }
 HEAVY = (
-    "pandas pyarrow scipy matplotlib typer rich torch pooch requests platformdirs hypothesis"
+    "pandas pyarrow scipy matplotlib typer rich torch pooch requests platformdirs hypothesis "
+    "transformers tokenizers sklearn safetensors"
 ).split()
 
 
@@ -87,7 +89,8 @@ def test_modules_beside_the_floors_know_only_what_they_are_made_of() -> None:
     files = [path for path in CODE if path.parent.name == PACKAGE and path.name != "__init__.py"]
     assert files
     upper = [
-        f"{PACKAGE}.{name}" for name in "traces simulator envs evaluation validation cli".split()
+        f"{PACKAGE}.{name}"
+        for name in "traces semantic simulator envs evaluation validation cli".split()
     ]
     above = [
         f"{module_name(path)} imports {name}"

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import typer
 
-from edgeroute_env.cli import benchmark, data, episode, scenarios, sweep, trace, tune, validate
+from edgeroute_env.cli import (
+    benchmark,
+    data,
+    episode,
+    scenarios,
+    score,
+    sweep,
+    trace,
+    tune,
+    validate,
+)
 
 app = typer.Typer(
     name="edgeroute",
@@ -19,5 +29,6 @@ app.command("sweep")(sweep.sweep)
 app.command("tune")(tune.tune)
 app.command("validate")(validate.validate)
 app.command("scenarios")(scenarios.scenarios)
+app.add_typer(score.app, name="score")
 app.add_typer(trace.app, name="trace")
 app.add_typer(data.app, name="data")

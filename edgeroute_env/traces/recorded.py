@@ -1,8 +1,9 @@
 """A scenario's recordings as tables to draw traces from.
 
 Recorded questions, dialogues, gaps and SNR runs replace what the scenario's law would draw;
-whatever a recording does not hold (a score, the length of an answer, the judge's verdict on a
-turn) is still drawn, given what it does hold.
+whatever a recording does not hold (the length of an answer, the judge's verdict on a turn) is
+still drawn, given what it does hold. Questions whose texts a packaged recipe knows get the semantic
+scorer's scores, out of fold, where the scenario asks for them.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from edgeroute_env.calibration import Calibration
 from edgeroute_env.calibration import Dialogues as DialogueCalibration
 from edgeroute_env.errors import InputError
 from edgeroute_env.scenario import Mix, Scenario, Table
+from edgeroute_env.semantic.questions import read_questions
+from edgeroute_env.semantic.recorded_scores import recorded_scores, source_of
 from edgeroute_env.traces import recording_files as files
 from edgeroute_env.traces.recordings import Arrivals, Dialogues, Outcomes, SnrRuns
 from edgeroute_env.traces.registry import data_file
@@ -82,6 +85,16 @@ def recorded_tables(scenario: Scenario, split: Split = "all") -> Tables:
     return tables
 
 
+def _scored(entry: Mix, table: Table) -> NDArray[np.float64]:
+    """Return the scorer's scores of a table's questions; InputError where it cannot score them."""
+    source = None if table.where else source_of(table.file, table.columns)
+    if source is None:
+        allowed = "'drawn', or outcomes whose texts and models a recipe of configs/scorers covers"
+        raise InputError("workload.mix.scores", entry.scores, allowed)
+    questions = read_questions(data_file(source.recipe.file), source.recipe)
+    return recorded_scores(questions, source.pair)
+
+
 def drawn(scenario: Scenario, traces: TraceKind, split: Split = "all") -> Drawn:
     """Return the source of a scenario's traces, from `split` of its users and recordings."""
     if traces == "recorded":
@@ -104,6 +117,8 @@ def _pool(entry: Mix, split: Split, first: int) -> tuple[NDArray[Any], NDArray[A
     """Return a benchmark's items and recorded turns; `first` is the index of its first turn."""
     if entry.outcomes is not None:
         items, turns = _questions(_read(files.read_outcomes, entry.outcomes), first)
+        if entry.scores == "scorer":
+            turns["score"] = _scored(entry, entry.outcomes)
         return _half(items, split, entry.outcomes), turns
     if entry.dialogues is not None:
         read = _read(files.read_dialogues, entry.dialogues)

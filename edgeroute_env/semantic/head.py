@@ -1,0 +1,148 @@
+"""The head: from an encoder's vector and length features to two calibrated probabilities a pair.
+
+Two parts read a prompt. The text part is a few small networks with one hidden layer over the
+encoder's vector and the shape features, their logits averaged; the length part is a logistic
+regression on the prompt's length. Their sum, weighted and shifted on held-out questions, is the
+calibrated logit. Inference is plain numpy; files are safetensors.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeroute_env.errors import InputError, missing_package
+from edgeroute_env.files import refuse_overwrite, replacing
+
+Floats = NDArray[np.float64]
+OUTPUTS = ("needed", "device_wrong")  # P(only the large model is right), P(the device is wrong)
+FORMAT = "edgeroute-scorer-1"
+CLIP = 4.0  # deviations: a prompt unlike all seen counts as one at the edge of what was seen
+
+
+@dataclass(frozen=True, eq=False)
+class Head:
+    """A trained head of m members, h hidden units and p pairs; o = 2p outputs, a pair's adjacent.
+
+    text_*: of the text part's inputs, shape (d,). hidden_*: (m, d, h) and (m, h). out_*: (m, h, o)
+    and (m, o). length_*: mean and scale (4,), weight (4, o), bias (o,). mix: (3, o), by which text
+    logit, length logit and 1 add up to the calibrated logit. about: encoder, layers, pairs and how
+    the head was made.
+    """
+
+    text_mean: Floats
+    text_scale: Floats
+    hidden_weight: Floats
+    hidden_bias: Floats
+    out_weight: Floats
+    out_bias: Floats
+    length_mean: Floats
+    length_scale: Floats
+    length_weight: Floats
+    length_bias: Floats
+    mix: Floats
+    about: dict[str, Any]
+
+    @property
+    def pairs(self) -> tuple[str, ...]:
+        """The names of the pairs of models that the head scores."""
+        return tuple(self.about["pairs"])
+
+    def text_logits(self, text: NDArray[Any]) -> Floats:
+        """Return the text part's logits, (n, o), of vectors and shape features (n, d)."""
+        x = _standard(text, self.text_mean, self.text_scale)
+        total = np.zeros((len(x), self.out_bias.shape[1]))
+        for weight, bias, out_weight, out_bias in zip(
+            self.hidden_weight, self.hidden_bias, self.out_weight, self.out_bias, strict=True
+        ):
+            total += gelu(x @ weight + bias) @ out_weight + out_bias
+        return total / len(self.hidden_bias)
+
+    def length_logits(self, length: Floats) -> Floats:
+        """Return the length part's logits, (n, o), of length features (n, 4)."""
+        x = _standard(length, self.length_mean, self.length_scale)
+        logits: Floats = x @ self.length_weight + self.length_bias
+        return logits
+
+    def probabilities(self, text: NDArray[Any], length: Floats) -> Floats:
+        """Return calibrated probabilities, (n, pairs, 2) in the order of OUTPUTS.
+
+        The large model is needed only where the device is wrong, so the first never exceeds the
+        second.
+        """
+        mixed = self.mix[0] * self.text_logits(text) + self.mix[1] * self.length_logits(length)
+        found = sigmoid(mixed + self.mix[2]).reshape(len(text), len(self.pairs), len(OUTPUTS))
+        return np.minimum(found, found[:, :, 1:])
+
+    def save(self, path: str | Path, overwrite: bool = False) -> Path:
+        """Write a safetensors file, whole or not at all; weights take two bytes each."""
+        safetensors = _safetensors()
+        path = Path(path)
+        refuse_overwrite(path, overwrite)
+        tensors = {name: getattr(self, name) for name in _ARRAYS}
+        stored = {
+            name: np.ascontiguousarray(values, np.float16 if name in _HALVED else np.float32)
+            for name, values in tensors.items()
+        }
+        about = {"format": FORMAT, "about": json.dumps(self.about, sort_keys=True)}
+        with replacing(path) as part:
+            safetensors.save_file(stored, part, metadata=about)
+        return path
+
+    @classmethod
+    def load(cls, path: str | Path) -> Head:
+        """Read a head; InputError where the file is missing, damaged or of another kind."""
+        import importlib
+
+        _safetensors()
+        safe_open: Any = importlib.import_module("safetensors").safe_open
+        if not Path(path).is_file():
+            raise InputError("head", str(path), "an existing head file")
+        try:
+            with safe_open(str(path), framework="numpy") as file:
+                metadata = file.metadata() or {}
+                arrays = {name: file.get_tensor(name).astype(np.float64) for name in file.keys()}  # noqa: SIM118  (not a mapping)
+        except Exception as error:  # the reader's own kinds of errors
+            reason = " ".join(str(error).split())[:160]
+            raise InputError("head", str(path), f"a safetensors file ({reason})") from None
+        if metadata.get("format") != FORMAT or set(arrays) != set(_ARRAYS):
+            raise InputError("head", str(path), f"a head of format {FORMAT}")
+        return cls(**arrays, about=json.loads(metadata["about"]))
+
+
+_ARRAYS = tuple(spec.name for spec in fields(Head) if spec.name != "about")
+_HALVED = ("hidden_weight", "out_weight")
+
+
+def sigmoid(logits: Floats) -> Floats:
+    """Return 1 / (1 + exp(-x)) without overflow."""
+    return 0.5 * (1.0 + np.tanh(0.5 * logits))
+
+
+def gelu(x: Floats) -> Floats:
+    """Return the Gaussian error linear unit in its tanh form, as the training uses it."""
+    return 0.5 * x * (1.0 + np.tanh(math.sqrt(2.0 / math.pi) * (x + 0.044715 * x**3)))
+
+
+def spread(values: NDArray[Any]) -> tuple[Floats, Floats]:
+    """Return the mean and deviation of every column, a constant one's deviation as 1."""
+    scale = np.asarray(values.std(axis=0), np.float64)
+    return np.asarray(values.mean(axis=0), np.float64), np.where(scale > 1e-9, scale, 1.0)
+
+
+def _standard(values: NDArray[Any], mean: Floats, scale: Floats) -> Floats:
+    return np.clip((np.asarray(values, np.float64) - mean) / scale, -CLIP, CLIP)
+
+
+def _safetensors() -> Any:
+    try:
+        from safetensors import numpy as safetensors
+    except ImportError:
+        raise missing_package("safetensors", "the semantic scorer", "bert") from None
+    return safetensors

@@ -1,0 +1,122 @@
+"""Prompts to score, from csv, jsonl and parquet files; bad rows are told by their line."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from edgeroute_env.errors import InputError
+from edgeroute_env.files import refuse_overwrite, replacing
+from edgeroute_env.tables_io import read_frame
+
+INPUT_FORMATS = (".csv", ".jsonl", ".parquet")
+
+
+class Row(NamedTuple):
+    """A row: the line it begins on (parquet: its number, from 1), its values, and what is wrong."""
+
+    line: int
+    values: dict[str, Any]
+    fault: str | None = None
+
+
+def read_rows(path: Path, column: str) -> list[Row]:
+    """Return the rows of a file, each with a text in `column` or the fault that it has.
+
+    Raises:
+        InputError: the file is missing, of another format, unreadable, empty, or lacks the column.
+    """
+    kind = path.suffix.lower()
+    if kind not in INPUT_FORMATS:
+        raise InputError("file", str(path), "a name ending in " + ", ".join(INPUT_FORMATS))
+    if not path.is_file():
+        raise InputError("file", str(path), "an existing file")
+    reader = {".csv": _csv, ".jsonl": _jsonl, ".parquet": _parquet}[kind]
+    try:
+        rows = [row if row.fault else _checked(row, column) for row in reader(path)]
+    except UnicodeDecodeError as error:
+        raise InputError(str(path), f"byte {error.start}", "a file in UTF-8") from None
+    except csv.Error as error:
+        raise InputError(str(path), str(error), "a readable csv file") from None
+    if not rows:
+        raise InputError(str(path), "no rows", "at least one prompt")
+    if not any(column in row.values for row in rows):
+        named = dict.fromkeys(name for row in rows for name in row.values)
+        allowed = "one of " + (", ".join(map(str, named)) or "the file's columns")
+        raise InputError(f"{path}: column", column, allowed)
+    return rows
+
+
+def write_rows(rows: Sequence[Mapping[str, Any]], path: Path, overwrite: bool) -> None:
+    """Write rows as csv, jsonl or parquet, whole or not at all; missing values stay empty."""
+    kind = path.suffix.lower()
+    if kind not in INPUT_FORMATS:
+        raise InputError("output", str(path), "a name ending in " + ", ".join(INPUT_FORMATS))
+    refuse_overwrite(path, overwrite)
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    with replacing(path) as part:
+        if kind == ".jsonl":
+            lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+            part.write_text("".join(lines), encoding="utf-8")
+        elif kind == ".csv":
+            with part.open("w", encoding="utf-8", newline="") as file:
+                writer = csv.DictWriter(file, names)
+                writer.writeheader()
+                writer.writerows(rows)
+        else:
+            import pandas as pd
+
+            pd.DataFrame({name: [row.get(name) for row in rows] for name in names}).to_parquet(
+                part, index=False
+            )
+
+
+def _checked(row: Row, column: str) -> Row:
+    text = row.values.get(column)
+    if not isinstance(text, str):
+        return row._replace(fault=f"{column} is {'missing' if text is None else text!r}, not text")
+    if not text.strip():
+        return row._replace(fault=f"{column} is empty")
+    return row
+
+
+def _csv(path: Path) -> Iterator[Row]:
+    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file)
+        names = next(reader, [])
+        begins = reader.line_num + 1
+        for values in reader:
+            if values:
+                found = dict(zip(names, values, strict=False))
+                fault = None
+                if len(values) != len(names):
+                    fault = f"{len(values)} values for {len(names)} columns"
+                yield Row(begins, found, fault)
+            begins = reader.line_num + 1
+
+
+def _jsonl(path: Path) -> Iterator[Row]:
+    with path.open(encoding="utf-8-sig") as file:
+        for line, text in enumerate(file, 1):
+            if not text.strip():
+                continue
+            try:
+                values = json.loads(text)
+            except ValueError as error:
+                yield Row(line, {}, f"not JSON: {error}")
+                continue
+            if isinstance(values, dict):
+                yield Row(line, values)
+            else:
+                yield Row(line, {}, f"{type(values).__name__}, not an object")
+
+
+def _parquet(path: Path) -> Iterator[Row]:
+    frame = read_frame(path)
+    for number, values in enumerate(frame.to_dict("records"), 1):
+        yield Row(number, {str(name): value for name, value in values.items()})

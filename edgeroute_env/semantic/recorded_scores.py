@@ -1,0 +1,98 @@
+"""Scores of recorded questions, out of fold and kept by content hash.
+
+Computed once for a table (minutes on two cores), then read from the cache folder:
+$EDGEROUTE_CACHE, else the user's. The key is a hash of the questions, their outcomes, the encoder
+and the settings, so a changed table gets scores of its own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from edgeroute_env.errors import missing_package
+from edgeroute_env.files import replacing
+from edgeroute_env.semantic.encoder import DEFAULT_ENCODER, LAYERS, Encoder
+from edgeroute_env.semantic.features import FEATURES, LENGTH
+from edgeroute_env.semantic.head import FORMAT, Floats
+from edgeroute_env.semantic.network import DEFAULTS
+from edgeroute_env.semantic.questions import Questions, Recipe, load_recipe, recipe_names
+
+CACHE_VARIABLE = "EDGEROUTE_CACHE"
+
+
+class Source(NamedTuple):
+    """The recipe and pair by which a recorded table is scored."""
+
+    recipe: Recipe
+    pair: str
+
+
+def source_of(file: str, columns: Mapping[str, str]) -> Source | None:
+    """Return the packaged recipe and pair for a recorded table, or None where there is none."""
+    asked = (columns.get("quality_device"), columns.get("quality_edge"))
+    for recipe in map(load_recipe, recipe_names()):
+        for name, pair in recipe.pairs.items():
+            if recipe.file == file and (pair.device, pair.edge) == asked:
+                return Source(recipe, name)
+    return None
+
+
+def recorded_scores(questions: Questions, pair: str) -> Floats:
+    """Return P(only the large model is right) by question, (n,), out of fold.
+
+    Raises:
+        InputError: packages or the encoder are missing, or the cache folder cannot be written to.
+    """
+    path = cache_folder() / f"{_key(questions)}.npy"
+    try:
+        scores = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError):  # absent, or damaged: made anew
+        scores = _computed(questions)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as part, part.open("wb") as file:
+            np.save(file, scores)
+    found: Floats = scores[:, questions.pairs.index(pair), 0]
+    return found
+
+
+def cache_folder() -> Path:
+    """Return the folder of cached scores: $EDGEROUTE_CACHE, else the user's cache folder."""
+    chosen = os.environ.get(CACHE_VARIABLE)
+    if chosen:
+        return Path(chosen).expanduser() / "scores"
+    try:
+        import platformdirs
+    except ImportError:
+        raise missing_package("platformdirs", "the user's cache folder", "cli") from None
+    return platformdirs.user_cache_path("edgeroute") / "scores"
+
+
+def _key(questions: Questions) -> str:
+    made = [questions.digest(), DEFAULT_ENCODER, list(LAYERS), FORMAT, [*FEATURES, *LENGTH]]
+    settings = dataclasses.asdict(DEFAULTS)
+    return hashlib.sha256(json.dumps([*made, settings]).encode()).hexdigest()[:32]
+
+
+def _computed(questions: Questions) -> Floats:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from edgeroute_env.semantic.crossfit import FOLDS, out_of_fold
+    from edgeroute_env.semantic.training import prepared
+
+    encoder = Encoder()
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("encoding recorded questions, once", total=len(questions))
+        seen = encoder.encode(questions.texts, lambda done: bar.advance(task, done))
+        task = bar.add_task("scoring them out of fold, once", total=FOLDS)
+        inputs = prepared(questions.texts, seen.vectors, seen.tokens)
+        scores, _ = out_of_fold(questions, inputs, "question", DEFAULTS, lambda: bar.advance(task))
+    return scores
