@@ -14,8 +14,9 @@ from tiny_scorer import make_encoder, write_questions
 
 from edgeroute_env.semantic import scorer as scorers
 from edgeroute_env.semantic.encoder import Encoder
+from edgeroute_env.semantic.features import prepared
 from edgeroute_env.semantic.questions import load_recipe, read_questions
-from edgeroute_env.semantic.training import fit, prepared
+from edgeroute_env.semantic.training import fit
 
 
 @pytest.fixture(scope="module")

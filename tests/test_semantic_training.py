@@ -14,12 +14,13 @@ from tiny_scorer import EASY, HARD, make_encoder, write_questions
 from edgeroute_env.errors import InputError
 from edgeroute_env.semantic.crossfit import out_of_fold, with_clusters
 from edgeroute_env.semantic.encoder import Encoder
+from edgeroute_env.semantic.features import Prepared, prepared
 from edgeroute_env.semantic.folds import folds
 from edgeroute_env.semantic.head import Head
 from edgeroute_env.semantic.metrics import auc, ece
 from edgeroute_env.semantic.network import DEFAULTS, State
 from edgeroute_env.semantic.questions import Questions, load_recipe, read_questions
-from edgeroute_env.semantic.training import Prepared, Unwatched, fit, prepared
+from edgeroute_env.semantic.training import Unwatched, fit
 
 
 @pytest.fixture(scope="module")

@@ -118,8 +118,9 @@ def train(
     quiet: QuietOption = False,
 ) -> None:
     """Train and calibrate a head on recorded outcomes; the encoder is frozen unless asked."""
+    from edgeroute_env.semantic.features import prepared
     from edgeroute_env.semantic.finetuning import finetune as tuned
-    from edgeroute_env.semantic.training import fit, prepared
+    from edgeroute_env.semantic.training import fit
     from edgeroute_env.semantic.watching import CHECKPOINT_SUFFIX, Watch
 
     refuse_overwrite(out, overwrite)
@@ -184,8 +185,8 @@ def evaluate(
     """
     from edgeroute_env.semantic.comparison import compare, tested
     from edgeroute_env.semantic.crossfit import FOLDS, with_clusters
+    from edgeroute_env.semantic.features import prepared
     from edgeroute_env.semantic.report import diagram, table_of
-    from edgeroute_env.semantic.training import prepared
 
     refuse_overwrite(out, overwrite)
     picture = out.with_suffix(".png")

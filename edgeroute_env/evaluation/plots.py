@@ -6,13 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from edgeroute_env.errors import missing_package
 from edgeroute_env.files import replacing
+from edgeroute_env.plotting import COLOURS, LINES, MARKERS, blank_figure
 
-# Told apart by marker and line as well as by colour (Okabe and Ito's, safe for colour blindness).
-MARKERS = "osD^vP*X"
-LINES = ("-", "--", "-.", ":")
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 PANELS = {
     "latency_mean_s": "mean latency, s",
     "quality": "mean quality",
@@ -28,14 +24,8 @@ def plot_sweep(path: Path, results: dict[str, Any]) -> None:
     Raises:
         InputError: matplotlib is missing, or the file cannot be written.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise missing_package("matplotlib", "plots", "cli") from None
     settings = results["settings"]
-    figure = Figure(figsize=INCHES, dpi=DPI, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = blank_figure(*INCHES)
     panels = figure.subplots(len(PANELS), 1, sharex=True)
     for axes, (name, label) in zip(panels, PANELS.items(), strict=True):
         for i, router in enumerate(settings["routers"]):
@@ -65,7 +55,7 @@ def plot_sweep(path: Path, results: dict[str, Any]) -> None:
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3)
     with replacing(path) as part:
-        figure.savefig(part, format="png")
+        figure.savefig(part, format="png", dpi=DPI)
 
 
 def _is_wide(values: Sequence[float]) -> bool:

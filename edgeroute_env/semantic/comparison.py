@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from edgeroute_env.errors import InputError
 from edgeroute_env.semantic.baselines import by_length, by_neighbours, by_words
 from edgeroute_env.semantic.crossfit import out_of_fold
+from edgeroute_env.semantic.features import Prepared
 from edgeroute_env.semantic.folds import By
 from edgeroute_env.semantic.head import OUTPUTS, Floats, Head
 from edgeroute_env.semantic.metrics import apgr, auc, brier, ece, mean_auc, reliability
 from edgeroute_env.semantic.network import Settings
 from edgeroute_env.semantic.questions import Questions
-from edgeroute_env.semantic.training import Prepared
 
 SIMPLE = ("length", "words", "neighbours")
 # Two-sided 95 % quantiles of Student's t by degrees of freedom.

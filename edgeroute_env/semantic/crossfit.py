@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeroute_env.errors import missing_package
+from edgeroute_env.semantic.features import Prepared
 from edgeroute_env.semantic.folds import By, folds
 from edgeroute_env.semantic.head import Floats
 from edgeroute_env.semantic.network import Settings
 from edgeroute_env.semantic.questions import Questions
-from edgeroute_env.semantic.training import Prepared, fit
+from edgeroute_env.semantic.training import fit
 
 FOLDS = 5
 CLUSTERS = 25  # of questions in a table without groups

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,21 @@ _NEGATION = re.compile(
     r"\b(not|except|never|no|none|least|incorrect|false|without|cannot|n't)\b", re.IGNORECASE
 )
 _FORMULA = frozenset("=+*/^<>(){}\\_$")
+
+
+class Prepared(NamedTuple):
+    """What a head reads of n texts, before it is standardised."""
+
+    text: NDArray[np.float32]  # (n, d): the encoder's vector, then the shape features
+    length: NDArray[np.float64]  # (n, 4)
+
+
+def prepared(
+    texts: Sequence[str], vectors: NDArray[np.float32], tokens: NDArray[np.int64]
+) -> Prepared:
+    """Return a head's inputs for texts, their vectors and token counts."""
+    shape = shape_features(texts).astype(np.float32)
+    return Prepared(np.concatenate([vectors, shape], axis=1), length_features(texts, tokens))
 
 
 def length_features(texts: Sequence[str], tokens: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from edgeroute_env.semantic.encoder import Encoder
-from edgeroute_env.semantic.features import shape_features
+from edgeroute_env.semantic.features import prepared, shape_features
 from edgeroute_env.semantic.folds import By, folds
 from edgeroute_env.semantic.head import CLIP, Head, spread
 from edgeroute_env.semantic.network import DEFAULTS, Settings, torch_module, train_member
@@ -22,7 +22,6 @@ from edgeroute_env.semantic.training import (
     Unwatched,
     Watcher,
     assembled,
-    prepared,
     targets_of,
 )
 

@@ -16,13 +16,12 @@ def auc(labels: NDArray[Any], scores: NDArray[Any]) -> float:
 
     NaN where only one label occurs.
     """
+    from sklearn.metrics import roc_auc_score
+
     positive = np.asarray(labels) > 0
-    ones, zeros = int(positive.sum()), int((~positive).sum())
-    if not ones or not zeros:
+    if positive.all() or not positive.any():
         return float("nan")
-    _, place, count = np.unique(scores, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(count) - 0.5 * (count - 1))[place]
-    return float((ranks[positive].sum() - ones * (ones + 1) / 2) / (ones * zeros))
+    return float(roc_auc_score(positive, scores))
 
 
 def mean_auc(labels: NDArray[Any], scores: NDArray[Any], folds: NDArray[np.int64]) -> float:

@@ -86,7 +86,7 @@ def _computed(questions: Questions) -> Floats:
     from rich.progress import Progress
 
     from edgeroute_env.semantic.crossfit import FOLDS, out_of_fold
-    from edgeroute_env.semantic.training import prepared
+    from edgeroute_env.semantic.features import prepared
 
     encoder = Encoder()
     with Progress(console=Console(stderr=True), transient=True) as bar:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from edgeroute_env.errors import missing_package
 from edgeroute_env.files import replacing
+from edgeroute_env.plotting import blank_figure
 
 
 def table_of(rows: Sequence[dict[str, Any]]) -> Any:
@@ -30,13 +30,7 @@ def table_of(rows: Sequence[dict[str, Any]]) -> Any:
 
 def diagram(rows: Sequence[dict[str, Any]], path: Path) -> None:
     """Draw predicted probability against the share of label 1, one line a pair and output."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise missing_package("matplotlib", "the reliability diagram", "cli") from None
-    figure = Figure(figsize=(5.5, 5.0), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = blank_figure(5.5, 5.0)
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color="0.7", linewidth=1)
     for row in rows:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edgeroute_env.errors import InputError
 from edgeroute_env.semantic.encoder import Encoder
-from edgeroute_env.semantic.features import length_features, shape_features
+from edgeroute_env.semantic.features import prepared
 from edgeroute_env.semantic.head import Floats, Head
 
 SHIPPED = Path(__file__).parent / "shipped"
@@ -69,8 +69,8 @@ class Scorer:
             raise InputError("pair", pair, "one of " + ", ".join(pairs))
         place = 0 if pair is None else pairs.index(pair)
         seen = self.encoder.encode(texts, progress)
-        text = np.concatenate([seen.vectors, shape_features(texts)], axis=1)
-        found = self.head.probabilities(text, length_features(texts, seen.tokens))[:, place]
+        inputs = prepared(texts, seen.vectors, seen.tokens)
+        found = self.head.probabilities(*inputs)[:, place]
         return Scores(found[:, 0], found[:, 1], seen.tokens, seen.truncated)
 
 

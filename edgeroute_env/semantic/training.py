@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeroute_env.semantic.calibration import mixed
-from edgeroute_env.semantic.features import FEATURES, length_features, shape_features
+from edgeroute_env.semantic.features import FEATURES, Prepared
 from edgeroute_env.semantic.folds import By, folds
 from edgeroute_env.semantic.head import CLIP, Floats, Head, spread
 from edgeroute_env.semantic.network import (
@@ -27,13 +27,6 @@ from edgeroute_env.semantic.network import (
 from edgeroute_env.semantic.questions import Questions
 
 LENGTH_PENALTY = 1.0  # ridge on the length part's standardised weights
-
-
-class Prepared(NamedTuple):
-    """What a head reads of n questions, before it is standardised."""
-
-    text: NDArray[np.float32]  # (n, d): the encoder's vector, then the shape features
-    length: Floats  # (n, 4)
 
 
 class Watcher(Protocol):
@@ -61,14 +54,6 @@ class Unwatched:
 
     def save(self, member: int, state: State) -> None:
         """Do nothing."""
-
-
-def prepared(
-    texts: tuple[str, ...], vectors: NDArray[np.float32], tokens: NDArray[np.int64]
-) -> Prepared:
-    """Return a head's inputs for texts, their vectors and token counts."""
-    shape = shape_features(texts).astype(np.float32)
-    return Prepared(np.concatenate([vectors, shape], axis=1), length_features(texts, tokens))
 
 
 def fit(

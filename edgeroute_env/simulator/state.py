@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from edgeroute_env.physics import queueing, radio
 from edgeroute_env.physics.inference import EdgeCost
 from edgeroute_env.scenario import Scenario
+from edgeroute_env.traces.cell import cell_maps
 from edgeroute_env.traces.sources import FOLLOWS
+from edgeroute_env.traces.tables import surroundings
 
 DEVICE_ROUTE, EDGE_ROUTE, NO_ROUTE = 0, 1, -1
 OBJECTIVES = {"sum": 0, "ttft": 1, "deadline": 2, "dialogue-min": 3, "relative-cost": 4}
@@ -97,8 +99,9 @@ def lower(scenario: Scenario) -> NDArray[Any]:
             row[name] = value
     # What a router assumes before it knows its user is the same for all of them.
     parameters["demand_prior_s"] = scenario.workload.dialogue_gap_mean_s
-    for name, value in _assumed(scenario).items():
-        parameters[name] = value
+    if scenario.observation.hidden:
+        for name, value in _assumed(scenario).items():
+            parameters[name] = value
     return parameters
 
 
@@ -183,22 +186,6 @@ def _assumed(scenario: Scenario) -> dict[str, float]:
 
 def _typical_snr_db(scenario: Scenario) -> float:
     """Return the SNR at the cell's median distance, without shadowing."""
-    link = scenario.radio
-    near, far = link.distance_min_m, link.distance_max_m
-    distance_m = (near + far) / 2 if link.spread == "line" else ((near**2 + far**2) / 2) ** 0.5
-    environment = radio.ENVIRONMENTS[link.environment]
-    if link.path_loss is not None:
-        law = link.path_loss
-        loss_db = radio.log_distance_loss_db(law.at_1m_db, law.exponent, distance_m)
-    else:
-        loss_db = radio.path_loss_db(
-            environment,
-            radio.los_probability(environment, distance_m) > 0.5,
-            distance_m,
-            link.carrier_ghz,
-            link.bs_height_m,
-            link.ut_height_m,
-        )
-    gains_db = link.transmit_dbm + link.antenna_gain_db - link.interference_margin_db
-    noise_dbm = radio.noise_dbm(link.uplink_hz, link.noise_figure_db)
-    return radio.clip_snr_db(gains_db - noise_dbm - loss_db - link.penetration_mean_db)
+    los_db, nlos_db, los_share = cell_maps(surroundings([scenario]), np.array([0.5]))[0, :, 0]
+    mean_db = los_db if los_share > 0.5 else nlos_db
+    return radio.clip_snr_db(mean_db - scenario.radio.penetration_mean_db)

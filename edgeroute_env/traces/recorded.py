@@ -104,9 +104,9 @@ def drawn(scenario: Scenario, traces: TraceKind, split: Split = "all") -> Drawn:
 
 def asking_half(tables: Tables, split: Split) -> Tables:
     """Return tables that draw the episodes of every second user, where there are several."""
-    if split == "all" or len(tables.asking) == 1:
+    if len(tables.asking) == 1:
         return tables
-    return tables._replace(asking=tables.asking[0 if split == "fit" else 1 :: 2])
+    return tables._replace(asking=_every_second(tables.asking, split))
 
 
 def _read(reader: Callable[..., R], table: Table) -> R:
@@ -167,9 +167,14 @@ def _dialogues(
     return items, turns
 
 
-def _half(values: NDArray[Any], split: Split, table: Table) -> NDArray[Any]:
+def _every_second(values: NDArray[Any], split: Split) -> NDArray[Any]:
     """Return every second value: the even ones to fit on, the odd ones to evaluate on."""
-    chosen = values if split == "all" else values[0 if split == "fit" else 1 :: 2]
+    return values if split == "all" else values[0 if split == "fit" else 1 :: 2]
+
+
+def _half(values: NDArray[Any], split: Split, table: Table) -> NDArray[Any]:
+    """Return a split's share of a table's entries; InputError where that is none."""
+    chosen = _every_second(values, split)
     if not len(chosen):
         raise InputError(f"{table.file}: entries", len(values), "at least two, one for each half")
     return chosen

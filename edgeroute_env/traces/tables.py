@@ -127,7 +127,7 @@ def synthetic_tables(scenario: Scenario) -> Tables:
     """Return the tables of a scenario without recordings."""
     mix, work = scenario.workload.mix, scenario.workload
     users = scenario.population
-    world = _world(users)
+    world = surroundings(users)
     items, first_item = pooled([synthetic_items(entry.calibration) for entry in mix])
     shares = np.array([[entry.share for entry in user.workload.mix] for user in users])
     benchmarks = np.zeros(len(mix), BENCHMARK)
@@ -193,16 +193,17 @@ def synthetic_items(calibration: Calibration) -> NDArray[Any]:
     return items
 
 
-def _world(users: Sequence[Scenario]) -> NDArray[Any]:
+def surroundings(users: Sequence[Scenario]) -> NDArray[Any]:
+    """Return what is around each user, WORLD of shape (users,)."""
     world = np.zeros(len(users), WORLD)
     for row, user in zip(world, users, strict=True):
-        values = _surroundings(user)
+        values = _around(user)
         for name in WORLD.names or ():
             row[name] = values[name] if name in values else getattr(user.radio, name)
     return world
 
 
-def _surroundings(scenario: Scenario) -> dict[str, float]:
+def _around(scenario: Scenario) -> dict[str, float]:
     """Return what a user's surroundings are, save for the fields of `radio` as they stand."""
     link, work, edge = scenario.radio, scenario.workload, scenario.edge
     background = edge.background

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeroute_env.errors import InputError
+from edgeroute_env.plotting import COLOURS, LINES, MARKERS
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.scenario_files import load_scenario
 from edgeroute_env.traces.recording_files import read_arrivals
@@ -130,7 +131,7 @@ def _off(errors: Floats, names: list[str]) -> str:
 
 
 def _plot(recorded: list[Floats], generated: list[Floats], name: str) -> Figure:
-    from edgeroute_env.validation.plots import COLOURS, LINES, MARKERS, panels
+    from edgeroute_env.validation.plots import panels
 
     figure, (axis,) = panels()
     windows = np.array(PLOTTED_WINDOWS_S)

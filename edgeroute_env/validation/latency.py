@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edgeroute_env.plotting import COLOURS, MARKERS
 from edgeroute_env.validation.figures import Check, published_checks
 from edgeroute_env.validation.section import Comparison, Section, percent, picture, table
 
@@ -114,7 +115,7 @@ def _span(errors: Sequence[float]) -> str:
 
 
 def _plot(checks: Sequence[Check]) -> Figure:
-    from edgeroute_env.validation.plots import COLOURS, MARKERS, panels
+    from edgeroute_env.validation.plots import panels
 
     figure, (axis,) = panels()
     timed = [check for check in checks if check.figure.quantity != "pool"]

@@ -1,11 +1,11 @@
-"""Plots that a printed page and colour-blind eyes can read: markers and line styles, units."""
+"""The page's plots: panels side by side, in small files."""
 
 from __future__ import annotations
 
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-from edgeroute_env.errors import missing_package
+from edgeroute_env.plotting import blank_figure
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,19 +15,11 @@ if TYPE_CHECKING:
 
 DOTS_PER_INCH = 110
 PALETTE = 128
-# Okabe and Ito's colours, told apart by luminance too; always beside a marker or a line style.
-COLOURS = ("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7")
-LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
-MARKERS = ("o", "s", "^", "D", "x")
 
 
 def panels(count: int = 1) -> tuple[Figure, list[Axes]]:
-    """Return a figure, free of any global state, with `count` panels side by side."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise missing_package("matplotlib", "plots", "cli") from None
-    figure = Figure(figsize=(4.6 if count == 1 else 3.6 * count, 2.9), layout="constrained")
+    """Return a figure with `count` panels side by side."""
+    figure = blank_figure(4.6 if count == 1 else 3.6 * count, 2.9)
     axes = figure.subplots(1, count, squeeze=False)[0]
     for each in axes:
         each.grid(True, which="major", linewidth=0.4, alpha=0.5)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from edgeroute_env._compile import compiled
 from edgeroute_env.physics.queueing import kiefer_wolfowitz_step
+from edgeroute_env.plotting import COLOURS, LINES, MARKERS
 from edgeroute_env.validation.section import Comparison, Section, percent, picture, table
 from edgeroute_env.validation.statistics import Interval, batch_means
 
@@ -169,7 +170,6 @@ def _plot(edge: list[QueueCase], phone: list[QueueCase]) -> Figure:
 def _draw(
     axis: Axes, i: int, label: str, loads: Floats, theory: list[float], cases: list[QueueCase]
 ) -> None:
-    from edgeroute_env.validation.plots import COLOURS, LINES, MARKERS
 
     axis.plot(loads, theory, linestyle=LINES[i], color=COLOURS[i], linewidth=1.0)
     axis.errorbar(

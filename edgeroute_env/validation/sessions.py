@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeroute_env.errors import InputError
+from edgeroute_env.plotting import COLOURS, LINES
 from edgeroute_env.scenario_files import load_scenario, scenario_names
 from edgeroute_env.tables_io import read_frame
 from edgeroute_env.traces.recording_files import read_arrivals
@@ -155,7 +156,7 @@ def _or_none(read: Callable[[], Any]) -> Any:
 
 
 def _plot(real: Floats, law: Floats) -> Figure:
-    from edgeroute_env.validation.plots import COLOURS, LINES, panels
+    from edgeroute_env.validation.plots import panels
 
     figure, (axis,) = panels()
     levels = np.linspace(0.005, 0.995, 199)

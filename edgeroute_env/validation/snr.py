@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeroute_env.errors import InputError
+from edgeroute_env.plotting import COLOURS, LINES, MARKERS
 from edgeroute_env.traces.recording_files import read_snr_runs
 from edgeroute_env.traces.registry import data_file
 from edgeroute_env.validation.generated import traces, with_questions
@@ -150,7 +151,7 @@ def _row(runs: Runs) -> Sequence[str]:
 
 
 def _plot(shown: list[Runs]) -> Figure:
-    from edgeroute_env.validation.plots import COLOURS, LINES, MARKERS, panels
+    from edgeroute_env.validation.plots import panels
 
     figure, (spread, memory) = panels(2)
     levels = np.linspace(0.01, 0.99, 99)
