@@ -1,11 +1,19 @@
-"""The one protocol of all routers: analytic, heuristic, learned and planning."""
+"""The one protocol of all routers: analytic, heuristic, learned and planning.
+
+A router that takes more than observations says so by its type: a `Learner` is told how answered
+turns went, an `Insider` sees the simulator. Tables label insiders.
+"""
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from edgeroute_env.scenario import Scenario
+    from edgeroute_env.simulator.batch import Batch
 
 
 class Router(Protocol):
@@ -29,4 +37,33 @@ class Router(Protocol):
         Returns:
             int64, shape (n,).
         """
+        ...
+
+
+@runtime_checkable
+class Learner(Router, Protocol):
+    """A router that is told how its turns went, once their answers are complete."""
+
+    def learn(
+        self, turns: NDArray[np.int64], episodes: NDArray[np.int64], outcomes: NDArray[Any]
+    ) -> None:
+        """Take the outcomes that have become known since the last call, before the next `route`.
+
+        Args:
+            turns: which of an episode's turns each belongs to, from 0, shape (k,).
+            episodes: which of the batch's episodes, shape (k,).
+            outcomes: OUTCOME, shape (k,).
+        """
+        ...
+
+
+@runtime_checkable
+class Insider(Router, Protocol):
+    """A router that sees the simulator: an oracle, a bound, a planner.
+
+    It may read and copy the batch, never change it.
+    """
+
+    def attach(self, scenario: Scenario, batch: Batch) -> None:
+        """Take the batch that is about to run; called after `reset` and before the first turn."""
         ...

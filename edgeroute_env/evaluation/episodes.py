@@ -13,7 +13,7 @@ import numpy as np
 from gymnasium.utils import seeding
 from numpy.typing import NDArray
 
-from edgeroute_env.routing import Router
+from edgeroute_env.routing import Insider, Learner, Router
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.simulator.batch import Batch
 from edgeroute_env.simulator.state import OUTCOME
@@ -64,6 +64,8 @@ def run_episodes(
 ) -> Episodes:
     """Run one episode a seed, all side by side, and return their outcomes.
 
+    A Learner is told of a turn when its answer is complete before the episode's next turn arrives.
+
     Args:
         router: decides each turn; reset before the first.
         scenario: defines the simulator.
@@ -75,15 +77,32 @@ def run_episodes(
     batch = Batch(scenario, source, n)
     batch.begin(np.arange(n), generators(seeds))
     router.reset(n)
+    if isinstance(router, Insider):
+        router.attach(scenario, batch)
     longest = int(batch.episodes["length"].max())
     outcomes = np.zeros((longest, n), OUTCOME)
-    routed = np.zeros((longest, n), np.bool_)
+    routed, awaited = np.zeros((2, longest, n), np.bool_)
     for turn in range(longest):
         routed[turn] = ~batch.over
         if not routed[turn].any():
             break
+        if isinstance(router, Learner):
+            _tell(router, turn, batch, outcomes, awaited)
+        awaited[turn] = routed[turn]
         batch.step(router.route(batch.observations))
         outcomes[turn] = batch.outcomes
         if on_turn is not None:
             on_turn()
     return Episodes(router.name, tuple(seeds), outcomes, routed)
+
+
+def _tell(
+    router: Learner, turn: int, batch: Batch, outcomes: NDArray[Any], awaited: NDArray[np.bool_]
+) -> None:
+    """Tell a router of the answers that are complete by now and clear them from `awaited`."""
+    arrivals_s = batch.traces["arrival_s"][batch.episodes["trace"]].T
+    now_s = arrivals_s[turn]
+    complete = arrivals_s[:turn] + outcomes["latency_s"][:turn] <= now_s
+    turns, episodes = np.nonzero(awaited[:turn] & complete)
+    awaited[turns, episodes] = False
+    router.learn(turns, episodes, outcomes[turns, episodes])
