@@ -6,14 +6,12 @@ turns went, an `Insider` sees the simulator. Tables label insiders.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from edgeroute_env.scenario import Scenario
-    from edgeroute_env.simulator.batch import Batch
+from edgeroute_env.scenario import Scenario
 
 
 class Router(Protocol):
@@ -64,6 +62,11 @@ class Insider(Router, Protocol):
     It may read and copy the batch, never change it.
     """
 
-    def attach(self, scenario: Scenario, batch: Batch) -> None:
-        """Take the batch that is about to run; called after `reset` and before the first turn."""
+    def attach(self, scenario: Scenario, batch: Any) -> None:
+        """Take the batch that is about to run; called after `reset` and before the first turn.
+
+        Args:
+            scenario: what it runs.
+            batch: `edgeroute_env.simulator.batch.Batch`, a floor above this module.
+        """
         ...
