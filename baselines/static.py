@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ class ConstantRouter:
 
     name: str
     action: int
+    reads_score: ClassVar[bool] = False
 
     def reset(self, n: int) -> None:
         """Nothing to forget."""
@@ -32,6 +34,7 @@ class RandomRouter:
     edge_share: float = 0.5
     seed: int = 0
     name: str = "random"
+    reads_score: ClassVar[bool] = False
     _coins: np.random.Generator = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

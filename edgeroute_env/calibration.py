@@ -6,6 +6,7 @@ joint outcomes of both models, or dialogues, with judge scores by task.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
@@ -15,6 +16,7 @@ from edgeroute_env.errors import InputError
 from edgeroute_env.fields import NonNegative, OpenShare, Part, Positive, Share
 
 JUDGE_MIN, JUDGE_MAX = 1.0, 10.0
+SCORE_LEVELS = (0.01, *(i / 20 for i in range(1, 20)), 0.99)  # of a ScoreLaw's quantiles
 
 
 class LogNormal(Part):
@@ -73,6 +75,28 @@ class Task(Part):
     edge: float
 
 
+class ScoreLaw(Part):
+    """How a classifier's score for the need of the large model is spread over the questions.
+
+    `auc` is how well it ranks. `logits` are the calibrated score's quantiles at SCORE_LEVELS, as
+    logits; only their shape counts (see `traces.scores`), and without them it is normal.
+    """
+
+    auc: Annotated[float, Field(ge=0.5, le=0.999)]
+    logits: tuple[float, ...] | None = None
+
+    @model_validator(mode="after")
+    def _ascends(self) -> ScoreLaw:
+        values = self.logits
+        if values is None:
+            return self
+        if len(values) != len(SCORE_LEVELS):
+            raise InputError("logits", f"{len(values)} values", f"{len(SCORE_LEVELS)} quantiles")
+        if not all(low < high for low, high in pairwise(values)):
+            raise InputError("logits", values, "quantiles that increase")
+        return self
+
+
 class NeedGiven(Part):
     """Mean quality (0 to 1) of both models, by whether the large model is needed."""
 
@@ -92,6 +116,7 @@ class Questions(Part):
     joint: Joint
     prompt: LogNormal
     answers: Answers
+    score: ScoreLaw | None = None
 
     def need(self) -> NeedGiven:
         """Return the qualities given that only the edge model is right, or not."""
@@ -131,6 +156,7 @@ class Dialogues(Part):
     prompt: LogNormal
     opening: LogNormal | None = None
     answers: Answers
+    score: ScoreLaw | None = None
 
     def need(self) -> NeedGiven:
         """Return the mean qualities by need, integrated when the tasks were fitted."""

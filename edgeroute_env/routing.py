@@ -1,7 +1,8 @@
 """The one protocol of all routers: analytic, heuristic, learned and planning.
 
 A router that takes more than observations says so by its type: a `Learner` is told how answered
-turns went, an `Insider` sees the simulator. Tables label insiders.
+turns went, an `Insider` sees the simulator. Tables label insiders. One that takes less, the score
+left out, says so by a class attribute `reads_score = False`; its turns do not wait for the scorer.
 """
 
 from __future__ import annotations

@@ -55,12 +55,16 @@ class DeviceEnergy(Part):
 
 
 class Device(Part):
-    """The phones and the small model on each."""
+    """The phones and the small model on each.
+
+    `scoring_s` is what the semantic score takes before a turn can be routed.
+    """
 
     count: Annotated[int, Field(ge=1, le=1024)]
     model: Annotated[ModelSpec, BeforeValidator(from_catalog("models"))]
     speed: Annotated[DeviceSpeed, BeforeValidator(from_catalog("devices"))]
     kv_bandwidth_bytes_per_s: Positive
+    scoring_s: NonNegative
     switch_s: NonNegative
     cache_survival_s: Positive
     background_probability: Share
@@ -197,7 +201,10 @@ class Bursts(Part):
 
 
 class Workload(Part):
-    """What users ask and when."""
+    """What users ask and when.
+
+    `score_auc` is how well drawn scores rank; null: as each benchmark's calibration states.
+    """
 
     turns: Annotated[int, Field(ge=1, le=100_000)]
     mix: Annotated[tuple[Mix, ...], Field(min_length=1)]
@@ -206,7 +213,7 @@ class Workload(Part):
     follow_up_median_s: Positive
     follow_up_sigma: NonNegative
     bursts: Bursts | None = None
-    score_auc: Annotated[float, Field(ge=0.5, le=0.999)]
+    score_auc: Annotated[float, Field(ge=0.5, le=0.999)] | None = None
     attachment: Attachment
     arrivals: Table | None = None
     follow_ups: Table | None = None

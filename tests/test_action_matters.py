@@ -20,7 +20,7 @@ def routed(
     trace: Trace, actions: Sequence[int], overrides: dict[str, Any] | None = None
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return what the router saw before each action and what each turn reported."""
-    env = EdgeRouteEnv(overrides=overrides)
+    env = EdgeRouteEnv(overrides={"device.scoring_s": 0.0, **(overrides or {})})
     seen = [decode(env.reset(options={"trace": trace})[0])]
     infos = []
     for action in actions:

@@ -227,7 +227,7 @@ def test_hot_phone_heats_and_slows_without_pauses() -> None:
 
 
 def test_indoor_questions_in_quick_succession_queue_on_the_hub() -> None:
-    env = EdgeRouteEnv("indoor")
+    env = EdgeRouteEnv("indoor", {"device.scoring_s": 0.0})
     queued = 0
     for seed in range(8):
         _, infos = routed(env, always(DEVICE), seed=seed)

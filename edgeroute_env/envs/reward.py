@@ -18,9 +18,9 @@ def scalar_info(outcome: list[float]) -> dict[str, Any]:
     Spelt out because a loop over names would cost a third of a scalar step.
     """
     # fmt: off
-    (_, _, _, radio_s, queue_s, switch_s, prefill_s, decode_s, quality_term, latency_term,
-     energy_term, edge_call_term, failure_term, latency_s, ttft_s, energy_j, quality, edge_call,
-     switched, recomputed_tokens, failed, refused, workload, radio_ttft_s, edge_energy_j,
+    (_, _, _, scoring_s, radio_s, queue_s, switch_s, prefill_s, decode_s, quality_term,
+     latency_term, energy_term, edge_call_term, failure_term, latency_s, ttft_s, energy_j, quality,
+     edge_call, switched, recomputed_tokens, failed, refused, workload, radio_ttft_s, edge_energy_j,
      relative_cost) = outcome
     # fmt: on
     return {
@@ -45,6 +45,7 @@ def scalar_info(outcome: list[float]) -> dict[str, Any]:
             "failure": failure_term,
         },
         "latency_parts": {
+            "scoring_s": scoring_s,
             "radio_s": radio_s,
             "queue_s": queue_s,
             "switch_s": switch_s,

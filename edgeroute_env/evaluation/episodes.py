@@ -64,7 +64,8 @@ def run_episodes(
 ) -> Episodes:
     """Run one episode a seed, all side by side, and return their outcomes.
 
-    A Learner is told of a turn when its answer is complete before the episode's next turn arrives.
+    A router that does not read the score is spared its time. A Learner is told of a turn when its
+    answer is complete before the episode's next turn arrives.
 
     Args:
         router: decides each turn; reset before the first.
@@ -75,6 +76,8 @@ def run_episodes(
     """
     n = len(seeds)
     batch = Batch(scenario, source, n)
+    if not getattr(router, "reads_score", True):
+        batch.parameters["scoring_s"] = 0.0
     batch.begin(np.arange(n), generators(seeds))
     router.reset(n)
     if isinstance(router, Insider):

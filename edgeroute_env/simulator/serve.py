@@ -45,17 +45,20 @@ def serve(
 ) -> None:
     """Serve one turn as `action` says and write its outcome.
 
-    A follow-up waits for the answer before it. The edge cannot be reached in a long outage (the
-    turn fails) and refuses calls beyond the quota (the phone then answers itself).
+    A turn is scored as it arrives; a follow-up waits for the answer before it. The edge cannot be
+    reached in a long outage (the turn fails) and refuses calls beyond the quota (the phone then
+    answers itself).
     """
     out.edge_call = out.failed = out.refused = out.switched = out.recomputed_tokens = 0.0
     out.radio_s = out.queue_s = out.switch_s = out.prefill_s = out.decode_s = 0.0
     out.energy_j = out.edge_energy_j = out.relative_cost = 0.0
     out.workload = row.workload
-    ready_s = max(row.arrival_s, dev.answered_at_s)
+    out.scoring_s = p.scoring_s
+    asked_s = row.arrival_s + p.scoring_s
+    ready_s = max(asked_s, dev.answered_at_s)
     if p.objective == RELATIVE_COST:  # for now, what the edge would cost
         out.relative_cost = _cost_at_edge(p, row, ep, dev, waiting, slots, e, ready_s)
-    out.queue_s = ready_s - row.arrival_s
+    out.queue_s = ready_s - asked_s
     after_first_token_s = 0.0
     if action == DEVICE_ROUTE:
         _serve_on_device(p, row, dev, ready_s, out)
@@ -68,7 +71,7 @@ def serve(
         else:
             out.refused = 1.0
             _serve_on_device(p, row, dev, sent_s, out)
-    until_decode_s = out.radio_s + out.queue_s + out.switch_s + out.prefill_s
+    until_decode_s = out.scoring_s + out.radio_s + out.queue_s + out.switch_s + out.prefill_s
     out.ttft_s = until_decode_s - after_first_token_s
     out.radio_ttft_s = out.radio_s - after_first_token_s
     out.latency_s = until_decode_s + out.decode_s
@@ -136,9 +139,9 @@ def _cost_at_edge(
     connected_s = done_s + down_s - (sent_s - row.rtt_s) + p.tail_s
     energy_j += p.tail_w * tail_seconds(dev.tail_ends_s, sent_s - row.rtt_s, connected_s)
     energy_j += p.receive_w * down_s
-    queue_s = ready_s - row.arrival_s
+    queue_s = ready_s - (row.arrival_s + p.scoring_s)
     queue_s += own_wait_s + row.edge_wait_s
-    latency_s = (sending_s + down_s) + queue_s + switch_s + fill_s + decode_s
+    latency_s = p.scoring_s + (sending_s + down_s) + queue_s + switch_s + fill_s + decode_s
     return _cost(p, latency_s, energy_j + p.edge_power_w * hold_s)
 
 

@@ -36,10 +36,10 @@ PARAMETERS = np.dtype(
         *[(f"hides_{name}", "?") for name in ("edge_load", "cache", "snr")],
         *_floats(
             "device_prefill_tokens_per_s device_decode_tokens_per_s device_kv_s_per_token "
-            "device_switch_s background_depth throttle_start throttle_width throttle_depth "
-            "heating_s cooling_s prefill_j_per_token decode_j_per_token transmit_base_w "
-            "transmit_w_per_mbit_per_s tail_s tail_w receive_w edge_power_w slots edge_switch_s "
-            "history_resent outage_snr_db demand_prior_s "
+            "scoring_s device_switch_s background_depth throttle_start throttle_width "
+            "throttle_depth heating_s cooling_s prefill_j_per_token decode_j_per_token "
+            "transmit_base_w transmit_w_per_mbit_per_s tail_s tail_w receive_w edge_power_w "
+            "slots edge_switch_s history_resent outage_snr_db demand_prior_s "
             "prefill_share background_context_tokens harq_s bytes_per_token request_bytes "
             "expected_rtt_s expected_outage_s outage_wait_s battery_j edge_calls window_s "
             "deadline_s pays_expectation weight_quality weight_latency weight_energy "
@@ -76,7 +76,7 @@ DEVICE = np.dtype(
     ]
 )
 
-LATENCY_PARTS = ("radio", "queue", "switch", "prefill", "decode")
+LATENCY_PARTS = ("scoring", "radio", "queue", "switch", "prefill", "decode")
 REWARD_TERMS = ("quality", "latency", "energy", "edge_call", "failure")
 FIGURES = (
     *("latency_s", "ttft_s", "energy_j", "quality", "edge_call", "switched", "recomputed_tokens"),
@@ -117,6 +117,7 @@ def _values(scenario: Scenario) -> dict[str, Any]:
         "device_decode_tokens_per_s": device.speed.decode_tokens_per_s,
         "device_kv_s_per_token": device.model.shape().kv_bytes_per_token
         / device.kv_bandwidth_bytes_per_s,
+        "scoring_s": device.scoring_s,
         "device_switch_s": device.switch_s,
         "background_depth": device.background_depth,
         "throttle_start": heat.throttle_start,

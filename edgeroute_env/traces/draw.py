@@ -180,18 +180,12 @@ def _draw_quality(t: Any, about: Any, item: Any, record: Any, u: Any, mood: Any,
 
 @compiled
 def _draw_score(t: Any, about: Any, record: Any, u: Any, row: Any) -> None:
-    """Draw the calibrated score of a classifier with the configured AUC, and what it implies.
-
-    The classifier's logit is normal with a mean that depends on whether the large model is
-    needed, so the posterior probability is a logistic function of it.
-    """
-    separation = t.world[row.user].separation
+    """Draw a calibrated classifier's score, given the need of the large model; what it implies."""
     margin = about.need_margin if about.judged else 1.0
     needed = JUDGE_MAX * (row.quality_edge - row.quality_device) >= margin
     if math.isnan(record.score):
-        evidence = normal(t.normal, u[SCORE]) + (separation if needed else 0.0)
-        logit = about.need_logit + separation * (evidence - 0.5 * separation)
-        row.score = 1.0 / (1.0 + math.exp(-logit))
+        law = t.score[t.score_law[row.user], row.workload, 1 if needed else 0]
+        row.score = at_normal(law, normal(t.normal, u[SCORE]))
     else:
         row.score = record.score
     p = float(row.score)

@@ -25,6 +25,7 @@ from edgeroute_env.traces.lengths import (
     normal_levels,
     prompt_tables,
 )
+from edgeroute_env.traces.scores import score_tables
 
 NORMAL_CELLS = 4096  # equal-probability cells of the table that turns uniforms into normals
 MAX_LOAD, LOAD_CELLS = 0.98, 980
@@ -36,7 +37,7 @@ WORLD = np.dtype(
         (name, "f8")
         for name in (
             *("dialogue_gap_mean_s", "burst_sigma", "burst_correlation_s"),
-            *("attachment_probability", "attachment_bytes", "separation"),
+            *("attachment_probability", "attachment_bytes"),
             *("cache_survival_s", "background_probability", "eviction_tokens_per_s", "kv_pool"),
             *("load_mean_logit", "load_sigma", "load_correlation_s", "report_interval_s"),
             *("environment", "carrier_ghz", "bs_height_m", "ut_height_m", "link_budget_db"),
@@ -64,8 +65,8 @@ BENCHMARK = np.dtype(
             (name, "f8")
             for name in (
                 *("both_end", "edge_only_end", "device_only_end"),
-                *("need_logit", "device_if_needed", "device_if_not"),
-                *("edge_if_needed", "edge_if_not", "answer_correlation"),
+                *("device_if_needed", "device_if_not", "edge_if_needed", "edge_if_not"),
+                "answer_correlation",
                 *("predicted_device", "predicted_edge"),
                 *("device_sigma", "edge_sigma", "persistence", "need_margin"),
             )
@@ -112,6 +113,8 @@ class Tables(NamedTuple):
     cell: NDArray[np.float64]  # radio maps, (users, 3, z); see cell.py
     prompt_tokens: NDArray[np.float64]  # (m, 2 openings or follow-ups, z)
     answer_tokens: NDArray[np.float64]  # (m, 2 routes, 2 right or wrong, z)
+    score: NDArray[np.float64]  # (laws, m, 2: large model not needed or needed, z)
+    score_law: NDArray[np.int64]  # each user's, (users,)
     dialogue_gap: NDArray[np.float64]  # in units of its mean, (z,)
     follow_up_s: NDArray[np.float64]  # (z,)
     efficiency: NDArray[np.float64]  # bit/s/Hz over SNR from -20 to 30 dB
@@ -127,6 +130,7 @@ def synthetic_tables(scenario: Scenario) -> Tables:
     """Return the tables of a scenario without recordings."""
     mix, work = scenario.workload.mix, scenario.workload
     users = scenario.population
+    score, score_law = score_tables(users)
     world = surroundings(users)
     items, first_item = pooled([synthetic_items(entry.calibration) for entry in mix])
     shares = np.array([[entry.share for entry in user.workload.mix] for user in users])
@@ -151,6 +155,8 @@ def synthetic_tables(scenario: Scenario) -> Tables:
         cell=cell_maps(world, normal_levels()),
         prompt_tokens=np.array([prompt_tables(entry.calibration) for entry in mix]),
         answer_tokens=np.array([answer_tables(entry.calibration) for entry in mix]),
+        score=score,
+        score_law=score_law,
         dialogue_gap=length_table(LogNormal(mu=-(gap_sigma**2) / 2, sigma=gap_sigma)),
         follow_up_s=length_table(follow_up),
         efficiency=np.array([radio.EFFICIENCY[scenario.radio.rate](value) for value in snr]),
@@ -215,7 +221,6 @@ def _around(scenario: Scenario) -> dict[str, float]:
         "burst_correlation_s": work.bursts.correlation_s if work.bursts else 1.0,
         "attachment_probability": work.attachment.probability,
         "attachment_bytes": work.attachment.size_bytes,
-        "separation": math.sqrt(2.0) * _NORMAL.inv_cdf(work.score_auc),
         "cache_survival_s": scenario.device.cache_survival_s,
         "background_probability": scenario.device.background_probability,
         "eviction_tokens_per_s": background.uncached_tokens_per_s,
@@ -242,7 +247,6 @@ def _describe(benchmark: NDArray[Any], calibration: Calibration) -> None:
     need = calibration.need()
     for name in ("device_if_needed", "device_if_not", "edge_if_needed", "edge_if_not"):
         benchmark[name] = getattr(need, name)
-    benchmark["need_logit"] = _logit(need.rate)
     benchmark["answer_correlation"] = inner_correlation(calibration)
     for route in ("device", "edge"):
         law: LogNormal = getattr(calibration.answers, route)
