@@ -26,11 +26,11 @@ check: $(VENV)/.dev  ## lint and types
 speed: $(VENV)/.cli  ## steps per CPU-second beside CartPole-v1
 	$(BIN)/python benchmarks/speed.py
 
-tune: $(VENV)/.cli  ## fit the routers again for every preset and kind of traces (half an hour)
-	for name in $(PRESETS); do \
-		$(BIN)/edgeroute tune -s $$name --traces synthetic --overwrite || exit; done
-	for name in $(filter-out $(WITHOUT_RECORDINGS),$(PRESETS)); do \
-		$(BIN)/edgeroute tune -s $$name --traces recorded --overwrite || exit; done
+tune: $(addprefix tune-,$(PRESETS))  ## fit all routers again, e.g. make -j2 tune (an hour of CPU)
+
+tune-%: $(VENV)/.cli
+	$(BIN)/edgeroute tune -s $* --traces synthetic --overwrite --quiet
+	$(if $(filter $*,$(WITHOUT_RECORDINGS)),,$(BIN)/edgeroute tune -s $* --traces recorded --overwrite --quiet)
 
 validation: $(VENV)/.dev  ## docs/validation.md: the model beside figures, theory and recordings
 	$(BIN)/edgeroute validate --out docs --overwrite

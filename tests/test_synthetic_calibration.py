@@ -13,13 +13,17 @@ from gymnasium.utils import seeding
 from scipy import stats
 
 from edgeroute_env import InputError, Scenario, load_scenario
-from edgeroute_env.calibration import Calibration, Dialogues, Questions
+from edgeroute_env.calibration import SCORE_LEVELS, Calibration, Dialogues, Questions
 from edgeroute_env.config_files import config_names
+from edgeroute_env.semantic.questions import load_recipe, recipe_names
 from edgeroute_env.simulator.state import EPISODE
 from edgeroute_env.traces.registry import data_file
 from edgeroute_env.traces.sources import Drawn
 
 WORKLOADS = config_names("workloads")
+SCORED = [
+    name for name in WORKLOADS if any(name in load_recipe(r).pairs for r in recipe_names())
+]  # by a shipped head
 ROUTES = ("device", "edge")
 # Leaderboard of MT-Bench-101: mean over tasks, and GPT-4's lead over Qwen-7B-Chat by task.
 AVERAGE = {"device": 7.12, "edge": 8.86}
@@ -46,7 +50,7 @@ def one_workload(calibration: Any, **workload: Any) -> Scenario:
 
 
 @lru_cache(maxsize=3)  # 26 MB each
-def of(workload: str, score_auc: float = 0.7) -> tuple[Any, Calibration]:
+def of(workload: str, score_auc: float | None = 0.7) -> tuple[Any, Calibration]:
     """Return 200,000 turns of a workload in two long traces, and its calibration."""
     scenario = one_workload(workload, turns=100_000, score_auc=score_auc)
     return drawn(scenario, 2).ravel(), scenario.workload.mix[0].calibration
@@ -161,6 +165,35 @@ def test_scores_rank_as_well_as_configured_and_are_calibrated(workload: str, auc
     for part in np.array_split(order, 10):
         assert label[part].mean() == pytest.approx(score[part].mean(), abs=0.02)
     assert label.mean() == pytest.approx(score.mean(), abs=0.004)
+
+
+@pytest.mark.parametrize("workload", WORKLOADS)
+def test_scores_are_spread_as_the_calibration_states(workload: str) -> None:
+    rows, calibration = of(workload, None)
+    law = calibration.score
+    assert law is not None
+    score, label = rows["score"].astype(float), needed(rows, calibration)
+    test = stats.mannwhitneyu(score[label], score[~label])
+    assert test.statistic / label.sum() / (~label).sum() == pytest.approx(law.auc, abs=0.01)
+    logits = np.log(score / (1.0 - score))
+    found = np.quantile(logits, SCORE_LEVELS)
+    stated = stats.norm.ppf(SCORE_LEVELS) if law.logits is None else np.array(law.logits)
+    slope, level = np.polyfit(stated, found, 1)
+    assert found == pytest.approx(level + slope * stated, abs=0.05 * logits.std())
+    if workload in SCORED:  # the shipped scorer's own scores: nothing to stretch or to shift
+        assert slope == pytest.approx(1.0, abs=0.2)
+        assert 1.0 / (1.0 + np.exp(-found)) == pytest.approx(
+            1.0 / (1.0 + np.exp(-stated)), abs=0.03
+        )
+
+
+def test_a_score_without_a_stated_law_needs_an_auc() -> None:
+    calibration = of(SCORED[0])[1].model_dump()
+    with pytest.raises(InputError, match=r"workload\.score_auc.*None"):
+        drawn(one_workload({**calibration, "score": None}), 1)
+    for logits in ([0.0, 1.0], [0.0] * len(SCORE_LEVELS)):
+        with pytest.raises(InputError, match="quantiles"):
+            one_workload({**calibration, "score": {"auc": 0.6, "logits": logits}})
 
 
 @pytest.mark.parametrize("workload", WORKLOADS)

@@ -12,7 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from edgeroute_env.errors import InputError
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.scenario_files import load_scenario, parse_overrides
-from edgeroute_env.traces.recorded import TraceKind, recorded_files
+from edgeroute_env.semantic.recorded_scores import at_hand
+from edgeroute_env.traces.recorded import TraceKind, recorded_files, scored_tables
 from edgeroute_env.traces.registry import data_folder
 
 ScenarioOption = Annotated[
@@ -54,6 +55,9 @@ def chosen_traces(scenario: Scenario, wanted: str) -> tuple[TraceKind, str]:
     absent = [name for name in files if not (data_folder() / name).is_file()]
     if wanted == "synthetic":
         return "synthetic", "as asked"
+    if wanted == "auto" and files and not absent and not all(map(at_hand, scored_tables(scenario))):
+        why = "scoring recorded questions needs: pip install 'edgeroute[bert]'"
+        return "synthetic", f"packaged calibration; {why}"
     if wanted == "recorded" or (files and not absent):
         return "recorded", "from " + ", ".join(files)
     if not files:

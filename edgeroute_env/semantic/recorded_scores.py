@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,6 +62,13 @@ def recorded_scores(questions: Questions, pair: str) -> Floats:
             np.save(file, scores)
     found: Floats = scores[:, questions.pairs.index(pair), 0]
     return found
+
+
+def at_hand(questions: Questions) -> bool:
+    """Return whether the questions' scores are kept, or can be computed here."""
+    if (cache_folder() / f"{_key(questions)}.npy").is_file():
+        return True
+    return all(find_spec(name) for name in ("torch", "transformers", "sklearn"))
 
 
 def cache_folder() -> Path:

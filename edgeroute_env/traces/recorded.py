@@ -18,7 +18,7 @@ from edgeroute_env.calibration import Calibration
 from edgeroute_env.calibration import Dialogues as DialogueCalibration
 from edgeroute_env.errors import InputError
 from edgeroute_env.scenario import Mix, Scenario, Table
-from edgeroute_env.semantic.questions import read_questions
+from edgeroute_env.semantic.questions import Questions, read_questions
 from edgeroute_env.semantic.recorded_scores import recorded_scores, source_of
 from edgeroute_env.traces import recording_files as files
 from edgeroute_env.traces.recordings import Arrivals, Dialogues, Outcomes, SnrRuns
@@ -85,14 +85,23 @@ def recorded_tables(scenario: Scenario, split: Split = "all") -> Tables:
     return tables
 
 
-def _scored(entry: Mix, table: Table) -> NDArray[np.float64]:
-    """Return the scorer's scores of a table's questions; InputError where it cannot score them."""
+def scored_tables(scenario: Scenario) -> list[Questions]:
+    """Return the recorded questions that take the scorer's scores.
+
+    Raises:
+        InputError: the scorer cannot score one of the tables, or its file is unusable.
+    """
+    entries = [entry for entry in scenario.workload.mix if entry.scores == "scorer"]
+    return [_asked(entry.outcomes)[0] for entry in entries if entry.outcomes is not None]
+
+
+def _asked(table: Table) -> tuple[Questions, str]:
+    """Return a table's questions and the pair of models whose need they are scored for."""
     source = None if table.where else source_of(table.file, table.columns)
     if source is None:
         allowed = "'drawn', or outcomes whose texts and models a recipe of configs/scorers covers"
-        raise InputError("workload.mix.scores", entry.scores, allowed)
-    questions = read_questions(data_file(source.recipe.file), source.recipe)
-    return recorded_scores(questions, source.pair)
+        raise InputError("workload.mix.scores", "scorer", allowed)
+    return read_questions(data_file(source.recipe.file), source.recipe), source.pair
 
 
 def drawn(scenario: Scenario, traces: TraceKind, split: Split = "all") -> Drawn:
@@ -118,7 +127,7 @@ def _pool(entry: Mix, split: Split, first: int) -> tuple[NDArray[Any], NDArray[A
     if entry.outcomes is not None:
         items, turns = _questions(_read(files.read_outcomes, entry.outcomes), first)
         if entry.scores == "scorer":
-            turns["score"] = _scored(entry, entry.outcomes)
+            turns["score"] = recorded_scores(*_asked(entry.outcomes))
         return _half(items, split, entry.outcomes), turns
     if entry.dialogues is not None:
         read = _read(files.read_dialogues, entry.dialogues)
