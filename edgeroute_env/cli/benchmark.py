@@ -116,7 +116,9 @@ def _compared(
     kind, tolerance = settings["traces"], settings["tolerance_points"]
     entry = stored(scenario, kind, tolerance)
     absent = missing(entry)
-    fitted = "stored" if not absent else "fitted in this run: " + ", ".join(absent)
+    fitted = "stored" if entry is not None else "fitted in this run"
+    if entry is not None and absent:
+        fitted = "stored; fitted in this run: " + ", ".join(absent)
     if entry is None or absent:
         task = bar.add_task(f"{scenario.name}: fitting", total=sum(map(trials, absent)))
         entry = fit_all(scenario, kind, tolerance, lambda: bar.advance(task), absent, entry)
