@@ -66,6 +66,20 @@ class Batch:
             self.outcomes,
         )
 
+    def taken(self, rows: NDArray[np.int64]) -> Batch:
+        """Return a batch of copies of the episodes `rows`, which continue as those do.
+
+        An episode may be taken several times. Traces and parameters never change while episodes
+        run, so both batches share them.
+        """
+        copy = Batch.__new__(Batch)
+        copy.source, copy.parameters, copy.traces = self.source, self.parameters, self.traces
+        copy.episodes, copy.devices = self.episodes[rows], self.devices[rows]
+        copy.waiting, copy.slots = self.waiting[rows], self.slots[rows]
+        copy.renew()
+        copy.observations[:] = self.observations[rows]
+        return copy
+
     def renew(self) -> None:
         """Write into new arrays from now on, so that the caller may keep the present ones.
 
