@@ -1,8 +1,9 @@
 """Scores of recorded questions, out of fold and kept by content hash.
 
 Computed once for a table (minutes on two cores), then read from the cache folder:
-$EDGEROUTE_CACHE, else the user's. The key is a hash of the questions, their outcomes, the encoder
-and the settings, so a changed table gets scores of its own.
+$EDGEROUTE_CACHE, else the user's. The scores of the known tables come with the package, so that
+every machine has the same, with torch or without. The key is a hash of the questions, their
+outcomes, the encoder and the settings: a changed table gets scores of its own.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from edgeroute_env.semantic.network import DEFAULTS
 from edgeroute_env.semantic.questions import Questions, Recipe, load_recipe, recipe_names
 
 CACHE_VARIABLE = "EDGEROUTE_CACHE"
+SHIPPED = Path(__file__).parent / "shipped"
 
 
 class Source(NamedTuple):
@@ -51,16 +53,27 @@ def recorded_scores(questions: Questions, pair: str) -> Floats:
     Raises:
         InputError: packages or the encoder are missing, or the cache folder cannot be written to.
     """
-    path = cache_folder() / f"{_key(questions)}.npy"
-    try:
-        scores = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError):  # absent, or damaged: made anew
+    key = _key(questions)
+    path = cache_folder() / f"{key}.npy"
+    scores = _read(path)
+    if scores is None:
+        scores = _read(SHIPPED / f"scores-{key}.npy")
+    if scores is None:
         scores = _computed(questions)
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as part, part.open("wb") as file:
             np.save(file, scores)
     found: Floats = scores[:, questions.pairs.index(pair), 0]
     return found
+
+
+def _read(path: Path) -> Floats | None:
+    """Return the scores in a file, or None where it is absent or damaged: they are made anew."""
+    try:
+        scores: Floats = np.load(path, allow_pickle=False).astype(np.float64)
+    except (OSError, ValueError, EOFError):
+        return None
+    return scores
 
 
 def cache_folder() -> Path:
