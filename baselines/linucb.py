@@ -97,9 +97,8 @@ class LinUcbRouter:
 
 def _added(inverse: Floats, x: Floats) -> Floats:
     """Return (A + x'x)^-1 from A^-1, for rows x of shape (k, SIZE)."""
-    added: Floats
     if len(x) > SIZE:
-        added = np.linalg.inv(np.linalg.inv(inverse) + x.T @ x)
+        added = np.linalg.inv(np.linalg.inv(inverse) + x.T @ x).astype(np.float64)
     else:
         gain = inverse @ x.T
         added = inverse - gain @ np.linalg.solve(np.eye(len(x)) + x @ gain, gain.T)

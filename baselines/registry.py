@@ -88,6 +88,11 @@ class Kind:
         """Whether its parameters are fitted on training seeds for it alone."""
         return bool(self.parameters) and self.causal and self.parameters_of is None
 
+    @property
+    def in_hindsight(self) -> bool:
+        """Whether its parameters are chosen on the very traces that it is evaluated on."""
+        return bool(self.parameters) and not self.causal and self.parameters_of is None
+
 
 def _bao(name: str) -> Kind:
     def build(alpha_per_s: float, theta: float) -> Router:
