@@ -26,7 +26,7 @@ check: $(VENV)/.dev  ## lint and types
 speed: $(VENV)/.cli  ## steps per CPU-second beside CartPole-v1
 	$(BIN)/python benchmarks/speed.py
 
-tune: $(VENV)/.cli  ## fit the routers again for every preset and kind of traces (half an hour)
+tune: $(VENV)/.cli  ## fit the routers again for every preset and kind of traces (over an hour)
 	for name in $(PRESETS); do \
 		$(BIN)/edgeroute tune -s $$name --traces synthetic --overwrite || exit; done
 	for name in $(filter-out $(WITHOUT_RECORDINGS),$(PRESETS)); do \
