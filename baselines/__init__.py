@@ -1,4 +1,7 @@
-"""Routers that learn nothing while they run: static, threshold and the analytic rule."""
+"""Baselines behind one protocol, from constants to the analytic rule and what extends it.
+
+`docs/routers.md` lists them, with what each knows and its source.
+"""
 
 from __future__ import annotations
 

@@ -13,11 +13,13 @@ training seeds (`baselines.fitting`). Rule as stated by Sangdon-Park/wireless-ll
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from baselines.checks import finite, not_negative
 from edgeroute_env import InputError, decode
 
 _SINGLE = (
@@ -27,6 +29,24 @@ _SINGLE = (
 _MULTI = ((*_SINGLE[0], "edge_switch_s"), (*_SINGLE[1], "device_switch_s"))
 _MULTI_QUEUE = ((*_MULTI[0], "edge_wait_s"), (*_MULTI[1], "device_wait_s"))
 RUNGS = {"bao-single": _SINGLE, "bao-multi": _MULTI, "bao-multi-queue": _MULTI_QUEUE}
+
+Floats = NDArray[np.float64]
+Seen = Mapping[str, Floats]  # an observation's features by name, in physical units
+
+
+def fused(seen: Seen, alpha_per_s: float, rung: str = "bao-multi-queue") -> Floats:
+    """Return the score less the priced time difference, shape (n,), not clipped.
+
+    Args:
+        seen: what `edgeroute_env.decode` gives.
+        alpha_per_s: what a second costs, 1/s.
+        rung: which times count.
+    """
+    edge_parts, device_parts = RUNGS[rung]
+    edge_s = sum((seen[part] for part in edge_parts), start=np.zeros_like(seen["score"]))
+    device_s = sum((seen[part] for part in device_parts), start=np.zeros_like(seen["score"]))
+    value: Floats = seen["score"] - alpha_per_s * (edge_s - device_s)
+    return value
 
 
 @dataclass(frozen=True)
@@ -41,22 +61,15 @@ class BaoRouter:
         """Refuse an unknown rung and parameters that are none."""
         if self.name not in RUNGS:
             raise InputError("rung", self.name, "one of " + ", ".join(RUNGS))
-        if not 0.0 <= self.alpha_per_s < np.inf:
-            raise InputError("alpha_per_s", self.alpha_per_s, "0 or more, in 1/s")
-        if not np.isfinite(self.theta):
-            raise InputError("theta", self.theta, "a finite number")
+        not_negative(alpha_per_s=self.alpha_per_s)
+        finite(theta=self.theta)
 
     def reset(self, n: int) -> None:
         """Nothing to forget."""
 
-    def fused(self, observations: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return the score less the priced time difference, shape (n,), not clipped."""
-        seen = decode(observations)
-        edge_parts, device_parts = RUNGS[self.name]
-        edge_s = sum((seen[part] for part in edge_parts), start=np.zeros(len(observations)))
-        device_s = sum((seen[part] for part in device_parts), start=np.zeros(len(observations)))
-        fused: NDArray[np.float64] = seen["score"] - self.alpha_per_s * (edge_s - device_s)
-        return fused
+    def fused(self, observations: NDArray[np.float32]) -> Floats:
+        """Return the fused cost that decides, shape (n,)."""
+        return fused(decode(observations), self.alpha_per_s, self.name)
 
     def route(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
         """Return the actions, shape (n,)."""

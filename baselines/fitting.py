@@ -12,6 +12,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ from edgeroute_env.traces.sources import Pinned, TraceSource
 
 ONE_SIDED_95 = 1.645  # standard errors
 REFINEMENT = (0.25, 0.5, 0.75)  # where between two neighbours of the grid to look again
-GENERATIONS, OFFSPRING, SPREAD = 80, 14, 0.5  # of the search; the spread in its ordinary steps
+SPREAD = 0.5  # that a search begins with, in its ordinary steps
 
 Parameters = dict[str, float]
 
@@ -51,14 +52,20 @@ class Fit:
 class Fitter:
     """Tries settings of routers on one set of training traces, each setting once."""
 
-    def __init__(self, scenario: Scenario, source: TraceSource, seeds: Sequence[int]) -> None:
-        """Draw the training traces and run edge-only on them."""
+    def __init__(
+        self,
+        scenario: Scenario,
+        source: TraceSource,
+        seeds: Sequence[int],
+        known: Mapping[str, Fit] | None = None,
+    ) -> None:
+        """Draw the training traces and run edge-only on them; `known` fits are not repeated."""
         self.scenario, self.seeds = scenario, seeds
         self.source = Pinned(source, generators(seeds))
         edge = run_episodes(make_router("edge"), scenario, self.source, seeds)
         self._edge_quality = edge.by_episode("quality")
         self.edge = self._point({}, edge)
-        self._fits: dict[str, Fit] = {}
+        self._fits: dict[str, Fit] = dict(known or {})
 
     def fit(
         self, name: str, tolerance_points: float, on_trial: Callable[[], None] = lambda: None
@@ -71,7 +78,10 @@ class Fitter:
             on_trial: called after each setting, for a progress bar.
         """
         chosen = kind(name)
-        if chosen.search is None:
+        if chosen.calibrated is not None:
+            points = self._try_all(name, chosen.calibrated.settings(self._turns()), on_trial)
+            best = _greatest_return(points)
+        elif chosen.search is None:
             points = self._on_grid(name, chosen.grid, tolerance_points, on_trial)
             best = _greatest_return(points)
         else:
@@ -105,6 +115,20 @@ class Fitter:
                 try_all(_around(centre.parameters, grid))
         return list(tried.values())
 
+    def _try_all(
+        self, name: str, settings: Iterable[Parameters], on_trial: Callable[[], None]
+    ) -> list[Point]:
+        points = []
+        for setting in settings:
+            points.append(self._measure(name, setting))
+            on_trial()
+        return points
+
+    def _turns(self) -> NDArray[Any]:
+        """Return all training turns, flat: ROW records."""
+        rows: NDArray[Any] = self.source.rows
+        return rows[np.arange(rows.shape[1]) < self.source.lengths[:, None]]
+
     def _searched(self, name: str, search: Search, on_trial: Callable[[], None]) -> list[Point]:
         """Return the start, all that CMA-ES tried, and the mean that it ended at.
 
@@ -116,23 +140,24 @@ class Fitter:
         around = self._fits[search.around]
         start = search.start(**around.best_return.parameters)
         scales = np.array([search.scales[key] for key in start])
+        least = np.array([search.least.get(key, -math.inf) for key in start])
 
         def tried(setting: Parameters) -> Point:
             on_trial()
             return self._measure(name, setting)
 
         def measured(step: NDArray[np.float64]) -> Point:
-            values = np.array(list(start.values())) + scales * step
+            values = np.maximum(np.array(list(start.values())) + scales * step, least)
             return tried({key: round(float(v), 6) for key, v in zip(start, values, strict=True)})
 
         points = [tried(start)]
         if around.within_tolerance.parameters:  # none: that point is edge-only
             points.append(tried(search.start(**around.within_tolerance.parameters)))
-        optimiser = CMA(np.zeros(len(start)), SPREAD, seed=0, population_size=OFFSPRING)
-        for _ in range(GENERATIONS):
-            steps = [optimiser.ask() for _ in range(OFFSPRING)]
+        optimiser = CMA(np.zeros(len(start)), SPREAD, seed=0, population_size=search.offspring)
+        for _ in range(search.generations):
+            steps = [optimiser.ask() for _ in range(search.offspring)]
             points += [measured(step) for step in steps]
-            returns = [point.mean_return for point in points[-OFFSPRING:]]
+            returns = [point.mean_return for point in points[-search.offspring :]]
             optimiser.tell([(step, -gain) for step, gain in zip(steps, returns, strict=True)])
         return [*points, measured(optimiser.mean)]
 
@@ -167,10 +192,24 @@ class Fitter:
         return min(latency, 1.0 - point.edge_share / self.edge.edge_share)
 
 
+def in_hindsight(
+    names: Iterable[str], scenario: Scenario, source: TraceSource, seeds: Sequence[int]
+) -> dict[str, Parameters]:
+    """Return the parameters of the greatest return on these very seeds, by router.
+
+    For rows that say what the best choice would have been: never a fit to be deployed.
+    """
+    fitter = Fitter(scenario, source, seeds)
+    return {name: fitter.fit(name, 100.0).best_return.parameters for name in names}
+
+
 def trials(name: str) -> int:
     """Return about how many settings `Fitter.fit` tries, for a progress bar."""
-    if kind(name).search is not None:
-        return GENERATIONS * OFFSPRING + 3
+    search, calibrated = kind(name).search, kind(name).calibrated
+    if search is not None:
+        return search.generations * search.offspring + 3
+    if calibrated is not None:
+        return calibrated.trials
     sizes = [len(values) for values in kind(name).grid.values()]
     refined = 2 * len(REFINEMENT) + 1
     return math.prod(sizes) + 2 * math.prod(refined for _ in sizes)

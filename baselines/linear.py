@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from baselines.bao import Floats, Seen
+from baselines.checks import finite
 from edgeroute_env import InputError, decode
 
-Floats = NDArray[np.float64]
-Seen = Mapping[str, Floats]
 _RECENT_S = 60.0  # how long a wait that the phone has met says something about the next
 _LONG_S = 120.0  # beyond, a wait is simply long
 
@@ -97,9 +97,7 @@ class LinearRouter:
         """Refuse weights that are missing, unknown or no numbers."""
         if set(self.weights) != set(SCALES):
             raise InputError("weights", ", ".join(self.weights), "exactly " + ", ".join(SCALES))
-        for name, value in self.weights.items():
-            if not np.isfinite(value):
-                raise InputError(name, value, "a finite number")
+        finite(**self.weights)
 
     def reset(self, n: int) -> None:
         """Nothing to forget."""

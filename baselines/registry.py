@@ -1,4 +1,4 @@
-"""Every router by name, with the parameters that are fitted and their grids."""
+"""Every router by name: how it is built, what it knows, and how its parameters are found."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from baselines import linear
+from numpy.typing import NDArray
+
+from baselines import carrot, congestion, cr2_gate, linear, lyapunov, pacing, sticky
 from baselines.bao import BaoRouter
-from baselines.linear import LinearRouter
-from baselines.static import DEVICE, EDGE, ConstantRouter, RandomRouter
+from baselines.length import TOKENS, LengthThresholdRouter
+from baselines.linucb import WIDTHS, LinUcbRouter
+from baselines.myopic import MyopicOracle
+from baselines.static import DEVICE, EDGE, SHARES, ConstantRouter, RandomRouter
 from baselines.threshold import ScoreThresholdRouter
 from edgeroute_env import InputError
 from edgeroute_env.routing import Router
@@ -19,32 +23,73 @@ from edgeroute_env.routing import Router
 ALPHAS_PER_S = (0.0, 0.005, 0.01, 0.02, 0.04, 0.06, 0.1, 0.15, 0.25, 0.4)
 THETAS = (-0.3, -0.15, -0.05, 0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.8)
 
+ANALYTIC = "bao-multi-queue"
+
 
 @dataclass(frozen=True)
 class Search:
     """Where a router with too many parameters for a grid is looked for: around another's fit.
 
     `scales` are steps of ordinary size, one a parameter; `start` turns the parameters of the
-    router named `around` into its own.
+    router named `around` into its own; `least` bounds parameters from below. The budget is about
+    that of the largest grid, 248 settings.
     """
 
     around: str
     start: Callable[..., dict[str, float]]
     scales: Mapping[str, float]
+    least: Mapping[str, float] = field(default_factory=dict)
+    generations: int = 32
+    offspring: int = 8
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """Parameters of which training turns (ROW records) imply the few settings worth a trial."""
+
+    parameters: tuple[str, ...]
+    settings: Callable[[NDArray[Any]], list[dict[str, float]]]
+    trials: int
 
 
 @dataclass(frozen=True)
 class Kind:
-    """How to build a router, and how its parameters are fitted: on a grid, or by a search."""
+    """How to build a router, what it knows, and where its parameters come from.
+
+    At most one says where: `grid`, `search`, `calibrated`, or `parameters_of`, the router whose
+    fit it takes over.
+
+    Attributes:
+        build: makes the router of its parameters.
+        causal: whether it knows no more than a router could. A grid of one that is not causal is
+            searched on the evaluation traces themselves, in hindsight.
+    """
 
     build: Callable[..., Router]
     grid: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     search: Search | None = None
+    calibrated: Calibrated | None = None
+    parameters_of: str | None = None
+    causal: bool = True
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """The names of the parameters that are fitted."""
+        """The names of the parameters that it is built with."""
+        if self.parameters_of is not None:
+            return ROUTERS[self.parameters_of].parameters
+        if self.calibrated is not None:
+            return self.calibrated.parameters
         return tuple(self.search.scales if self.search else self.grid)
+
+    @property
+    def fitted(self) -> bool:
+        """Whether its parameters are fitted on training seeds for it alone."""
+        return bool(self.parameters) and self.causal and self.parameters_of is None
+
+    @property
+    def in_hindsight(self) -> bool:
+        """Whether its parameters are chosen on the very traces that it is evaluated on."""
+        return bool(self.parameters) and not self.causal and self.parameters_of is None
 
 
 def _bao(name: str) -> Kind:
@@ -54,18 +99,40 @@ def _bao(name: str) -> Kind:
     return Kind(build, {"alpha_per_s": ALPHAS_PER_S, "theta": THETAS})
 
 
+def _around_bao(build: Callable[..., Router], rule: Any) -> Kind:
+    """Return a rule that extends the analytic one, as its module's constants say."""
+    return Kind(build, search=Search(ANALYTIC, rule.from_bao, rule.SCALES, rule.LEAST))
+
+
 ROUTERS: dict[str, Kind] = {
     "device": Kind(lambda: ConstantRouter("device", DEVICE)),
     "edge": Kind(lambda: ConstantRouter("edge", EDGE)),
     "random": Kind(RandomRouter),
+    "static-split": Kind(
+        lambda edge_share: RandomRouter(edge_share, name="static-split"),
+        {"edge_share": SHARES},
+        causal=False,
+    ),
+    "length-threshold": Kind(LengthThresholdRouter, {"tokens": TOKENS}),
     "score-threshold": Kind(ScoreThresholdRouter, {"theta": THETAS}),
+    "cr2-gate": Kind(
+        cr2_gate.Cr2Gate,
+        calibrated=Calibrated(("risk", "threshold"), cr2_gate.settings, len(cr2_gate.RISKS)),
+    ),
     "bao-single": _bao("bao-single"),
     "bao-multi": _bao("bao-multi"),
-    "bao-multi-queue": _bao("bao-multi-queue"),
+    ANALYTIC: _bao(ANALYTIC),
+    "carrot-queue": _around_bao(carrot.CarrotRouter, carrot),
+    "sticky": _around_bao(sticky.StickyRouter, sticky),
+    "pacing": _around_bao(pacing.PacingRouter, pacing),
+    "lyapunov": _around_bao(lyapunov.LyapunovRouter, lyapunov),
+    "congestion-price": _around_bao(congestion.CongestionPriceRouter, congestion),
     "linear": Kind(
-        lambda **weights: LinearRouter(weights),
-        search=Search("bao-multi-queue", linear.from_bao, linear.SCALES),
+        lambda **weights: linear.LinearRouter(weights),
+        search=Search(ANALYTIC, linear.from_bao, linear.SCALES, generations=80, offspring=14),
     ),
+    "linucb": Kind(LinUcbRouter, {"width": WIDTHS}),
+    "myopic-oracle": Kind(MyopicOracle, causal=False),
 }
 
 

@@ -1,4 +1,10 @@
-"""Routers that ignore what they see: always one side, or a coin."""
+"""Routers that ignore what they see: always one side, or a coin.
+
+`static-split` is a coin whose share is chosen in hindsight: the best of SHARES, refined, on the
+very traces of a table. Where turns do not touch each other its return is a line between both
+constants, so that it can only tie with the better one; with a quota, a queue or a battery the line
+bends, and sharing the load may beat both.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +14,10 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from baselines.checks import share
+
 DEVICE, EDGE = 0, 1
+SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 
 @dataclass(frozen=True)
@@ -38,7 +47,8 @@ class RandomRouter:
     _coins: np.random.Generator = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Start the coins."""
+        """Refuse a share that is none, and start the coins."""
+        share(edge_share=self.edge_share)
         self.reset(0)
 
     def reset(self, n: int) -> None:

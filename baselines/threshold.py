@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeroute_env import InputError, decode
+from baselines.checks import finite
+from edgeroute_env import decode
 
 
 @dataclass(frozen=True)
@@ -19,8 +20,7 @@ class ScoreThresholdRouter:
 
     def __post_init__(self) -> None:
         """Refuse a threshold that is no number."""
-        if not np.isfinite(self.theta):
-            raise InputError("theta", self.theta, "a finite number")
+        finite(theta=self.theta)
 
     def reset(self, n: int) -> None:
         """Nothing to forget."""

@@ -16,9 +16,13 @@ ONE = ("benchmark", "tiny.yaml", "--episodes", "4", "--quiet", "--out", "out")
 TWO = ("benchmark", "tiny.yaml", "tinier.yaml", *ONE[2:])
 # `edgeroute`, as a program for `python -c`, whose searches for parameters end early.
 SHORT_SEARCHES = """
-from baselines import fitting
+import dataclasses
+from baselines.registry import ROUTERS
 from edgeroute_env.cli import main
-fitting.GENERATIONS, fitting.OFFSPRING = 2, 4
+for name, kind in ROUTERS.items():
+    if kind.search is not None:
+        search = dataclasses.replace(kind.search, generations=2, offspring=4)
+        ROUTERS[name] = dataclasses.replace(kind, search=search)
 main()
 """
 

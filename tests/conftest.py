@@ -91,8 +91,10 @@ def edgeroute(
 def short_searches() -> Iterator[None]:
     """Let a search end after eight settings."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fitting, "GENERATIONS", 2)
-        patch.setattr(fitting, "OFFSPRING", 4)
+        for name, kind in registry.ROUTERS.items():
+            if kind.search is not None:
+                search = dataclasses.replace(kind.search, generations=2, offspring=4)
+                patch.setitem(registry.ROUTERS, name, dataclasses.replace(kind, search=search))
         yield
 
 
@@ -107,8 +109,8 @@ def edgeroute_small(
     monkeypatch.setattr(fitted, "FIT_EPISODES", 5)
     monkeypatch.setattr(fitting, "REFINEMENT", ())
     small = {"alpha_per_s": (0.0, 0.1), "theta": (0.0, 0.3, 0.8)}
-    for name in fitted.FITTED_ROUTERS:
+    for name in registry.router_names():
         kind = registry.kind(name)
-        grid = {parameter: small[parameter] for parameter in kind.grid}
+        grid = {key: small.get(key, (ends[0], ends[-1])) for key, ends in kind.grid.items()}
         monkeypatch.setitem(registry.ROUTERS, name, dataclasses.replace(kind, grid=grid))
     return edgeroute

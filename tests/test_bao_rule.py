@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from settings import ordinary
 
 from baselines import BaoRouter, RandomRouter, make_router, router_names
-from baselines.linear import SCALES
-from baselines.registry import kind
 from edgeroute_env import FEATURES, EdgeRouteEnv, EdgeRouteVectorEnv, InputError, decode
 
 NAMES = [feature.name for feature in FEATURES]
@@ -154,11 +153,9 @@ def test_without_prices_the_score_alone_decides(name: str, played: NDArray[np.fl
     assert action(router, observed(score=0.0, device_decode_s=1000.0)) == 0
 
 
-@pytest.mark.parametrize("name", router_names())
+@pytest.mark.parametrize("name", [name for name in router_names() if name != "myopic-oracle"])
 def test_a_batch_is_decided_as_each_alone(name: str, played: NDArray[np.float32]) -> None:
-    weights = {key: -w if key.startswith(("edge", "stale")) else w for key, w in SCALES.items()}
-    setting = {**weights, "alpha_per_s": 0.06, "theta": 0.3}
-    router = make_router(name, {key: setting[key] for key in kind(name).parameters})
+    router = make_router(name, ordinary(name))
     some = played[:200]
     router.reset(len(some))
     together = router.route(some)
@@ -166,7 +163,9 @@ def test_a_batch_is_decided_as_each_alone(name: str, played: NDArray[np.float32]
     alone = np.concatenate([router.route(one[None]) for one in some])
     assert together.dtype == np.int64
     np.testing.assert_array_equal(together, alone)
-    assert (0 < together.mean() < 1) == (name not in ("device", "edge"))
+    assert (0 < together.mean() < 1) == (
+        name not in ("device", "edge", "linucb")
+    )  # as yet ignorant
 
 
 def test_an_unknown_rung_is_refused() -> None:

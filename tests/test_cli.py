@@ -219,8 +219,16 @@ def test_the_module_runs_as_a_program(arguments: tuple[str, ...], code: int) -> 
     assert "edgeroute: scenario: got 'x'" in ended.stderr or code == 0
 
 
-def test_every_router_can_be_run_by_name(edgeroute: Command) -> None:
+def test_every_router_that_needs_observations_alone_can_be_run_by_name(
+    edgeroute: Command,
+) -> None:
     for name in router_names():
+        if name in ("myopic-oracle", "linucb"):
+            given = ["--param", "width=0.1"] if name == "linucb" else []
+            refused = edgeroute("run", "-s", "tiny.yaml", "--router", name, *given)
+            assert (refused.code, refused.err.count("\n")) == (2, 1)
+            assert f"--router: got '{name}'" in refused.err
+            continue
         given = [f"{parameter}=0.05" for parameter in kind(name).parameters]
         parameters = [text for one in given for text in ("--param", one)]
         ended = edgeroute("run", "-s", "tiny.yaml", "--router", name, *parameters)

@@ -15,6 +15,7 @@ from command_line import ONE, TWO, Command, results, write_scenario
 from baselines import make_router, router_names
 from baselines.fitted import FITTED_ROUTERS
 from edgeroute_env import Scenario, __version__, load_scenario
+from edgeroute_env.config_files import read_yaml
 from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS, FIT_SEEDS, run_episodes
 from edgeroute_env.evaluation.metrics import difference, figures
 from edgeroute_env.traces.sources import Drawn
@@ -150,6 +151,51 @@ def test_tune_keeps_a_valid_fit_unless_told_otherwise(edgeroute_small: Command) 
     assert Path("fitted/tiny.yaml").read_bytes() == first
     assert edgeroute_small(*tune, "--tolerance", "7", "--overwrite").code == 0
     assert b"tolerance_points: 7" in Path("fitted/tiny.yaml").read_bytes()
+
+
+def test_tune_of_one_router_leaves_the_others_alone(edgeroute_small: Command) -> None:
+    tune = ("tune", "-s", "tiny.yaml", "--quiet")
+    assert edgeroute_small("tune", "pacing", *tune[1:]).code == 0
+    stored = Path("fitted/tiny.yaml")
+    assert set(read_yaml(stored)["synthetic"]["routers"]) == {"pacing"}
+    first = read_yaml(stored)["synthetic"]
+    refused = edgeroute_small("tune", "pacing", *tune[1:])
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+    assert "--overwrite" in refused.err
+    assert edgeroute_small("tune", "score-threshold", *tune[1:]).code == 0
+    both = read_yaml(stored)["synthetic"]
+    assert set(both["routers"]) == {"pacing", "score-threshold"}
+    assert both["routers"]["pacing"] == first["routers"]["pacing"]
+    assert {**both, "routers": None} == {**first, "routers": None}
+    # A benchmark fits what is missing, and keeps what is there.
+    assert edgeroute_small(*ONE).code == 0
+    found = results()["workloads"]["tiny"]
+    assert found["fits"].startswith("stored; fitted in this run: length-threshold, ")
+    assert "pacing" not in found["fits"]
+    kept = first["routers"]["pacing"]["best_return"]["parameters"]
+    assert found["routers"]["pacing"]["parameters"] == kept
+    assert read_yaml(stored)["synthetic"] == both
+
+
+@pytest.mark.parametrize("name", ["edge", "static-split", "myopic-oracle", "nobody"])
+def test_tune_refuses_a_router_with_nothing_to_fit(edgeroute_small: Command, name: str) -> None:
+    refused = edgeroute_small("tune", name, "-s", "tiny.yaml", "--quiet")
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+    assert f"router: got '{name}'" in refused.err
+
+
+def test_rows_that_know_more_than_a_router_could_are_labelled(edgeroute_small: Command) -> None:
+    out = " ".join(edgeroute_small(*ONE).out.split())
+    assert "Hindsight or oracle, for comparison only: static-split, myopic-oracle." in out
+    rows = results()["workloads"]["tiny"]["routers"]
+    assert {name for name, row in rows.items() if not row["causal"]} == {
+        "static-split",
+        "myopic-oracle",
+    }
+    # In hindsight no share that was looked at does better, the constants among them.
+    split = rows["static-split"]["figures"]["return"]
+    assert split >= max(rows[name]["figures"]["return"] for name in ("device", "edge"))
+    assert results()["workloads"]["tiny"]["levels"]["strongest"] in FITTED_ROUTERS
 
 
 def test_what_is_fitted_on_one_half_is_measured_on_the_other(edgeroute_small: Command) -> None:

@@ -23,8 +23,8 @@ from edgeroute_env.traces.sources import Drawn, Pinned
 pytestmark = pytest.mark.usefixtures("short_searches")
 
 SEEDS = FIT_SEEDS[:6]
-ON_GRIDS = [name for name in FITTED_ROUTERS if registry.kind(name).search is None]
-SEARCHED = [name for name in FITTED_ROUTERS if name not in ON_GRIDS]
+ON_GRIDS = [name for name in FITTED_ROUTERS if registry.kind(name).grid]
+SEARCHED = [name for name in FITTED_ROUTERS if registry.kind(name).search is not None]
 # A world in which the phone is never right where the edge is wrong.
 DOMINATED = {
     "kind": "questions",

@@ -123,8 +123,10 @@ def training() -> Pinned:
 
 def fitted(monkeypatch: pytest.MonkeyPatch, generations: int = 6) -> tuple[Fit, Fit, list[Point]]:
     """Return the fits of Bao's rule and of the linear one, and all that the search tried."""
-    monkeypatch.setattr(fitting, "GENERATIONS", generations)
-    monkeypatch.setattr(fitting, "OFFSPRING", 8)
+    searched = registry.kind("linear")
+    assert searched.search is not None
+    search = dataclasses.replace(searched.search, generations=generations, offspring=8)
+    monkeypatch.setitem(registry.ROUTERS, "linear", dataclasses.replace(searched, search=search))
     monkeypatch.setattr(fitting, "REFINEMENT", ())
     kind = registry.kind("bao-multi-queue")
     grid = {"alpha_per_s": (0.02, 0.1, 0.4), "theta": (-0.1, 0.1, 0.3)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,18 @@ import pytest
 from small_fits import small
 
 from baselines import fitted, make_router, registry, router_names
-from baselines.fitted import fingerprint, fit_all, parameters, store, stored
-from edgeroute_env import __version__
+from baselines.fitted import (
+    FITTED_ROUTERS,
+    fingerprint,
+    fit_all,
+    missing,
+    parameters,
+    store,
+    stored,
+    stored_parameters,
+    to_extend,
+)
+from edgeroute_env import InputError, __version__
 from edgeroute_env.config_files import read_yaml
 
 
@@ -34,8 +45,7 @@ def test_a_fit_carries_its_provenance_and_every_router(entry: dict[str, Any]) ->
     assert entry["seeds"] == "0 to 1"
     assert entry["version"] == __version__
     assert entry["tolerance_points"] == 0.5
-    with_parameters = {name for name in router_names() if registry.kind(name).parameters}
-    assert set(entry["routers"]) == with_parameters
+    assert set(entry["routers"]) == {name for name in router_names() if registry.kind(name).fitted}
     for name, points in entry["routers"].items():
         make_router(name, points["best_return"]["parameters"])
         assert set(points) == {"best_return", "within_tolerance"}
@@ -88,9 +98,60 @@ def test_a_stored_fit_is_void_for_another_tolerance_or_kind(
     assert stored(small(), "synthetic", 0.6) is None
     assert stored(small(), "synthetic", 0.0) is None
     assert stored(small(), "recorded") is None
+
+
+def test_a_stored_fit_holds_for_the_routers_in_it_and_names_the_others(
+    folder: Path, entry: dict[str, Any]
+) -> None:
     incomplete = {**entry, "routers": dict(list(entry["routers"].items())[1:])}
     store(small(), "synthetic", incomplete)
-    assert stored(small(), "synthetic") is None
+    assert stored(small(), "synthetic") == incomplete
+    first = next(iter(entry["routers"]))
+    assert missing(incomplete) == [first]
+    assert missing(entry) == []
+    assert missing(None) == list(FITTED_ROUTERS)
+    assert stored_parameters(small(), "synthetic", first) is None
+    assert stored_parameters(small(), "synthetic", "edge") == {}
+    rest = incomplete["routers"]["linear"]["best_return"]["parameters"]
+    assert stored_parameters(small(), "synthetic", "linear") == rest
+
+
+def test_fitting_one_router_leaves_the_fits_of_others_alone(
+    entry: dict[str, Any], monkeypatch: pytest.MonkeyPatch, short_searches: None
+) -> None:
+    monkeypatch.setattr(fitted, "FIT_EPISODES", 2)
+    marked = copy.deepcopy(entry)
+    for name, points in marked["routers"].items():
+        points["within_tolerance"]["latency_s"] = float(len(name))
+    for one in ("bao-multi", "pacing", "cr2-gate"):
+        found = fit_all(small(), "synthetic", 0.5, names=[one], known=marked)
+        assert list(found["routers"]) == list(marked["routers"])
+        changed = {
+            name for name, points in found["routers"].items() if points != marked["routers"][name]
+        }
+        assert changed == {one}
+        assert found["routers"][one]["best_return"] == entry["routers"][one]["best_return"]
+    alone = fit_all(small(), "synthetic", 0.5, names=["pacing"])
+    assert list(alone["routers"]) == ["pacing"]
+    assert alone["routers"]["pacing"] == entry["routers"]["pacing"]
+
+
+def test_a_fit_joins_only_an_entry_of_its_own_provenance(
+    folder: Path, entry: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fitted, "FIT_EPISODES", 2)
+    store(small(), "synthetic", entry)
+    assert to_extend(small(), "synthetic", 0.5) == entry
+    assert to_extend(small(), "synthetic", 0.6) is None
+    for change in ({"version": "0.0"}, {"seeds": "0 to 7"}, {"fingerprint": {}}):
+        store(small(), "synthetic", {**entry, **change})
+        assert to_extend(small(), "synthetic", 0.5) is None
+
+
+@pytest.mark.parametrize("name", ["device", "static-split", "myopic-oracle", "nobody"])
+def test_a_router_without_parameters_of_its_own_is_not_fitted(name: str) -> None:
+    with pytest.raises(InputError, match=f"{name}.*bao-multi-queue"):
+        fit_all(small(), "synthetic", 0.5, names=[name])
 
 
 def test_a_stored_fit_is_void_once_its_data_change(

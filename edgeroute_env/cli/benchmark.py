@@ -107,32 +107,38 @@ def benchmark(
 def _compared(
     scenario: Scenario, settings: dict[str, Any], reference: str, bar: Progress
 ) -> dict[str, Any]:
-    """Fit where no stored fit is valid, then run every router on the evaluation traces."""
+    """Fit what no stored fit is valid for, then run every router on the evaluation traces."""
     from baselines import make_router, router_names
-    from baselines.fitted import FITTED_ROUTERS, fit_all, parameters, stored
-    from baselines.fitting import trials
+    from baselines.fitted import FITTED_ROUTERS, fit_all, missing, parameters, stored
+    from baselines.fitting import in_hindsight, trials
+    from baselines.registry import kind as kind_of
 
     kind, tolerance = settings["traces"], settings["tolerance_points"]
     entry = stored(scenario, kind, tolerance)
-    fitted = "stored"
-    if entry is None:
-        fitted = "fitted in this run"
-        task = bar.add_task(f"{scenario.name}: fitting", total=sum(map(trials, FITTED_ROUTERS)))
-        entry = fit_all(scenario, kind, tolerance, lambda: bar.advance(task))
+    absent = missing(entry)
+    fitted = "stored" if entry is not None else "fitted in this run"
+    if entry is not None and absent:
+        fitted = "stored; fitted in this run: " + ", ".join(absent)
+    if entry is None or absent:
+        task = bar.add_task(f"{scenario.name}: fitting", total=sum(map(trials, absent)))
+        entry = fit_all(scenario, kind, tolerance, lambda: bar.advance(task), absent, entry)
         bar.remove_task(task)
+    source = drawn(scenario, kind, "evaluation")
+    seeds = EVALUATION_SEEDS[: settings["episodes"]]
+    late = [name for name in router_names() if kind_of(name).in_hindsight]
+    chosen_late = in_hindsight(late, scenario, source, seeds)
 
     def contender(name: str, point: str) -> Contender:
-        chosen = parameters(entry, name, point)
+        chosen = chosen_late[name] if name in chosen_late else parameters(entry, name, point)
         # Where no setting keeps within the tolerance, the fit is to send everything to the edge.
         falls_back = not chosen and name in FITTED_ROUTERS
-        return Contender(make_router("edge" if falls_back else name, chosen), chosen)
+        router = make_router("edge" if falls_back else name, chosen)
+        return Contender(router, chosen, kind_of(name).causal)
 
     contenders = [contender(name, "best_return") for name in router_names()]
     savers = {name: contender(name, "within_tolerance") for name in FITTED_ROUTERS}
-    seeds = EVALUATION_SEEDS[: settings["episodes"]]
     turns = scenario.workload.turns * (len(contenders) + len(savers))
     task = bar.add_task(f"{scenario.name}: evaluating", total=turns)
-    source = drawn(scenario, kind, "evaluation")
     trained = {name: entry["routers"][name]["best_return"] for name in FITTED_ROUTERS}
     strongest = max(trained, key=lambda name: float(trained[name]["mean_return"]))
     result = compare(

@@ -17,6 +17,7 @@ from edgeroute_env.cli.options import (
 )
 from edgeroute_env.envs.edge_route import EdgeRouteEnv
 from edgeroute_env.errors import InputError
+from edgeroute_env.routing import Insider, Learner
 
 PARAMETER_HELP = "A parameter of the router, e.g. theta=0.3; default: the stored fit."
 
@@ -47,6 +48,9 @@ def run(
             raise InputError("--param", "none", allowed)
         given = found
     chooser = make_router(router, given)
+    if isinstance(chooser, Insider | Learner):
+        allowed = "a router that decides by observations alone (edgeroute benchmark runs all)"
+        raise InputError("--router", router, allowed)
     env = EdgeRouteEnv(chosen, traces=trace or traces_kind, render_mode="ansi")
     notes.print(f"{chosen.name} · {trace or traces_kind} trace ({why}) · {router} {given or ''}")
     observation, _ = env.reset(seed=seed)

@@ -20,8 +20,11 @@ from edgeroute_env.cli.options import (
 )
 from edgeroute_env.errors import InputError
 
+ALL = "all"  # every router that has parameters to fit
+
 
 def tune(
+    router: Annotated[str, typer.Argument(help=f"A router's name, or {ALL}.")] = ALL,
     scenario: ScenarioOption = "paper",
     traces: TracesOption = "auto",
     tolerance: Annotated[
@@ -30,22 +33,28 @@ def tune(
     overwrite: OverwriteOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Fit the routers' parameters on training seeds; store them with their provenance.
+    """Fit a router's parameters on training seeds; store them with their provenance.
 
-    Thresholds, alpha and theta by grid search, the weights of `linear` by CMA-ES around them.
+    One or two parameters by grid search, more by CMA-ES around the fitted analytic rule. Fits of
+    other routers to the same scenario, data and tolerance stay as they are.
     """
-    from baselines.fitted import FITTED_ROUTERS, fit_all, fitted_file, has_entry, store
+    from baselines.fitted import FITTED_ROUTERS, fit_all, fitted_file, has_entry, store, to_extend
     from baselines.fitting import trials
 
     chosen = chosen_scenario(scenario, None)
     kind, why = chosen_traces(chosen, traces)
-    if has_entry(chosen, kind) and not overwrite:
+    if router not in (ALL, *FITTED_ROUTERS):
+        raise InputError("router", router, ", ".join((ALL, *FITTED_ROUTERS)))
+    names = FITTED_ROUTERS if router == ALL else (router,)
+    known = to_extend(chosen, kind, tolerance)
+    replaces = has_entry(chosen, kind) if known is None else set(names) & set(known["routers"])
+    if replaces and not overwrite:
         path = fitted_file(chosen)
         raise InputError("fit", str(path), f"--overwrite, to replace its {kind} fit")
     notes.print(f"{chosen.name} · {kind} traces, {why}")
     with progress(quiet) as bar:
-        task = bar.add_task("fitting", total=sum(map(trials, FITTED_ROUTERS)))
-        entry = fit_all(chosen, kind, tolerance, lambda: bar.advance(task))
+        task = bar.add_task("fitting", total=sum(map(trials, names)))
+        entry = fit_all(chosen, kind, tolerance, lambda: bar.advance(task), names, known)
     path = store(chosen, kind, entry)
     console.print(yaml.safe_dump({kind: entry}, sort_keys=True), highlight=False, end="")
     notes.print(f"written: {path}")

@@ -17,10 +17,15 @@ CONSTANTS, ANALYTIC = ("device", "edge"), "bao-multi-queue"
 
 @dataclass(frozen=True)
 class Contender:
-    """A router with the parameters that its row of the table states."""
+    """A router with what its row of the table states: its parameters, and whether it is causal.
+
+    One that is not knows more than a router could: it sees what is to come, or was chosen on the
+    evaluation traces themselves.
+    """
 
     router: Router
     parameters: Mapping[str, float]
+    causal: bool = True
 
 
 def compare(
@@ -55,6 +60,7 @@ def compare(
     rows = {
         contender.router.name: {
             "parameters": dict(contender.parameters),
+            "causal": contender.causal,
             "figures": figures(runs[contender.router.name]),
             "difference": difference(runs[contender.router.name], runs[reference]),
         }

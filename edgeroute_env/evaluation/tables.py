@@ -19,6 +19,9 @@ def comparison(title: str, result: dict[str, Any]) -> Table:
         f"Means a turn over {result['episodes']} episodes on identical traces. Last column: the "
         f"return less {reference}'s, with its 95 % bootstrap interval."
     )
+    beyond = [name for name, row in result["routers"].items() if not row.get("causal", True)]
+    if beyond:
+        caption += f" Hindsight or oracle, for comparison only: {', '.join(beyond)}."
     table = _table(title, caption)
     for column in ("quality", "latency s", "p50", "p95", "p99", "edge calls", "return"):
         table.add_column(column, justify="right")
