@@ -26,7 +26,7 @@ check: $(VENV)/.dev  ## lint and types
 speed: $(VENV)/.cli  ## steps per CPU-second beside CartPole-v1
 	$(BIN)/python benchmarks/speed.py
 
-tune: $(addprefix tune-,$(PRESETS))  ## fit all routers again, e.g. make -j2 tune (an hour of CPU)
+tune: $(addprefix tune-,$(PRESETS))  ## fit all routers again, e.g. make -j2 tune (over an hour of CPU)
 
 tune-%: $(VENV)/.cli
 	$(BIN)/edgeroute tune -s $* --traces synthetic --overwrite --quiet

@@ -17,7 +17,8 @@ from edgeroute_env.config_files import config_path, read_yaml
 from edgeroute_env.evaluation.episodes import FIT_SEEDS
 from edgeroute_env.files import replacing
 from edgeroute_env.scenario import Scenario
-from edgeroute_env.traces.recorded import TraceKind, drawn, recorded_files
+from edgeroute_env.semantic.recorded_scores import score_key
+from edgeroute_env.traces.recorded import TraceKind, drawn, recorded_files, scored_tables
 from edgeroute_env.traces.registry import data_file
 
 FIT_EPISODES, FIT_TURNS, FEWEST_EPISODES = 400, 51_200, 40
@@ -25,12 +26,14 @@ FITTED_ROUTERS = tuple(name for name, router in ROUTERS.items() if router.fitted
 
 
 def fingerprint(scenario: Scenario, traces: TraceKind) -> dict[str, str]:
-    """Return the hashes of all that a fit depends on: the scenario and its recorded files."""
+    """Return the hashes of all that a fit depends on: scenario, recorded files, their scores."""
     content = scenario.model_dump_json(exclude={"name", "description"})
     hashes = {"scenario": hashlib.sha256(content.encode()).hexdigest()[:16]}
     if traces == "recorded":
         for name in recorded_files(scenario):
             hashes[name] = hashlib.sha256(data_file(name).read_bytes()).hexdigest()[:16]
+        for k, questions in enumerate(scored_tables(scenario)):
+            hashes[f"scores {k}"] = score_key(questions)[:16]
     return hashes
 
 

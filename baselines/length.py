@@ -8,6 +8,7 @@ it: a query's length is what can be known of its difficulty without reading it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ class LengthThresholdRouter:
 
     tokens: float
     name: str = "length-threshold"
+    reads_score: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Refuse a threshold that is no length."""

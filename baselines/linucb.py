@@ -62,7 +62,9 @@ class LinUcbRouter:
         """Forget all that was learned."""
         self._inverse = np.stack([np.eye(SIZE)] * 2)  # A^-1 of each route, a ridge of 1
         self._moment = np.zeros((2, SIZE))  # b: sums of reward times x
-        self._shown: list[tuple[Floats, NDArray[np.int64]]] = []  # x and action, turn by turn
+        self._turn = 0
+        self._x = np.zeros((1, n, SIZE))  # what each turn was decided on, and how
+        self._taken = np.zeros((1, n), np.int64)
 
     def route(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
         """Return the actions, shape (n,), and remember what they were based on."""
@@ -73,7 +75,11 @@ class LinUcbRouter:
             spread = np.sqrt(np.maximum(((x @ inverse) * x).sum(axis=-1), 0.0))
             bounds.append(x @ (inverse @ moment) + self.width * spread)
         actions: NDArray[np.int64] = (bounds[1] > bounds[0]).astype(np.int64)
-        self._shown.append((x, actions))
+        if self._turn == len(self._x):  # full: twice the room
+            self._x = np.concatenate([self._x, np.zeros_like(self._x)])
+            self._taken = np.concatenate([self._taken, np.zeros_like(self._taken)])
+        self._x[self._turn], self._taken[self._turn] = x, actions
+        self._turn += 1
         return actions
 
     def learn(
@@ -86,8 +92,7 @@ class LinUcbRouter:
         """
         if not len(turns):
             return
-        x = np.stack([self._shown[t][0][e] for t, e in zip(turns, episodes, strict=True)])
-        taken = np.array([self._shown[t][1][e] for t, e in zip(turns, episodes, strict=True)])
+        x, taken = self._x[turns, episodes], self._taken[turns, episodes]
         for action in (0, 1):
             mine = x[taken == action]
             if len(mine):
@@ -97,9 +102,8 @@ class LinUcbRouter:
 
 def _added(inverse: Floats, x: Floats) -> Floats:
     """Return (A + x'x)^-1 from A^-1, for rows x of shape (k, SIZE)."""
-    added: Floats
     if len(x) > SIZE:
-        added = np.linalg.inv(np.linalg.inv(inverse) + x.T @ x)
+        added = np.linalg.inv(np.linalg.inv(inverse) + x.T @ x).astype(np.float64)
     else:
         gain = inverse @ x.T
         added = inverse - gain @ np.linalg.solve(np.eye(len(x)) + x @ gain, gain.T)

@@ -22,6 +22,7 @@ class MyopicOracle:
     """Takes each turn's better reward; an `edgeroute_env.routing.Insider`."""
 
     name = "myopic-oracle"
+    reads_score = False
 
     def __init__(self) -> None:
         """Start without a batch."""

@@ -61,7 +61,6 @@ class Kind:
 
     Attributes:
         build: makes the router of its parameters.
-        reads_score: whether it must wait for the scorer before it can route.
         causal: whether it knows no more than a router could. A grid of one that is not causal is
             searched on the evaluation traces themselves, in hindsight.
     """
@@ -71,7 +70,6 @@ class Kind:
     search: Search | None = None
     calibrated: Calibrated | None = None
     parameters_of: str | None = None
-    reads_score: bool = True
     causal: bool = True
 
     @property
@@ -88,6 +86,11 @@ class Kind:
         """Whether its parameters are fitted on training seeds for it alone."""
         return bool(self.parameters) and self.causal and self.parameters_of is None
 
+    @property
+    def in_hindsight(self) -> bool:
+        """Whether its parameters are chosen on the very traces that it is evaluated on."""
+        return bool(self.parameters) and not self.causal and self.parameters_of is None
+
 
 def _bao(name: str) -> Kind:
     def build(alpha_per_s: float, theta: float) -> Router:
@@ -102,16 +105,15 @@ def _around_bao(build: Callable[..., Router], rule: Any) -> Kind:
 
 
 ROUTERS: dict[str, Kind] = {
-    "device": Kind(lambda: ConstantRouter("device", DEVICE), reads_score=False),
-    "edge": Kind(lambda: ConstantRouter("edge", EDGE), reads_score=False),
-    "random": Kind(RandomRouter, reads_score=False),
+    "device": Kind(lambda: ConstantRouter("device", DEVICE)),
+    "edge": Kind(lambda: ConstantRouter("edge", EDGE)),
+    "random": Kind(RandomRouter),
     "static-split": Kind(
         lambda edge_share: RandomRouter(edge_share, name="static-split"),
         {"edge_share": SHARES},
-        reads_score=False,
         causal=False,
     ),
-    "length-threshold": Kind(LengthThresholdRouter, {"tokens": TOKENS}, reads_score=False),
+    "length-threshold": Kind(LengthThresholdRouter, {"tokens": TOKENS}),
     "score-threshold": Kind(ScoreThresholdRouter, {"theta": THETAS}),
     "cr2-gate": Kind(
         cr2_gate.Cr2Gate,
@@ -130,7 +132,7 @@ ROUTERS: dict[str, Kind] = {
         search=Search(ANALYTIC, linear.from_bao, linear.SCALES, generations=80, offspring=14),
     ),
     "linucb": Kind(LinUcbRouter, {"width": WIDTHS}),
-    "myopic-oracle": Kind(MyopicOracle, reads_score=False, causal=False),
+    "myopic-oracle": Kind(MyopicOracle, causal=False),
 }
 
 

@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from baselines import BaoRouter, make_router, registry
 from baselines.congestion import CongestionPriceRouter, externality_s
+from baselines.fitted import parameters, stored
 from baselines.lyapunov import LyapunovRouter
 from baselines.pacing import PacingRouter
 from baselines.sticky import StickyRouter
 from edgeroute_env import decode, load_scenario
 from edgeroute_env.evaluation.episodes import Episodes
+from edgeroute_env.evaluation.metrics import interval
 from edgeroute_env.routing import Router
 from edgeroute_env.traces.sources import Pinned
 
@@ -143,3 +145,20 @@ def test_a_toll_sends_less_to_a_loaded_edge() -> None:
         for price in (0.0, 0.002, 0.1)
     ]
     assert shares[0] > shares[1] > shares[2]
+
+
+def test_following_the_quota_beats_the_best_fixed_prices() -> None:
+    """On evaluation seeds, at settings fitted on training seeds; all gains paired."""
+    scenario = load_scenario("quota")
+    entry = stored(scenario, "synthetic")
+    assert entry is not None
+    of = evaluation_traces(scenario, 60)
+    fixed = make_router("bao-multi-queue", parameters(entry, "bao-multi-queue"))
+    returns = evaluated(fixed, scenario, of).returns()
+    followers = (
+        PacingRouter(0.038, 0.1118, 0.1284, 26.7, 0.0),
+        LyapunovRouter(0.037, 0.0098, 0.8234, 0.2204, 0.0),
+    )
+    for router in followers:
+        gain = interval(evaluated(router, scenario, of).returns() - returns)
+        assert gain["low"] > 0.0

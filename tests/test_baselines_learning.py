@@ -53,7 +53,7 @@ def test_it_is_a_learner() -> None:
 def test_its_state_is_ridge_regression_on_what_it_was_told(n: int) -> None:
     router, run = played(n)
     assert len(router.told) == len({(t, e) for t, e, _ in router.told}) > 20 * n
-    actions = np.array([shown[1] for shown in router._shown])
+    actions = router._taken
     for action in (0, 1):
         mine = [(t, e, reward) for t, e, reward in router.told if actions[t, e] == action]
         seen = [decode(router.asked[t][e : e + 1]) for t, e, _ in mine]
@@ -75,7 +75,7 @@ def test_a_reset_forgets_and_a_run_repeats_exactly() -> None:
 
 def test_before_any_answer_it_stays_on_the_phone() -> None:
     router, _ = played(3)
-    assert router._shown[0][1].tolist() == [0, 0, 0]
+    assert router._taken[0].tolist() == [0, 0, 0]
 
 
 def analytic() -> Any:

@@ -7,7 +7,7 @@ import pytest
 
 from edgeroute_env.semantic.comparison import paired_error
 from edgeroute_env.semantic.features import FEATURES, LENGTH, length_features, shape_features
-from edgeroute_env.semantic.head import sigmoid
+from edgeroute_env.semantic.head import calibrated, sigmoid
 from edgeroute_env.semantic.metrics import apgr, auc, brier, ece, mean_auc
 
 
@@ -66,10 +66,26 @@ def test_the_calibration_recovers_a_known_mixture() -> None:
     p = sigmoid(1.2 * text + 0.3 * length - 1.0)
     labels = (generator.random(p.size) < p).astype(float)
     mix = mixed(labels, text, length, generator.integers(0, 5, p.size))
-    assert mix == pytest.approx([1.2, 0.3, -1.0], abs=0.06)
-    found = sigmoid(mix[0] * text + mix[1] * length + mix[2])
+    assert mix[:3] == pytest.approx([1.2, 0.3, -1.0], abs=0.06)
+    found = sigmoid(calibrated(mix, text, length))
     assert ece(labels, found) < 0.01
     assert np.isfinite(mixed(np.zeros(100), text[:100], length[:100], np.arange(100) % 5)).all()
+
+
+def test_on_unseen_groups_what_is_extreme_says_less() -> None:
+    pytest.importorskip("sklearn")
+    from edgeroute_env.semantic.calibration import mixed
+
+    generator = np.random.default_rng(0)
+    text, length = generator.normal(size=(2, 40_000))
+    labels = (generator.random(text.size) < sigmoid(np.tanh(text))).astype(float)
+    fold = generator.integers(0, 5, text.size)
+    mixes = [mixed(labels, text, length, fold, unseen_groups=bent) for bent in (False, True)]
+    straight, bent = (sigmoid(calibrated(mix, text, length)) for mix in mixes)
+    assert ece(labels, bent) < ece(labels, straight) < 0.05
+    assert auc(labels, bent) == pytest.approx(auc(labels, straight), abs=0.002)
+    assert bent.max() < straight.max()
+    assert bent.mean() == pytest.approx(labels.mean(), abs=1e-6)
 
 
 def test_features_are_finite_for_any_text() -> None:

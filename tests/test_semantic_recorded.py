@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +14,9 @@ from edgeroute_env import load_scenario
 from edgeroute_env.errors import InputError
 from edgeroute_env.semantic import crossfit, encoder, recorded_scores
 from edgeroute_env.semantic.metrics import auc
-from edgeroute_env.semantic.questions import load_recipe
+from edgeroute_env.semantic.questions import load_recipe, read_questions
 from edgeroute_env.traces.recorded import recorded_tables
+from edgeroute_env.traces.registry import data_file
 
 SCORED = {"workload.mix.0.scores": "scorer"}
 
@@ -64,3 +67,50 @@ def test_the_packaged_recipes_cover_the_recorded_presets(name: str) -> None:
     outcomes = load_scenario(name).workload.mix[0].outcomes
     assert outcomes is not None
     assert recorded_scores.source_of(outcomes.file, outcomes.columns) is not None
+
+
+def known(name: str) -> Path:
+    """Return the data folder's table of a recipe; skip the test where there is none."""
+    try:
+        return data_file(load_recipe(name).file)
+    except InputError:
+        pytest.skip("the data folder lacks the table")
+
+
+@pytest.mark.parametrize(("name", "least"), [("mmlu", 0.63), ("gsm8k", 0.56)])
+def test_the_known_tables_scores_come_with_the_package(name: str, least: float) -> None:
+    questions = read_questions(known(name), load_recipe(name))
+    scores = np.load(recorded_scores.SHIPPED / f"scores-{recorded_scores.score_key(questions)}.npy")
+    labels = questions.labels()
+    assert scores.shape == labels.shape
+    assert scores.dtype == np.float32
+    assert ((scores > 0) & (scores < 1) & (scores <= scores[:, :, 1:])).all()
+    for pair in range(len(questions.pairs)):
+        for output in range(2):
+            assert least < auc(labels[:, pair, output], scores[:, pair, output]) < 0.74
+    sizes = [path.stat().st_size for path in recorded_scores.SHIPPED.glob("scores-*.npy")]
+    assert len(sizes) == 2
+    assert sum(sizes) < 300_000
+
+
+READS = """
+import sys
+from edgeroute_env import load_scenario
+from edgeroute_env.traces.recorded import recorded_tables
+for name in ("mmlu", "gsm8k"):
+    scenario = load_scenario(name, {"workload.mix.0.scores": "scorer"})
+    scores = recorded_tables(scenario).recorded["score"][1:]
+    assert len(scores) and ((scores > 0) & (scores < 1)).all()
+print(sorted({"torch", "transformers", "sklearn"} & set(sys.modules)))
+"""
+
+
+def test_packaged_scores_are_read_without_the_packages_that_made_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("mmlu", "gsm8k"):
+        known(name)
+    monkeypatch.setenv("EDGEROUTE_CACHE", str(tmp_path))
+    ended = subprocess.run([sys.executable, "-c", READS], capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout) == (0, "[]\n"), ended.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -174,3 +174,18 @@ def test_finetuning_saves_its_encoder_beside_the_head(edgeroute: Command, place:
     assert ended.code == 0, ended.err
     assert Path("f.encoder/config.json").is_file()
     assert edgeroute("score", "text", "prove it", "--head", "f.safetensors").code == 0
+
+
+def test_tensorboard_gets_the_losses_of_every_member(edgeroute: Command, place: Path) -> None:
+    pytest.importorskip("tensorboard")
+    write_questions(Path(), 80)
+    options = ("--table", "questions.csv", "--encoder", str(place / "encoder"), "--epochs", "2")
+    words = ("recipe.yaml", *options, "--tensorboard", "curves", "-o", "t.safetensors", "--quiet")
+    ended = edgeroute("score", "train", *words)
+    assert ended.code == 0, ended.err
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    (events,) = Path("curves").glob("events.out.tfevents.*")
+    found = EventAccumulator(str(events)).Reload()
+    for member in range(DEFAULTS.members):
+        assert len(found.Scalars(f"member-{member}/validation")) == 2

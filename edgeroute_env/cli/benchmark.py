@@ -125,9 +125,7 @@ def _compared(
         bar.remove_task(task)
     source = drawn(scenario, kind, "evaluation")
     seeds = EVALUATION_SEEDS[: settings["episodes"]]
-    late = [
-        name for name in router_names() if kind_of(name).parameters and not kind_of(name).causal
-    ]
+    late = [name for name in router_names() if kind_of(name).in_hindsight]
     chosen_late = in_hindsight(late, scenario, source, seeds)
 
     def contender(name: str, point: str) -> Contender:

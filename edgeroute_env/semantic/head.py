@@ -22,7 +22,7 @@ from edgeroute_env.files import refuse_overwrite, replacing
 
 Floats = NDArray[np.float64]
 OUTPUTS = ("needed", "device_wrong")  # P(only the large model is right), P(the device is wrong)
-FORMAT = "edgeroute-scorer-1"
+FORMAT = "edgeroute-scorer-2"
 CLIP = 4.0  # deviations: a prompt unlike all seen counts as one at the edge of what was seen
 
 
@@ -31,9 +31,9 @@ class Head:
     """A trained head of m members, h hidden units and p pairs; o = 2p outputs, a pair's adjacent.
 
     text_*: of the text part's inputs, shape (d,). hidden_*: (m, d, h) and (m, h). out_*: (m, h, o)
-    and (m, o). length_*: mean and scale (4,), weight (4, o), bias (o,). mix: (3, o), by which text
-    logit, length logit and 1 add up to the calibrated logit. about: encoder, layers, pairs and how
-    the head was made.
+    and (m, o). length_*: mean and scale (4,), weight (4, o), bias (o,). mix: (5, o), by which text
+    and length logits make the calibrated logit. about: encoder, layers, pairs and how the head was
+    made.
     """
 
     text_mean: Floats
@@ -76,8 +76,8 @@ class Head:
         The large model is needed only where the device is wrong, so the first never exceeds the
         second.
         """
-        mixed = self.mix[0] * self.text_logits(text) + self.mix[1] * self.length_logits(length)
-        found = sigmoid(mixed + self.mix[2]).reshape(len(text), len(self.pairs), len(OUTPUTS))
+        mixed = calibrated(self.mix, self.text_logits(text), self.length_logits(length))
+        found = sigmoid(mixed).reshape(len(text), len(self.pairs), len(OUTPUTS))
         return np.minimum(found, found[:, :, 1:])
 
     def save(self, path: str | Path, overwrite: bool = False) -> Path:
@@ -118,6 +118,17 @@ class Head:
 
 _ARRAYS = tuple(spec.name for spec in fields(Head) if spec.name != "about")
 _HALVED = ("hidden_weight", "out_weight")
+
+
+def calibrated(mix: Floats, text: Floats, length: Floats) -> Floats:
+    """Return calibrated logits of text and length logits, (n,) or (n, o) with a mix (5, o).
+
+    The weighted sum mix[0] * text + mix[1] * length keeps its slope at mix[3] and saturates mix[4]
+    from there; mix[2] shifts it.
+    """
+    away = mix[0] * text + mix[1] * length - mix[3]
+    logits: Floats = mix[2] + mix[4] * np.tanh(away / mix[4])
+    return logits
 
 
 def sigmoid(logits: Floats) -> Floats:

@@ -1,8 +1,9 @@
 """Scores of recorded questions, out of fold and kept by content hash.
 
 Computed once for a table (minutes on two cores), then read from the cache folder:
-$EDGEROUTE_CACHE, else the user's. The key is a hash of the questions, their outcomes, the encoder
-and the settings, so a changed table gets scores of its own.
+$EDGEROUTE_CACHE, else the user's. The scores of the known tables come with the package, so that
+every machine has the same, with torch or without. The key is a hash of the questions, their
+outcomes, the encoder and the settings: a changed table gets scores of its own.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from edgeroute_env.semantic.network import DEFAULTS
 from edgeroute_env.semantic.questions import Questions, Recipe, load_recipe, recipe_names
 
 CACHE_VARIABLE = "EDGEROUTE_CACHE"
+SHIPPED = Path(__file__).parent / "shipped"
 
 
 class Source(NamedTuple):
@@ -52,11 +54,12 @@ def recorded_scores(questions: Questions, pair: str) -> Floats:
     Raises:
         InputError: packages or the encoder are missing, or the cache folder cannot be written to.
     """
-    path = cache_folder() / f"{_key(questions)}.npy"
-    try:
-        scores = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError):  # absent, or damaged: made anew
+    kept = [scores for scores in map(_read, _places(questions)) if scores is not None]
+    if kept:
+        scores = kept[0]
+    else:
         scores = _computed(questions)
+        path = _places(questions)[0]
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as part, part.open("wb") as file:
             np.save(file, scores)
@@ -66,9 +69,24 @@ def recorded_scores(questions: Questions, pair: str) -> Floats:
 
 def at_hand(questions: Questions) -> bool:
     """Return whether the questions' scores are kept, or can be computed here."""
-    if (cache_folder() / f"{_key(questions)}.npy").is_file():
+    if any(_read(path) is not None for path in _places(questions)):
         return True
     return all(find_spec(name) for name in ("torch", "transformers", "sklearn"))
+
+
+def _places(questions: Questions) -> tuple[Path, Path]:
+    """Return where scores may be kept: in the cache, or with the package for known tables."""
+    key = score_key(questions)
+    return cache_folder() / f"{key}.npy", SHIPPED / f"scores-{key}.npy"
+
+
+def _read(path: Path) -> Floats | None:
+    """Return the scores in a file, or None where it is absent or damaged: they are made anew."""
+    try:
+        scores: Floats = np.load(path, allow_pickle=False).astype(np.float64)
+    except (OSError, ValueError, EOFError):
+        return None
+    return scores
 
 
 def cache_folder() -> Path:
@@ -83,7 +101,8 @@ def cache_folder() -> Path:
     return platformdirs.user_cache_path("edgeroute") / "scores"
 
 
-def _key(questions: Questions) -> str:
+def score_key(questions: Questions) -> str:
+    """Return a hash of all that the scores depend on."""
     made = [questions.digest(), DEFAULT_ENCODER, list(LAYERS), FORMAT, [*FEATURES, *LENGTH]]
     settings = dataclasses.asdict(DEFAULTS)
     return hashlib.sha256(json.dumps([*made, settings]).encode()).hexdigest()[:32]

@@ -131,7 +131,13 @@ def assembled(
         length[fold == k] = z[fold == k] @ weight + bias
     weight, bias = length_part(z, labels)
     mix = [
-        mixed(labels[held, k], trained.logits[held, k], length[held, k], fold[held])
+        mixed(
+            labels[held, k],
+            trained.logits[held, k],
+            length[held, k],
+            fold[held],
+            unseen_groups=about["by"] == "group",
+        )
         for k in range(labels.shape[1])
     ]
     return Head(
