@@ -89,7 +89,7 @@ class ClairvoyantRouter:
         """Return the planned actions, shape (n,), whatever is observed."""
         if self._plan is None:
             raise InputError("router", self.name, "a run that attaches its batch (run_episodes)")
-        actions = self._plan[self._turn]
+        actions: Actions = self._plan[self._turn]
         self._turn += 1
         return actions
 

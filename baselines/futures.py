@@ -77,6 +77,7 @@ class Futures:
         """
         places = self._near(present, seen)
         trace, at = places[..., 0], places[..., 1]
+        rows: NDArray[np.void]
         rows = self._pool[trace[..., None], at[..., None] + np.arange(1 + self.depth)]
         then_s = rows["arrival_s"] - rows["arrival_s"][..., :1]
         if self._demands_differ:  # the user of the pool asks more or less often than ours

@@ -11,7 +11,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.copies import copied
 from baselines.static import DEVICE, EDGE
 from edgeroute_env import InputError
 from edgeroute_env.scenario import Scenario
@@ -46,7 +45,8 @@ class MyopicOracle:
 
 def _reward(batch: Batch, action: int) -> NDArray[np.float64]:
     """Return what this turn earns if every episode takes `action`, shape (n,)."""
-    trial = copied(batch)
-    trial.step(np.full(trial.episodes.size, action, np.int64))
+    n = batch.episodes.size
+    trial = batch.taken(np.arange(n))
+    trial.step(np.full(n, action, np.int64))
     rewards: NDArray[np.float64] = trial.outcomes["reward"]
     return rewards

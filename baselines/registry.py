@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from baselines import carrot, congestion, cr2_gate, linear, lyapunov, pacing, sticky
 from baselines.bao import BaoRouter
+from baselines.clairvoyant import ClairvoyantRouter
 from baselines.length import TOKENS, LengthThresholdRouter
 from baselines.linucb import WIDTHS, LinUcbRouter
 from baselines.myopic import MyopicOracle
+from baselines.rollout import RolloutRouter
 from baselines.static import DEVICE, EDGE, SHARES, ConstantRouter, RandomRouter
 from baselines.threshold import ScoreThresholdRouter
 from edgeroute_env import InputError
@@ -132,7 +134,9 @@ ROUTERS: dict[str, Kind] = {
         search=Search(ANALYTIC, linear.from_bao, linear.SCALES, generations=80, offspring=14),
     ),
     "linucb": Kind(LinUcbRouter, {"width": WIDTHS}),
+    "rollout": Kind(RolloutRouter, parameters_of=ANALYTIC),
     "myopic-oracle": Kind(MyopicOracle, causal=False),
+    "clairvoyant": Kind(ClairvoyantRouter, causal=False),
 }
 
 

@@ -7,6 +7,7 @@ left out, says so by a class attribute `reads_score = False`; its turns do not w
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -70,4 +71,17 @@ class Insider(Router, Protocol):
             scenario: what it runs.
             batch: `edgeroute_env.simulator.batch.Batch`, a floor above this module.
         """
+        ...
+
+
+@runtime_checkable
+class Bound(Insider, Protocol):
+    """An insider that looks for the best that could have been done, from what others did."""
+
+    incumbents: Sequence[NDArray[np.int64]]  # actions of other runs, (turns, n) each
+    found: Mapping[str, float]  # the mean return after each means of its search
+
+    @property
+    def exact(self) -> bool:
+        """Whether what it found is known to be the best."""
         ...

@@ -17,7 +17,15 @@ from edgeroute_env.evaluation.episodes import FIT_SEEDS, generators, run_episode
 from edgeroute_env.traces.sources import Drawn, Pinned
 
 NAN, INF = float("nan"), float("inf")
-BLIND = {"device", "edge", "random", "static-split", "length-threshold", "myopic-oracle"}
+BLIND = {
+    "device",
+    "edge",
+    "random",
+    "static-split",
+    "length-threshold",
+    "myopic-oracle",
+    "clairvoyant",
+}
 
 
 class Watched:
@@ -98,6 +106,7 @@ def test_the_registry_says_what_each_router_knows() -> None:
     assert {name for name, found in ROUTERS.items() if not found.causal} >= {
         "static-split",
         "myopic-oracle",
+        "clairvoyant",
     }
     assert not {name for name in FITTED_ROUTERS if not kind(name).causal}
 

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from baselines import make_router
-from baselines.copies import copied
 from baselines.myopic import MyopicOracle
 from edgeroute_env import InputError, load_scenario, scenario_names
 from edgeroute_env.evaluation.episodes import FIT_SEEDS, generators, run_episodes
@@ -62,7 +61,7 @@ def test_a_copied_batch_continues_alike_and_shares_only_what_never_changes() -> 
     ones = np.ones(3, np.int64)
     for _ in range(50):
         batch.step(ones)
-    twin = copied(batch)
+    twin = batch.taken(np.arange(batch.episodes.size))
     assert twin.traces is batch.traces
     assert not np.shares_memory(twin.devices, batch.devices)
     for _ in range(50):

@@ -8,7 +8,7 @@ from typing import Any
 
 from edgeroute_env.evaluation.episodes import Episodes, generators, run_episodes
 from edgeroute_env.evaluation.metrics import difference, figures, interval, saving
-from edgeroute_env.routing import Router
+from edgeroute_env.routing import Bound, Router
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.traces.sources import Pinned, TraceSource
 
@@ -53,21 +53,28 @@ def compare(
     """
     pinned = Pinned(source, generators(seeds))
 
-    def run(contender: Contender) -> Any:
+    def run(contender: Contender) -> Episodes:
         return run_episodes(contender.router, scenario, pinned, seeds, on_turn)
 
-    runs = {contender.router.name: run(contender) for contender in contenders}
+    runs = {c.router.name: run(c) for c in contenders if not isinstance(c.router, Bound)}
+    saved = {name: run(saver) for name, saver in savers.items()}
+    for contender in contenders:
+        if isinstance(contender.router, Bound):  # last: never worse than what the others did
+            others = (*runs.values(), *saved.values())
+            contender.router.incumbents = [other.actions for other in others]
+            runs[contender.router.name] = run(contender)
     rows = {
         contender.router.name: {
             "parameters": dict(contender.parameters),
             "causal": contender.causal,
+            **_bound(contender.router),
             "figures": figures(runs[contender.router.name]),
             "difference": difference(runs[contender.router.name], runs[reference]),
         }
         for contender in contenders
     }
     savings = {
-        name: {"parameters": dict(saver.parameters), **saving(run(saver), runs["edge"])}
+        name: {"parameters": dict(saver.parameters), **saving(saved[name], runs["edge"])}
         for name, saver in savers.items()
     }
     return {
@@ -76,6 +83,13 @@ def compare(
         "savings": savings,
         "levels": levels(runs, strongest),
     }
+
+
+def _bound(router: Router) -> dict[str, Any]:
+    """Return how a bound was found; nothing for other routers."""
+    if not isinstance(router, Bound):
+        return {}
+    return {"exact": router.exact, "found": dict(router.found)}
 
 
 def levels(runs: Mapping[str, Episodes], strongest: str) -> dict[str, Any]:

@@ -26,10 +26,11 @@ EVALUATION_SEEDS = range(1_000_000, 2_000_000)
 
 @dataclass(frozen=True)
 class Episodes:
-    """The outcomes of one router: OUTCOME records, shape (turns, n), and which were routed."""
+    """What one router did: actions, OUTCOME records, and which turns were routed, (turns, n)."""
 
     router: str
     seeds: tuple[int, ...]
+    actions: NDArray[np.int64]
     outcomes: NDArray[Any]
     routed: NDArray[np.bool_]
 
@@ -83,6 +84,7 @@ def run_episodes(
     if isinstance(router, Insider):
         router.attach(scenario, batch)
     longest = int(batch.episodes["length"].max())
+    actions = np.zeros((longest, n), np.int64)
     outcomes = np.zeros((longest, n), OUTCOME)
     routed, awaited = np.zeros((2, longest, n), np.bool_)
     for turn in range(longest):
@@ -92,11 +94,12 @@ def run_episodes(
         if isinstance(router, Learner):
             _tell(router, turn, batch, outcomes, awaited)
         awaited[turn] = routed[turn]
-        batch.step(router.route(batch.observations))
+        actions[turn] = router.route(batch.observations)
+        batch.step(actions[turn])
         outcomes[turn] = batch.outcomes
         if on_turn is not None:
             on_turn()
-    return Episodes(router.name, tuple(seeds), outcomes, routed)
+    return Episodes(router.name, tuple(seeds), actions, outcomes, routed)
 
 
 def _tell(

@@ -1,0 +1,171 @@
+"""Planners: the bound is one, and a rollout knows no more than a router could."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+from settings import ordinary
+
+from baselines import make_router, router_names
+from baselines.clairvoyant import ClairvoyantRouter
+from baselines.futures import HIDDEN
+from edgeroute_env import InputError, load_scenario
+from edgeroute_env.evaluation.benchmark import Contender, compare
+from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS, generators, run_episodes
+from edgeroute_env.simulator.batch import Batch
+from edgeroute_env.traces.columns import BASE_NAMES
+from edgeroute_env.traces.recorded import drawn
+from edgeroute_env.traces.sources import Pinned
+
+SEEDS = EVALUATION_SEEDS[:6]
+# Budgets, caches, late answers, a dialogue's worst, heat, an episode that ends early.
+VARIED = ("paper", "quota", "battery", "long-context", "deadline", "dialogue-min", "hot-phone")
+SHORT = {
+    "quota": {"budgets.edge_calls": 4, "budgets.window_s": 600.0},
+    "battery": {"budgets.battery_j": 150.0},
+}
+
+
+def pinned(scenario: Any, seeds: Any = SEEDS) -> Pinned:
+    return Pinned(drawn(scenario, "synthetic", "evaluation"), generators(seeds))
+
+
+@pytest.mark.parametrize("preset", VARIED)
+def test_on_a_short_horizon_the_bound_is_the_best_of_all_sequences(preset: str) -> None:
+    turns = 9 if preset != "paper" else 12
+    scenario = load_scenario(preset, {"workload.turns": turns, **SHORT.get(preset, {})})
+    scenario = scenario.model_copy(
+        update={"device": scenario.device.model_copy(update={"scoring_s": 0.0})}
+    )
+    seeds = SEEDS[:2]
+    traces = pinned(scenario, seeds)
+    planner = ClairvoyantRouter()
+    found = run_episodes(planner, scenario, traces, seeds)
+    assert planner.exact
+    sequences = np.array(list(itertools.product((0, 1), repeat=turns)))
+    for e in range(len(seeds)):  # all sequences side by side on one trace
+        one = Pinned(traces, generators(seeds))
+        one.rows, one.lengths = (
+            np.repeat(one.rows[e : e + 1], len(sequences), axis=0),
+            np.repeat(one.lengths[e : e + 1], len(sequences)),
+        )
+        batch = Batch(scenario, one, len(sequences))
+        batch.begin(np.arange(len(sequences)), generators([0] * len(sequences)))
+        total = np.zeros(len(sequences))
+        for t in range(turns):
+            running = ~batch.over
+            batch.step(sequences[:, t])
+            total[running] += batch.outcomes["reward"][running]
+        assert found.returns()[e] == pytest.approx(total.max(), abs=1e-9)
+
+
+@pytest.mark.parametrize("preset", [*VARIED, "busy-cell", "fleet", "thin-link", "cr2"])
+def test_the_bound_is_never_worse_than_any_router_on_any_trace(preset: str) -> None:
+    scenario = load_scenario(preset, {"workload.turns": 40})
+    traces = pinned(scenario)
+    runs = [
+        run_episodes(make_router(name, ordinary(name)), scenario, traces, SEEDS)
+        for name in router_names()
+        if name != "clairvoyant"
+    ]
+    planner = ClairvoyantRouter(incumbents=[run.actions for run in runs])
+    bound = run_episodes(planner, scenario, traces, SEEDS).returns()
+    assert not planner.exact
+    for run in runs:
+        assert (bound >= run.returns() - 1e-9).all(), run.router
+    steps = list(planner.found.values())
+    assert steps == sorted(steps)
+    assert bound.mean() == pytest.approx(steps[-1])
+
+
+def test_a_comparison_gives_the_bound_what_the_others_did() -> None:
+    scenario = load_scenario("paper", {"workload.turns": 30})
+    contenders = [
+        Contender(make_router(name, ordinary(name)), ordinary(name)) for name in router_names()
+    ]
+    result = compare(
+        scenario,
+        drawn(scenario, "synthetic", "evaluation"),
+        SEEDS,
+        contenders,
+        savers={},
+        reference="clairvoyant",
+        strongest="linear",
+    )
+    assert list(result["routers"]) == router_names()
+    row = result["routers"]["clairvoyant"]
+    assert row["exact"] is False
+    assert list(row["found"]) == ["routers", "beam 4", "beam 16", "flips"]
+    for name, other in result["routers"].items():
+        assert other["difference"]["return"]["high"] <= 1e-9, name
+
+
+def test_a_wider_beam_finds_no_less() -> None:
+    scenario = load_scenario("paper", {"workload.turns": 60})
+    traces = pinned(scenario)
+    returns = []
+    for width in (4, 16, 64):
+        planner = ClairvoyantRouter(width)
+        returns.append(run_episodes(planner, scenario, traces, SEEDS).returns().mean())
+    assert returns[0] <= returns[1] + 1e-6
+    assert returns[1] <= returns[2] + 1e-6
+    with pytest.raises(InputError, match="width: got 1"):
+        ClairvoyantRouter(1)
+
+
+@pytest.mark.parametrize("preset", ["paper", "busy-cell", "fleet", "dialogue-min", "battery"])
+def test_a_rollout_reads_neither_the_future_nor_what_is_hidden(preset: str) -> None:
+    """Its decision stays the same when all that it must not know is another's."""
+    scenario = load_scenario(preset, {"workload.turns": 60})
+    traces, at = pinned(scenario), 20
+    rule = make_router("bao-multi-queue", ordinary("bao-multi-queue"))
+
+    def decision(scrambled: bool) -> Any:
+        batch = Batch(scenario, traces, len(SEEDS))
+        batch.begin(np.arange(len(SEEDS)), generators(SEEDS))
+        batch.traces = batch.traces.copy()
+        for _ in range(at):
+            batch.step(rule.route(batch.observations))
+        if scrambled:
+            rows = batch.traces
+            for name in BASE_NAMES:
+                later = rows[name][:, at + 1 :]
+                if name not in ("arrival_s", "user"):
+                    rows[name][:, at + 1 :] = later[:, ::-1]
+            rows["arrival_s"][:, at + 1 :] += 1000.0
+            for name in HIDDEN:
+                rows[name][:, at] = rows[name][::-1, at + 1]
+            # Nobody has judged a dialogue's answers before it ends.
+            batch.devices["worst_quality"] = 0.123
+            # Nor does anyone know how long the answers under way will be.
+            batch.slots[:, 0] *= 1.01
+        router = make_router("rollout", ordinary("rollout"))
+        router.reset(len(SEEDS))
+        router.attach(scenario, batch)  # type: ignore[attr-defined]
+        return router._edge_gain(np.arange(len(SEEDS)), batch.observations)  # type: ignore[attr-defined]
+
+    np.testing.assert_array_equal(decision(False), decision(True))
+
+
+def test_a_rollout_leaves_the_rule_where_a_budget_makes_it_pay() -> None:
+    scenario = load_scenario("quota", {"workload.turns": 120, "budgets.edge_calls": 12})
+    seeds = EVALUATION_SEEDS[:16]
+    traces = pinned(scenario, seeds)
+    parameters = {"alpha_per_s": 0.02, "theta": 0.0}
+    rule, planner = (
+        run_episodes(make_router(name, parameters), scenario, traces, seeds)
+        for name in ("bao-multi-queue", "rollout")
+    )
+    gain = planner.returns() - rule.returns()
+    assert gain.mean() > 2.0 * gain.std() / 4.0
+
+
+def test_planners_refuse_to_run_without_a_batch() -> None:
+    for name in ("rollout", "clairvoyant"):
+        router = make_router(name, ordinary(name))
+        router.reset(1)
+        with pytest.raises(InputError, match=f"router: got '?{name}"):
+            router.route(np.zeros((1, 32), np.float32))
