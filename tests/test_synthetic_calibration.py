@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import math
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from gymnasium.utils import seeding
 from scipy import stats
+from workloads_drawn import ROUTES, WORKLOADS, drawn, of, one_workload
 
-from edgeroute_env import InputError, Scenario, load_scenario
-from edgeroute_env.calibration import SCORE_LEVELS, Calibration, Dialogues, Questions
-from edgeroute_env.config_files import config_names
-from edgeroute_env.semantic.questions import load_recipe, recipe_names
-from edgeroute_env.simulator.state import EPISODE
+from edgeroute_env import InputError, load_scenario
+from edgeroute_env.calibration import Dialogues
 from edgeroute_env.traces.registry import data_file
-from edgeroute_env.traces.sources import Drawn
 
-WORKLOADS = config_names("workloads")
-SCORED = [
-    name for name in WORKLOADS if any(name in load_recipe(r).pairs for r in recipe_names())
-]  # by a shipped head
-ROUTES = ("device", "edge")
 # Leaderboard of MT-Bench-101: mean over tasks, and GPT-4's lead over Qwen-7B-Chat by task.
 AVERAGE = {"device": 7.12, "edge": 8.86}
 LEAD = {
@@ -32,28 +23,6 @@ LEAD = {
     "CC": 1.22, "SC": 0.87, "AR": 0.85, "CR": 0.65, "PI": 0.40, "FR": 0.41,
 }  # fmt: skip
 DIALOGUE_TURNS = {2: 459, 3: 554, 4: 259, 5: 107, 6: 6, 7: 3}
-
-
-def drawn(scenario: Scenario, episodes: int) -> Any:
-    """Return the rows of traces drawn from fixed seeds, shape (episodes, turns)."""
-    source = Drawn(scenario)
-    store = source.store(episodes)
-    generators = [seeding.np_random(seed)[0] for seed in range(episodes)]
-    source.assign(np.arange(episodes), generators, store, np.zeros(episodes, EPISODE))
-    return store
-
-
-def one_workload(calibration: Any, **workload: Any) -> Scenario:
-    overrides = {f"workload.{name}": value for name, value in workload.items()}
-    mix = [{"calibration": calibration, "share": 1.0}]
-    return load_scenario("paper", {"workload.mix": mix, **overrides})
-
-
-@lru_cache(maxsize=3)  # 26 MB each
-def of(workload: str, score_auc: float | None = 0.7) -> tuple[Any, Calibration]:
-    """Return 200,000 turns of a workload in two long traces, and its calibration."""
-    scenario = one_workload(workload, turns=100_000, score_auc=score_auc)
-    return drawn(scenario, 2).ravel(), scenario.workload.mix[0].calibration
 
 
 @cache
@@ -68,14 +37,6 @@ def mean_within(samples: Any, expected: float, sigmas: float = 3.5) -> None:
     error = samples.std(ddof=1) / math.sqrt(samples.size)
     assert error > 0.0
     assert abs(samples.mean() - expected) < sigmas * error
-
-
-def needed(rows: Any, calibration: Calibration) -> Any:
-    """Return where only the edge is right, or is better by the judge's margin."""
-    if isinstance(calibration, Questions):
-        return (rows["quality_edge"] == 1.0) & (rows["quality_device"] == 0.0)
-    lead = 10.0 * (rows["quality_edge"].astype(float) - rows["quality_device"])
-    return lead >= calibration.judge.need_margin
 
 
 @pytest.mark.parametrize("workload", WORKLOADS)
@@ -152,58 +113,6 @@ def test_wrong_answers_are_longer_and_lengths_go_together(workload: str) -> None
         tokens, right = rows[f"answer_tokens_{route}"], rows[f"quality_{route}"] == 1.0
         ratio = tokens[~right].mean() / tokens[right].mean()
         assert ratio == pytest.approx(calibration.answers.wrong_ratio, rel=0.04)
-
-
-@pytest.mark.parametrize("auc", [0.55, 0.6, 0.7, 0.8, 0.9])
-@pytest.mark.parametrize("workload", WORKLOADS)
-def test_scores_rank_as_well_as_configured_and_are_calibrated(workload: str, auc: float) -> None:
-    rows, calibration = of(workload, auc)
-    score, label = rows["score"].astype(float), needed(rows, calibration)
-    test = stats.mannwhitneyu(score[label], score[~label])
-    assert test.statistic / label.sum() / (~label).sum() == pytest.approx(auc, abs=0.01)
-    order = np.argsort(score)
-    for part in np.array_split(order, 10):
-        assert label[part].mean() == pytest.approx(score[part].mean(), abs=0.02)
-    assert label.mean() == pytest.approx(score.mean(), abs=0.004)
-
-
-@pytest.mark.parametrize("workload", WORKLOADS)
-def test_scores_are_spread_as_the_calibration_states(workload: str) -> None:
-    rows, calibration = of(workload, None)
-    law = calibration.score
-    assert law is not None
-    score, label = rows["score"].astype(float), needed(rows, calibration)
-    test = stats.mannwhitneyu(score[label], score[~label])
-    assert test.statistic / label.sum() / (~label).sum() == pytest.approx(law.auc, abs=0.01)
-    logits = np.log(score / (1.0 - score))
-    found = np.quantile(logits, SCORE_LEVELS)
-    stated = stats.norm.ppf(SCORE_LEVELS) if law.logits is None else np.array(law.logits)
-    slope, level = np.polyfit(stated, found, 1)
-    assert found == pytest.approx(level + slope * stated, abs=0.05 * logits.std())
-    if workload in SCORED:  # the shipped scorer's own scores: nothing to stretch or to shift
-        assert slope == pytest.approx(1.0, abs=0.2)
-        assert 1.0 / (1.0 + np.exp(-found)) == pytest.approx(
-            1.0 / (1.0 + np.exp(-stated)), abs=0.03
-        )
-
-
-def test_a_score_without_a_stated_law_needs_an_auc() -> None:
-    calibration = of(SCORED[0])[1].model_dump()
-    with pytest.raises(InputError, match=r"workload\.score_auc.*None"):
-        drawn(one_workload({**calibration, "score": None}), 1)
-    for logits in ([0.0, 1.0], [0.0] * len(SCORE_LEVELS)):
-        with pytest.raises(InputError, match="quantiles"):
-            one_workload({**calibration, "score": {"auc": 0.6, "logits": logits}})
-
-
-@pytest.mark.parametrize("workload", WORKLOADS)
-def test_expected_qualities_are_the_means_given_the_score(workload: str) -> None:
-    rows, _ = of(workload)
-    for part in np.array_split(np.argsort(rows["score"]), 8):
-        for route in ROUTES:
-            sampled = rows[f"quality_{route}"][part].astype(float).mean()
-            expected = rows[f"expected_quality_{route}"][part].astype(float).mean()
-            assert sampled == pytest.approx(expected, abs=0.015), route
 
 
 @cache
