@@ -1,0 +1,78 @@
+"""SB3 policies that start as an analytic rule: its margin plus a network that begins at zero."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.dqn.policies import DQNPolicy, QNetwork
+from torch import Tensor, nn
+
+from agents.network import layers, silence
+
+SHARPNESS = 20.0  # of the first policy: a margin of .1 makes the rule's choice 7 times likelier
+
+
+class _Trunk(nn.Module):
+    """Separate layers for actor and critic; the margin passes the actor's by."""
+
+    def __init__(self, widths: tuple[int, ...]) -> None:
+        super().__init__()
+        self.actor, self.critic = layers(widths), layers(widths)
+        self.latent_dim_pi, self.latent_dim_vf = widths[-1] + 1, widths[-1]
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        return self.forward_actor(features), self.forward_critic(features)
+
+    def forward_actor(self, features: Tensor) -> Tensor:
+        return torch.cat((self.actor(features), features[:, -1:]), dim=1)
+
+    def forward_critic(self, features: Tensor) -> Tensor:
+        latent: Tensor = self.critic(features)
+        return latent
+
+
+class MarginActorCritic(ActorCriticPolicy):
+    """Action logits = +-10 x margin + network, the network zero at first, for PPO."""
+
+    def __init__(self, *args: Any, widths: tuple[int, ...] = (64, 64), **kwargs: Any) -> None:
+        """Take the hidden layers' `widths`; `features_extractor_class` must be `Features`."""
+        self._widths = tuple(widths)
+        super().__init__(*args, **kwargs)
+
+    def _build_mlp_extractor(self) -> None:
+        self.mlp_extractor = _Trunk(self._widths)  # type: ignore[assignment]
+
+    def _build(self, lr_schedule: Any) -> None:
+        super()._build(lr_schedule)
+        silence(self.action_net)
+        silence(self.value_net)
+        with torch.no_grad():
+            self.action_net.weight[:, -1] = SHARPNESS * torch.tensor([-0.5, 0.5])
+
+
+class MarginQNetwork(QNetwork):
+    """Q(device) = network, Q(edge) = network + margin: the network's part is zero at first."""
+
+    def __init__(self, *args: Any, net_arch: Any = None, **kwargs: Any) -> None:
+        """Take the hidden layers' widths as `net_arch`."""
+        super().__init__(*args, net_arch=list(net_arch), **kwargs)
+        head = nn.Linear(net_arch[-1], 2)
+        silence(head)
+        self.q_net = nn.Sequential(*layers(tuple(net_arch)), head)
+
+    def forward(self, obs: Tensor) -> Tensor:
+        """Return the values of both actions, shape (n, 2)."""
+        features = self.extract_features(obs, self.features_extractor)
+        values: Tensor = self.q_net(features)
+        return values + nn.functional.pad(features[:, -1:], (1, 0))
+
+
+class MarginDQNPolicy(DQNPolicy):
+    """DQN's policy over `MarginQNetwork`; `features_extractor_class` must be `Features`."""
+
+    def make_q_net(self) -> QNetwork:
+        """Return a network of values that starts as the rule."""
+        arguments = self._update_features_extractor(self.net_args, features_extractor=None)
+        return MarginQNetwork(**arguments).to(self.device)
