@@ -96,7 +96,12 @@ class Shadow:
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Continue from a `state`."""
         for name, value in state.items():
-            getattr(self._batch, name)[...] = value
+            refill(getattr(self._batch, name), value)
+
+
+def refill(target: NDArray[Any], value: NDArray[Any]) -> None:
+    """Copy an array of the same shape, or its bytes, into `target` (contiguous)."""
+    target.reshape(-1).view(np.uint8)[:] = value.reshape(-1).view(np.uint8)
 
 
 _ARRAYS = ("episodes", "devices", "waiting", "slots", "observations")

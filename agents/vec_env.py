@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents.rules import Rule
-from agents.shadow import Shadow
+from agents.shadow import Shadow, refill
 from edgeroute_env.envs.observation import observation_space
 from edgeroute_env.envs.setup import ScenarioLike, TracesLike, prepare
 from edgeroute_env.errors import InputError
@@ -124,10 +124,14 @@ class EdgeRouteSB3VecEnv(VecEnv):
         return {"batch": batch, "own": own, "streams": streams, "shadow": shadow}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Continue from a `state` of an environment made with the same arguments."""
+        """Continue from a `state` of an environment made with the same arguments.
+
+        Its arrays may also be given as bytes (uint8), as a file holds them.
+        """
         for name, value in state["batch"].items():
-            getattr(self.batch, name)[...] = value
-        self._returns[:], self._lengths[:] = state["own"]["returns"], state["own"]["lengths"]
+            refill(getattr(self.batch, name), value)
+        refill(self._returns, state["own"]["returns"])
+        refill(self._lengths, state["own"]["lengths"])
         self._generators = [seeding.np_random(0)[0] for _ in state["streams"]]
         for generator, stream in zip(self._generators, state["streams"], strict=True):
             generator.bit_generator.state = stream
