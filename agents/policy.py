@@ -104,6 +104,8 @@ def load_policy(path: Path, scenario: Scenario | None = None) -> Policy:
         rule = Rule(header["rule"]["name"], header["rule"]["weights"])
         policy = Policy(header["name"], rule, layers, header["about"])
         layout = policy.about["layout"]
+        if layout == LAYOUT:
+            policy.preferences(np.ones((1, len(FEATURES)), np.float32))  # the shapes fit
     except Exception as error:  # a damaged file fails in many ways
         reason = " ".join(str(error).split())[:160]
         raise InputError("policy", str(path), f"a readable policy ({reason})") from None
