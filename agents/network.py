@@ -9,30 +9,35 @@ from gymnasium import spaces
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor, nn
 
-INPUTS = 33  # the features of an observation, and the margin
+from edgeroute_env.simulator.features import COUNT
+
+ACTOR_INPUTS = COUNT + 1  # the features of an observation, and the margin
 
 
 class Features(BaseFeaturesExtractor):
-    """Observations squashed by sign(x) log(1 + |x|); the margin, their last column, as it is.
+    """Observations squashed by sign(x) log(1 + |x|); the margin as it is.
 
     A fixed squashing instead of running statistics: a policy then is its weights and nothing
     else, and a wait of an hour does not drown the rest.
     """
 
     def __init__(self, observation_space: spaces.Box) -> None:
-        """Take the space of observations with a margin, (33,)."""
-        super().__init__(observation_space, INPUTS)
+        """Take the space of observations with a margin, and what more a critic may see."""
+        super().__init__(observation_space, observation_space.shape[0])
 
     def forward(self, observations: Tensor) -> Tensor:
-        """Return float32, shape (n, 33)."""
-        seen, margin = observations[:, :-1], observations[:, -1:]
-        return torch.cat((torch.sign(seen) * torch.log1p(seen.abs()), margin), dim=1)
+        """Return float32 of the observations' shape."""
+        squashed = torch.sign(observations) * torch.log1p(observations.abs())
+        margin = slice(COUNT, ACTOR_INPUTS)
+        return torch.cat(
+            (squashed[:, :COUNT], observations[:, margin], squashed[:, ACTOR_INPUTS:]), dim=1
+        )
 
 
-def layers(widths: tuple[int, ...]) -> nn.Sequential:
-    """Return rectified layers over `Features`."""
+def layers(inputs: int, widths: tuple[int, ...]) -> nn.Sequential:
+    """Return rectified layers over the first `inputs` columns of `Features`."""
     stack: list[nn.Module] = []
-    width = INPUTS
+    width = inputs
     for following in widths:
         stack += [nn.Linear(width, following), nn.ReLU()]
         width = following

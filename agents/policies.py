@@ -9,24 +9,29 @@ from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.dqn.policies import DQNPolicy, QNetwork
 from torch import Tensor, nn
 
-from agents.network import layers, silence
+from agents.network import ACTOR_INPUTS, layers, silence
+from edgeroute_env.simulator.features import COUNT
 
 SHARPNESS = 20.0  # of the first policy: a margin of .1 makes the rule's choice 7 times likelier
 
 
 class _Trunk(nn.Module):
-    """Separate layers for actor and critic; the margin passes the actor's by."""
+    """Separate layers for actor and critic; the margin passes the actor's by.
 
-    def __init__(self, widths: tuple[int, ...]) -> None:
+    The critic also sees what the rule sees, where rewards are paired; the actor never does.
+    """
+
+    def __init__(self, inputs: int, widths: tuple[int, ...]) -> None:
         super().__init__()
-        self.actor, self.critic = layers(widths), layers(widths)
+        self.actor, self.critic = layers(ACTOR_INPUTS, widths), layers(inputs, widths)
         self.latent_dim_pi, self.latent_dim_vf = widths[-1] + 1, widths[-1]
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         return self.forward_actor(features), self.forward_critic(features)
 
     def forward_actor(self, features: Tensor) -> Tensor:
-        return torch.cat((self.actor(features), features[:, -1:]), dim=1)
+        latent = self.actor(features[:, :ACTOR_INPUTS])
+        return torch.cat((latent, features[:, COUNT:ACTOR_INPUTS]), dim=1)
 
     def forward_critic(self, features: Tensor) -> Tensor:
         latent: Tensor = self.critic(features)
@@ -42,7 +47,7 @@ class MarginActorCritic(ActorCriticPolicy):
         super().__init__(*args, **kwargs)
 
     def _build_mlp_extractor(self) -> None:
-        self.mlp_extractor = _Trunk(self._widths)  # type: ignore[assignment]
+        self.mlp_extractor = _Trunk(self.features_dim, self._widths)  # type: ignore[assignment]
 
     def _build(self, lr_schedule: Any) -> None:
         super()._build(lr_schedule)
@@ -60,13 +65,13 @@ class MarginQNetwork(QNetwork):
         super().__init__(*args, net_arch=list(net_arch), **kwargs)
         head = nn.Linear(net_arch[-1], 2)
         silence(head)
-        self.q_net = nn.Sequential(*layers(tuple(net_arch)), head)
+        self.q_net = nn.Sequential(*layers(ACTOR_INPUTS, tuple(net_arch)), head)
 
     def forward(self, obs: Tensor) -> Tensor:
         """Return the values of both actions, shape (n, 2)."""
         features = self.extract_features(obs, self.features_extractor)
-        values: Tensor = self.q_net(features)
-        return values + nn.functional.pad(features[:, -1:], (1, 0))
+        values: Tensor = self.q_net(features[:, :ACTOR_INPUTS])
+        return values + nn.functional.pad(features[:, COUNT:ACTOR_INPUTS], (1, 0))
 
 
 class MarginDQNPolicy(DQNPolicy):

@@ -49,7 +49,9 @@ class EdgeRouteSB3VecEnv(VecEnv):
             traces: as for `EdgeRouteEnv`.
             rule: an analytic rule, whose margin becomes the last column of the observations.
             paired: whether what the rule earns on the same traces is subtracted, turn by turn, so
-                that an episode's rewards sum to the gap between the two returns.
+                that an episode's rewards sum to the gap between the two returns. What the rule
+                sees there is appended to the observations, for a critic: without it a spent
+                quota would look harmless, since the rule has mostly spent its own by then.
             bootstraps: whether SB3 may go on valuing an episode beyond its last turn
                 (`TimeLimit.truncated`); False makes the last turn the end, as an evaluation does.
         """
@@ -70,7 +72,7 @@ class EdgeRouteSB3VecEnv(VecEnv):
         self._lengths = np.zeros(num_envs, np.int64)
         self._infos = [NOTHING] * num_envs
         self._forget()
-        super().__init__(num_envs, seen_space(rule is not None), gym.spaces.Discrete(2))
+        super().__init__(num_envs, seen_space(rule is not None, paired), gym.spaces.Discrete(2))
 
     def reset(self) -> NDArray[np.float32]:
         """Start all episodes; the seed given by `seed` is used once, then the streams continue."""
@@ -152,7 +154,7 @@ class EdgeRouteSB3VecEnv(VecEnv):
         infos = [NOTHING] * self.num_envs
         truncated = self.batch.outcomes["truncated"] != 0.0
         ended = np.flatnonzero(over)
-        last = with_margin(self.batch.observations[ended], self._rule)
+        last = self._seen()[ended].copy()
         for e, observation in zip(ended, last, strict=True):
             infos[e] = {
                 "terminal_observation": observation,
@@ -171,11 +173,10 @@ class EdgeRouteSB3VecEnv(VecEnv):
         if self._shadow is None:
             return with_margin(observations, self._rule)
         # Both at once: the calls cost more than the arithmetic.
-        both = self._rule.margins(np.concatenate((observations, self._shadow.observations)))
+        theirs = self._shadow.observations
+        both = self._rule.margins(np.concatenate((observations, theirs)))
         self._shadow_margins = both[n:]
-        return np.concatenate(
-            (observations, both[:n, None]), axis=1, dtype=np.float32, casting="same_kind"
-        )
+        return _joined(observations, both[:n, None], theirs)
 
     def _forget(self) -> None:
         self._sums = np.zeros(len(OUTCOME.names or ()))
@@ -203,25 +204,27 @@ class EdgeRouteSB3VecEnv(VecEnv):
         return [False for _ in self._get_indices(indices)]
 
 
-def seen_space(with_rule: bool) -> gym.spaces.Box:
-    """Return the space of observations, (32,), or of those with a margin, (33,)."""
+def seen_space(with_rule: bool, paired: bool) -> gym.spaces.Box:
+    """Return the space of observations (32,), with a margin (33,), with the rule's too (65,)."""
     plain = observation_space()
     assert isinstance(plain, gym.spaces.Box)
-    if not with_rule:
-        return plain
-    unbounded = np.float32(np.inf)
-    return gym.spaces.Box(np.append(plain.low, -unbounded), np.append(plain.high, unbounded))
+    unbounded = np.full(int(with_rule), np.inf, np.float32)
+    low, high = [plain.low, -unbounded], [plain.high, unbounded]
+    if paired:
+        low, high = [*low, plain.low], [*high, plain.high]
+    return gym.spaces.Box(np.concatenate(low), np.concatenate(high))
 
 
-def with_margin(observations: NDArray[np.float32], rule: Rule | None) -> NDArray[np.float32]:
-    """Return observations (n, 32) with the rule's margin as column 33; a copy where there is none.
+def with_margin(observations: NDArray[np.float32], rule: Rule) -> NDArray[np.float32]:
+    """Return observations (n, 32) with the rule's margin as the last column.
 
     The margin is rounded to float32, which keeps its sign.
     """
-    if rule is None:
-        return observations.copy()
-    column = rule.margins(observations)[:, None]
-    return np.concatenate((observations, column), axis=1, dtype=np.float32, casting="same_kind")
+    return _joined(observations, rule.margins(observations)[:, None])
+
+
+def _joined(*columns: NDArray[Any]) -> NDArray[np.float32]:
+    return np.concatenate(columns, axis=1, dtype=np.float32, casting="same_kind")
 
 
 _ARRAYS = ("traces", "episodes", "devices", "waiting", "slots", "observations")

@@ -87,7 +87,7 @@ def test_a_collapse_is_named_in_the_log(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_of_another_training_or_a_damaged_one_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="--resume.*the checkpoint of an interrupted training"):
+    with pytest.raises(InputError, match=r"--resume.*the checkpoint of an interrupted"):
         training(tmp_path, "ppo", resume=True)
     assert training(tmp_path, "ppo").run()
     path = tmp_path / checkpoints.FILE
@@ -143,9 +143,7 @@ def test_a_kill_leaves_no_unreadable_checkpoint(tmp_path: Path) -> None:
         process.wait()
         process.stdout.close()
     for folder in (tmp_path, *copies):
-        made = training(
-            folder, "ppo", resume=True, settings={"frames": 10**9, "validate_every": 1}
-        )
+        made = training(folder, "ppo", resume=True, settings={"frames": 10**9, "validate_every": 1})
         assert made._model.num_timesteps > 0
         assert load_policy(folder / FILE).route(observations(5)).shape == (5,)
 

@@ -11,6 +11,7 @@ from learning import BAO_RULE, LINEAR_RULE, TURNS, short
 from agents.rules import Rule
 from agents.vec_env import NOTHING, EdgeRouteSB3VecEnv, with_margin
 from edgeroute_env import EdgeRouteVectorEnv, InputError, load_scenario
+from edgeroute_env.simulator.features import COUNT
 
 DRAINING = {"budgets.battery_j": 900.0, "workload.turns": 40}
 
@@ -75,7 +76,7 @@ def test_paired_rewards_sum_to_the_gap_between_the_returns(
     seen = rows.reset()
     theirs, running = np.zeros(n), np.ones(n, bool)
     while running.any():
-        seen, rewards, dones, _ = rows.step((seen[:, -1] > 0).astype(np.int64))
+        seen, rewards, dones, _ = rows.step((seen[:, COUNT] > 0).astype(np.int64))
         theirs += np.where(running, rewards, 0.0)
         running &= ~dones
     gaps, own, running = np.zeros(n), np.zeros(n), np.ones(n, bool)
@@ -95,7 +96,7 @@ def test_following_the_rule_earns_nothing_beside_it() -> None:
     env.seed(5)
     seen = env.reset()
     for _ in range(3 * TURNS):
-        seen, rewards, _, _ = env.step((seen[:, -1] > 0).astype(np.int64))
+        seen, rewards, _, _ = env.step((seen[:, COUNT] > 0).astype(np.int64))
         assert not rewards.any()
 
 
