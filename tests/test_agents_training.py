@@ -83,7 +83,8 @@ def test_a_collapse_is_named_in_the_log(tmp_path: Path) -> None:
     assert log.splitlines() == lines
     assert "routing collapse, every validation turn goes to the device" in log
     first = log.splitlines()[0]
-    assert first.lstrip().startswith("0 frames") and "collapse" not in first
+    assert first.lstrip().startswith("0 frames")
+    assert "collapse" not in first
 
 
 def test_a_checkpoint_of_another_training_or_a_damaged_one_is_refused(tmp_path: Path) -> None:
