@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,9 @@ def export(policy: Policy, path: Path) -> None:
     except ImportError:
         raise missing_package("onnx", "exporting a policy", "onnx") from None
     example = torch.zeros(2, COUNT) + 0.5
-    with replacing(path) as part:
+    with replacing(path) as part, warnings.catch_warnings():
+        # The exporter that torch prefers to this one needs a further package.
+        warnings.simplefilter("ignore", DeprecationWarning)
         torch.onnx.export(
             Graph(policy).eval(),
             (example,),
@@ -67,7 +70,7 @@ def export(policy: Policy, path: Path) -> None:
             output_names=["actions"],
             dynamic_axes={"observations": {0: "n"}, "actions": {0: "n"}},
             opset_version=OPSET,
-            dynamo=False,  # the other exporter needs a further package
+            dynamo=False,
         )
 
 

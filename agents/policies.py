@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from agents.network import ACTOR_INPUTS, layers, silence
 from edgeroute_env.simulator.features import COUNT
 
-SHARPNESS = 20.0  # of the first policy: a margin of .1 makes the rule's choice 7 times likelier
+# Of the first policy: a margin of .05 makes the rule's choice 20 times likelier. With 20 the policy
+# that learns is so much softer than the one that decides that the better of it is the worse rule.
+SHARPNESS = 60.0
 
 
 class _Trunk(nn.Module):
@@ -39,7 +41,7 @@ class _Trunk(nn.Module):
 
 
 class MarginActorCritic(ActorCriticPolicy):
-    """Action logits = +-10 x margin + network, the network zero at first, for PPO."""
+    """Action logits = +-30 x margin + network, the network zero at first, for PPO."""
 
     def __init__(self, *args: Any, widths: tuple[int, ...] = (64, 64), **kwargs: Any) -> None:
         """Take the hidden layers' `widths`; `features_extractor_class` must be `Features`."""

@@ -74,8 +74,7 @@ def test_the_exported_graph_decides_alike(algorithm: str, rule: Rule, tmp_path: 
     from agents.export import export, session
 
     _, policy = made(algorithm, rule, learned=True)
-    with pytest.warns(DeprecationWarning):  # torch prefers an exporter that needs more packages
-        export(policy, tmp_path / "p.onnx")
+    export(policy, tmp_path / "p.onnx")
     running = session(tmp_path / "p.onnx")
     seen = observations(MANY, seed=9)
     expected = policy.route(seen)
