@@ -48,9 +48,12 @@ def build(
         "device": "cpu",  # a network this small is faster there
     }
     if isinstance(settings, PpoSettings):
-        names = ("n_steps", "n_epochs", "gae_lambda", "clip_range", "ent_coef", "vf_coef")
+        names = ("n_steps", "n_epochs", "clip_range", "ent_coef", "vf_coef")
         architecture = {"features_extractor_class": Features, "widths": settings.widths}
         own = {name: getattr(settings, name) for name in names}
+        budgets = env.scenario.budgets
+        limited = budgets.edge_calls is not None or budgets.battery_j is not None
+        own["gae_lambda"] = settings.gae_lambda_budget if limited else settings.gae_lambda
         return PPO(MarginActorCritic, policy_kwargs=architecture, **shared, **own)
     names = (
         *("buffer_size", "learning_starts", "train_freq", "gradient_steps"),

@@ -36,6 +36,7 @@ class PpoSettings(Settings):
     batch_size: Annotated[int, Field(ge=2)]
     n_epochs: Count
     gae_lambda: Share
+    gae_lambda_budget: Share  # instead, where calls or energy are limited
     clip_range: Positive
     ent_coef: NonNegative
     vf_coef: NonNegative
