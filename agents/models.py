@@ -75,7 +75,7 @@ def layers_of(
     else:
         found = _linear(model.q_net.q_net)
         weight, bias = found[-1]
-        # The margin is added to the edge's value as it is.
+        # The values differ by the margin, whichever of them it is taken from.
         found[-1] = (np.concatenate((weight, np.float32([[0.0], [1.0]])), axis=1), bias)
     return tuple(found)
 

@@ -60,7 +60,11 @@ class MarginActorCritic(ActorCriticPolicy):
 
 
 class MarginQNetwork(QNetwork):
-    """Q(device) = network, Q(edge) = network + margin: the network's part is zero at first."""
+    """Q(action) = network - the action's regret by the rule, the network zero at first.
+
+    The regret is the margin's size for the action that the rule would not take, and 0 for the
+    other: the rule's own values where rewards are what is earned beyond it.
+    """
 
     def __init__(self, *args: Any, net_arch: Any = None, **kwargs: Any) -> None:
         """Take the hidden layers' widths as `net_arch`."""
@@ -73,7 +77,8 @@ class MarginQNetwork(QNetwork):
         """Return the values of both actions, shape (n, 2)."""
         features = self.extract_features(obs, self.features_extractor)
         values: Tensor = self.q_net(features[:, :ACTOR_INPUTS])
-        return values + nn.functional.pad(features[:, COUNT:ACTOR_INPUTS], (1, 0))
+        margin = features[:, COUNT:ACTOR_INPUTS]
+        return values - torch.relu(torch.cat((margin, -margin), dim=1))
 
 
 class MarginDQNPolicy(DQNPolicy):

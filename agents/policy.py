@@ -52,7 +52,7 @@ class Policy:
         """Nothing to forget."""
 
     def preferences(self, observations: NDArray[np.float32]) -> Weights:
-        """Return logits (PPO) or values (DQN) of both actions, shape (n, 2)."""
+        """Return logits (PPO) or values (DQN, up to a shared offset) of both actions, (n, 2)."""
         margins = self.rule.margins(observations).astype(np.float32)[:, None]
         hidden = np.sign(observations) * np.log1p(np.abs(observations))
         hidden = np.concatenate((hidden, margins), axis=1)
