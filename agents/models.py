@@ -48,7 +48,7 @@ def build(
         "device": "cpu",  # a network this small is faster there
     }
     if isinstance(settings, PpoSettings):
-        names = ("n_steps", "n_epochs", "clip_range", "ent_coef", "vf_coef")
+        names: tuple[str, ...] = ("n_steps", "n_epochs", "clip_range", "ent_coef", "vf_coef")
         architecture = {"features_extractor_class": Features, "widths": settings.widths}
         own = {name: getattr(settings, name) for name in names}
         budgets = env.scenario.budgets
@@ -76,7 +76,7 @@ def layers_of(
         found = _linear(model.q_net.q_net)
         weight, bias = found[-1]
         # The values differ by the margin, whichever of them it is taken from.
-        found[-1] = (np.concatenate((weight, np.float32([[0.0], [1.0]])), axis=1), bias)
+        found[-1] = (np.concatenate((weight, np.array([[0.0], [1.0]], np.float32)), axis=1), bias)
     return tuple(found)
 
 

@@ -55,8 +55,9 @@ class MarginActorCritic(ActorCriticPolicy):
         super()._build(lr_schedule)
         silence(self.action_net)
         silence(self.value_net)
+        weight: Any = self.action_net.weight
         with torch.no_grad():
-            self.action_net.weight[:, -1] = SHARPNESS * torch.tensor([-0.5, 0.5])
+            weight[:, -1] = SHARPNESS * torch.tensor([-0.5, 0.5])
 
 
 class MarginQNetwork(QNetwork):
@@ -66,14 +67,14 @@ class MarginQNetwork(QNetwork):
     other: the rule's own values where rewards are what is earned beyond it.
     """
 
-    def __init__(self, *args: Any, net_arch: Any = None, **kwargs: Any) -> None:
+    def __init__(self, *, net_arch: Any, **kwargs: Any) -> None:
         """Take the hidden layers' widths as `net_arch`."""
-        super().__init__(*args, net_arch=list(net_arch), **kwargs)
+        super().__init__(net_arch=list(net_arch), **kwargs)
         head = nn.Linear(net_arch[-1], 2)
         silence(head)
         self.q_net = nn.Sequential(*layers(ACTOR_INPUTS, tuple(net_arch)), head)
 
-    def forward(self, obs: Tensor) -> Tensor:
+    def forward(self, obs: Any) -> Tensor:
         """Return the values of both actions, shape (n, 2)."""
         features = self.extract_features(obs, self.features_extractor)
         values: Tensor = self.q_net(features[:, :ACTOR_INPUTS])

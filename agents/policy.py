@@ -70,7 +70,7 @@ class Policy:
 
     def save(self, path: Path) -> None:
         """Write the policy, whole or not at all."""
-        arrays = {}
+        arrays: dict[str, Weights] = {}
         for i, (weight, bias) in enumerate(self.layers):
             arrays |= {f"{i}.weight": np.ascontiguousarray(weight), f"{i}.bias": bias.copy()}
         rule = {"name": self.rule.name, "weights": dict(self.rule.weights)}

@@ -40,7 +40,7 @@ def margin(seen: Seen, name: str, weights: Weights) -> Any:
     value = seen["score"] - weights["theta"]
     for term, (_, of) in TERMS.items():
         if weights[term] != 0.0:
-            value = value + weights[term] * of(seen)  # type: ignore[arg-type]
+            value = value + weights[term] * of(seen)
     for late in LATE:
         beyond_s = total_s(seen, late.removesuffix("_late")) - weights["on_time_s"]
         value = value + weights[late] * np.clip(beyond_s, -1.0, 1.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import gymnasium as gym
@@ -197,9 +197,7 @@ class EdgeRouteSB3VecEnv(VecEnv):
         """Refuse: there is no environment object to call."""
         raise NotImplementedError("the environments of a batch have no methods of their own")
 
-    def env_is_wrapped(
-        self, wrapper_class: Any, indices: Sequence[int] | None = None
-    ) -> list[bool]:
+    def env_is_wrapped(self, wrapper_class: Any, indices: Any = None) -> list[bool]:
         """Return False for each: episode returns are in the infos without a Monitor."""
         return [False for _ in self._get_indices(indices)]
 
