@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from agents.rules import BAO, LINEAR, Rule
 from agents.settings import DqnSettings, PpoSettings, load_settings
 from baselines.linear import SCALES
 from edgeroute_env import EdgeRouteVectorEnv, Scenario, load_scenario
+
+torch.set_num_threads(1)  # more would only wait for each other
 
 TURNS = 24
 BAO_RULE = Rule(BAO, {"alpha_per_s": 0.05, "theta": 0.2})

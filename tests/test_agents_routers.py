@@ -12,6 +12,7 @@ from command_line import Command
 from learning import RULES, observations, short
 from test_agents_policy import MANY, made
 
+from agents import card as cards
 from agents import routers
 from agents.policy import FILE, Policy
 from agents.routers import learned_names, learned_router, pretrained_scenarios
@@ -30,6 +31,17 @@ def test_packaged_policies_load_and_route() -> None:
             assert set(policy.route(observations(500, scenario))) <= {0, 1}
             card = routers.PRETRAINED / f"{scenario}-{name}" / "README.md"
             assert policy.about["scenario"] in card.read_text("utf-8")
+
+
+def test_a_card_tells_the_gaps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cards, "EPISODES", 4)
+    policy = learned_router("ppo", load_scenario("paper"))
+    text = cards.card(policy, load_scenario("paper"))
+    assert text.startswith("# ppo on `paper`")
+    for name in ("device", "edge", "bao-multi-queue", "linear"):
+        assert f"| `{name}` |" in text
+    packaged = (routers.PRETRAINED / "paper-ppo" / "README.md").read_text("utf-8")
+    assert packaged.splitlines()[:5] == text.splitlines()[:5]
 
 
 def test_unknown_names_and_untrained_scenarios_are_refused(tmp_path: Path) -> None:

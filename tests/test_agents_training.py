@@ -121,7 +121,7 @@ made.run()
 
 def test_a_kill_leaves_no_unreadable_checkpoint(tmp_path: Path) -> None:
     tests = Path(__file__).parent
-    environment = {**os.environ, "PYTHONPATH": str(tests.parent)}
+    environment = {**os.environ, "PYTHONPATH": str(tests.parent), "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(
         [sys.executable, "-c", KILLED, str(tmp_path), str(tests)],
         stdout=subprocess.PIPE,
