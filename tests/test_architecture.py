@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = "edgeroute_env"
 CODE = [
     path
-    for folder in ("edgeroute_env", "baselines", "agents", "tests", "benchmarks", "calibration")
+    for folder in "edgeroute_env baselines agents examples tests benchmarks calibration".split()
     for path in sorted((ROOT / folder).rglob("*.py"))
 ]
 # Where a module lies -> what it may not import, by prefix of the module's full name.
@@ -33,6 +33,7 @@ FLOORS = {
         f"{PACKAGE}.validation",
         f"{PACKAGE}.cli",
     ],
+    "agents": ["benchmarks", "calibration", "examples", "tests", f"{PACKAGE}.cli"],
     **{
         f"{PACKAGE}.{floor}": [f"{PACKAGE}.{above}" for above in upper.split()]
         for floor, upper in {

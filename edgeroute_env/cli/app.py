@@ -12,6 +12,7 @@ from edgeroute_env.cli import (
     score,
     sweep,
     trace,
+    train,
     tune,
     validate,
 )
@@ -26,6 +27,7 @@ app = typer.Typer(
 app.command("benchmark")(benchmark.benchmark)
 app.command("run")(episode.run)
 app.command("sweep")(sweep.sweep)
+app.command("train")(train.train)
 app.command("tune")(tune.tune)
 app.command("validate")(validate.validate)
 app.command("scenarios")(scenarios.scenarios)

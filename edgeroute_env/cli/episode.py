@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,7 +18,9 @@ from edgeroute_env.cli.options import (
 )
 from edgeroute_env.envs.edge_route import EdgeRouteEnv
 from edgeroute_env.errors import InputError
-from edgeroute_env.routing import Insider, Learner
+from edgeroute_env.routing import Insider, Learner, Router
+from edgeroute_env.scenario import Scenario
+from edgeroute_env.traces.recorded import TraceKind
 
 PARAMETER_HELP = "A parameter of the router, e.g. theta=0.3; default: the stored fit."
 
@@ -28,26 +31,19 @@ def run(
     parameter: Annotated[
         list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help=PARAMETER_HELP)
     ] = None,
+    policy: Annotated[Path | None, typer.Option(help="A file of edgeroute train's.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the episode.")] = 0,
     traces: TracesOption = "synthetic",
     trace: Annotated[str | None, typer.Option(help="Replay this trace file instead.")] = None,
     overrides: SetOption = None,
 ) -> None:
-    """Play one episode with a router and print it turn by turn."""
-    from baselines import make_router
-    from baselines.fitted import stored_parameters
-    from baselines.registry import kind
+    """Play one episode with a router and print it turn by turn.
 
+    `ppo` and `dqn` are the policies that come with the package; --policy takes one of your own.
+    """
     chosen = chosen_scenario(scenario, overrides)
     traces_kind, why = chosen_traces(chosen, traces)
-    given = _parsed(parameter or [])
-    if not given:
-        found = stored_parameters(chosen, traces_kind, router)
-        if found is None:
-            allowed = f"{', '.join(kind(router).parameters)} (no stored fit matches this scenario)"
-            raise InputError("--param", "none", allowed)
-        given = found
-    chooser = make_router(router, given)
+    chooser, given = _router(router, chosen, traces_kind, _parsed(parameter or []), policy)
     if isinstance(chooser, Insider | Learner):
         allowed = "a router that decides by observations alone (edgeroute benchmark runs all)"
         raise InputError("--router", router, allowed)
@@ -62,6 +58,30 @@ def run(
         console.print(env.render(), highlight=False, markup=False, soft_wrap=True)
         total, turns, ended = total + reward, turns + 1, terminated or truncated
     console.print(f"return {total:.3f} over {turns} turns")
+
+
+def _router(
+    name: str, scenario: Scenario, traces: TraceKind, given: dict[str, float], policy: Path | None
+) -> tuple[Router, dict[str, float]]:
+    """Return a router with its parameters: learned, with those given or as it was fitted."""
+    from agents.routers import learned_names, learned_router
+    from baselines import make_router
+    from baselines.fitted import stored_parameters
+    from baselines.registry import kind
+
+    if name in learned_names():
+        if given:
+            raise InputError("--param", ", ".join(given), f"none: {name} has learned its own")
+        return learned_router(name, scenario, policy), {}
+    if policy is not None:
+        raise InputError("--policy", str(policy), "given with --router ppo or dqn alone")
+    if not given:
+        found = stored_parameters(scenario, traces, name)
+        if found is None:
+            allowed = f"{', '.join(kind(name).parameters)} (no stored fit matches this scenario)"
+            raise InputError("--param", "none", allowed)
+        given = dict(found)
+    return make_router(name, given), given
 
 
 def _parsed(assignments: list[str]) -> dict[str, float]:

@@ -1,0 +1,85 @@
+"""A policy as one ONNX graph from observations to actions, its rule's margin included."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from agents.policy import Policy
+from agents.rules import Lazy, margin
+from edgeroute_env.errors import missing_package
+from edgeroute_env.files import replacing
+from edgeroute_env.simulator.features import COUNT, NAMES, SCALE
+
+OPSET = 17
+
+
+class Graph(nn.Module):
+    """The computation of `Policy.route` in torch."""
+
+    def __init__(self, policy: Policy) -> None:
+        """Take over the policy's weights."""
+        super().__init__()
+        self._rule = policy.rule
+        self.register_buffer("scale", torch.tensor(SCALE))
+        self.layers = nn.ModuleList()
+        for weight, bias in policy.layers:
+            layer = nn.Linear(weight.shape[1], weight.shape[0])
+            layer.weight.data, layer.bias.data = torch.tensor(weight), torch.tensor(bias)
+            self.layers.append(layer)
+
+    def forward(self, observations: Tensor) -> Tensor:
+        """Return the actions, int64, shape (n,), of observations (n, 32)."""
+        # In double precision, as the rule itself: a tie must be a tie.
+        physical = observations.double() * self.scale
+        seen = {name: Lazy(physical[:, i]) for i, name in enumerate(NAMES)}
+        margins = margin(seen, self._rule.name, self._rule.weights).tensor.float().unsqueeze(1)
+        squashed = torch.sign(observations) * torch.log1p(observations.abs())
+        hidden = torch.cat((squashed, margins), dim=1)
+        *trunk, head = self.layers
+        for layer in trunk:
+            hidden = torch.relu(layer(hidden))
+        preferences = head(torch.cat((hidden, margins), dim=1))
+        actions: Tensor = (preferences[:, 1] > preferences[:, 0]).long()
+        return actions
+
+
+def export(policy: Policy, path: Path) -> None:
+    """Write the policy as ONNX: input `observations` float32 (n, 32), output `actions` int64 (n,).
+
+    Raises:
+        InputError: onnx is not installed, or `path` cannot be written.
+    """
+    try:
+        import onnx  # noqa: F401  (torch asks for it)
+    except ImportError:
+        raise missing_package("onnx", "exporting a policy", "onnx") from None
+    example = torch.zeros(2, COUNT) + 0.5
+    with replacing(path) as part, warnings.catch_warnings():
+        # The exporter that torch prefers to this one needs a further package.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.onnx.export(
+            Graph(policy).eval(),
+            (example,),
+            str(part),
+            input_names=["observations"],
+            output_names=["actions"],
+            dynamic_axes={"observations": {0: "n"}, "actions": {0: "n"}},
+            opset_version=OPSET,
+            dynamo=False,
+        )
+
+
+def session(path: Path) -> Any:
+    """Return an ONNX Runtime session of an exported policy, on one thread."""
+    try:
+        import onnxruntime
+    except ImportError:
+        raise missing_package("onnxruntime", "running an exported policy", "onnx") from None
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # more would only wait for each other
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

@@ -1,0 +1,91 @@
+"""SB3 policies that start as an analytic rule: its margin plus a network that begins at zero."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.dqn.policies import DQNPolicy, QNetwork
+from torch import Tensor, nn
+
+from agents.network import ACTOR_INPUTS, layers, silence
+from edgeroute_env.simulator.features import COUNT
+
+# Of the first policy: a margin of .05 makes the rule's choice 20 times likelier. With 20 the policy
+# that learns is so much softer than the one that decides that the better of it is the worse rule.
+SHARPNESS = 60.0
+
+
+class _Trunk(nn.Module):
+    """Separate layers for actor and critic; the margin passes the actor's by.
+
+    The critic also sees what the rule sees, where rewards are paired; the actor never does.
+    """
+
+    def __init__(self, inputs: int, widths: tuple[int, ...]) -> None:
+        super().__init__()
+        self.actor, self.critic = layers(ACTOR_INPUTS, widths), layers(inputs, widths)
+        self.latent_dim_pi, self.latent_dim_vf = widths[-1] + 1, widths[-1]
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        return self.forward_actor(features), self.forward_critic(features)
+
+    def forward_actor(self, features: Tensor) -> Tensor:
+        latent = self.actor(features[:, :ACTOR_INPUTS])
+        return torch.cat((latent, features[:, COUNT:ACTOR_INPUTS]), dim=1)
+
+    def forward_critic(self, features: Tensor) -> Tensor:
+        latent: Tensor = self.critic(features)
+        return latent
+
+
+class MarginActorCritic(ActorCriticPolicy):
+    """Action logits = +-30 x margin + network, the network zero at first, for PPO."""
+
+    def __init__(self, *args: Any, widths: tuple[int, ...] = (64, 64), **kwargs: Any) -> None:
+        """Take the hidden layers' `widths`; `features_extractor_class` must be `Features`."""
+        self._widths = tuple(widths)
+        super().__init__(*args, **kwargs)
+
+    def _build_mlp_extractor(self) -> None:
+        self.mlp_extractor = _Trunk(self.features_dim, self._widths)  # type: ignore[assignment]
+
+    def _build(self, lr_schedule: Any) -> None:
+        super()._build(lr_schedule)
+        silence(self.action_net)
+        silence(self.value_net)
+        weight: Any = self.action_net.weight
+        with torch.no_grad():
+            weight[:, -1] = SHARPNESS * torch.tensor([-0.5, 0.5])
+
+
+class MarginQNetwork(QNetwork):
+    """Q(action) = network - the action's regret by the rule, the network zero at first.
+
+    The regret is the margin's size for the action that the rule would not take, and 0 for the
+    other: the rule's own values where rewards are what is earned beyond it.
+    """
+
+    def __init__(self, *, net_arch: Any, **kwargs: Any) -> None:
+        """Take the hidden layers' widths as `net_arch`."""
+        super().__init__(net_arch=list(net_arch), **kwargs)
+        head = nn.Linear(net_arch[-1], 2)
+        silence(head)
+        self.q_net = nn.Sequential(*layers(ACTOR_INPUTS, tuple(net_arch)), head)
+
+    def forward(self, obs: Any) -> Tensor:
+        """Return the values of both actions, shape (n, 2)."""
+        features = self.extract_features(obs, self.features_extractor)
+        values: Tensor = self.q_net(features[:, :ACTOR_INPUTS])
+        margin = features[:, COUNT:ACTOR_INPUTS]
+        return values - torch.relu(torch.cat((margin, -margin), dim=1))
+
+
+class MarginDQNPolicy(DQNPolicy):
+    """DQN's policy over `MarginQNetwork`; `features_extractor_class` must be `Features`."""
+
+    def make_q_net(self) -> QNetwork:
+        """Return a network of values that starts as the rule."""
+        arguments = self._update_features_extractor(self.net_args, features_extractor=None)
+        return MarginQNetwork(**arguments).to(self.device)

@@ -1,0 +1,126 @@
+"""A trained policy as a router: a rule's margin plus a small network, in NumPy alone.
+
+The file is its weights (safetensors) with what they belong to in the header.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.rules import Rule
+from edgeroute_env.errors import InputError, missing_package
+from edgeroute_env.files import replacing
+from edgeroute_env.scenario import Scenario
+from edgeroute_env.simulator.features import FEATURES
+
+Weights = NDArray[np.float32]
+LAYOUT = hashlib.sha256(repr(FEATURES).encode()).hexdigest()[:16]  # of the observations
+FILE = "policy.safetensors"
+
+
+def scenario_hash(scenario: Scenario) -> str:
+    """Return the hash of what a policy was trained on; names and descriptions do not count."""
+    content = scenario.model_dump_json(exclude={"name", "description"})
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A router that prefers the edge where its network, the margin added, says so.
+
+    Attributes:
+        name: of the algorithm that trained it, its name in tables.
+        rule: what it started from.
+        layers: weights (outputs, inputs) and biases of the rectified layers, then of the head,
+            whose last column weighs the margin.
+        about: the scenario's name and hash, the observations' layout, and how it was trained.
+    """
+
+    name: str
+    rule: Rule
+    layers: tuple[tuple[Weights, Weights], ...]
+    about: dict[str, Any]
+
+    def reset(self, n: int) -> None:
+        """Nothing to forget."""
+
+    def preferences(self, observations: NDArray[np.float32]) -> Weights:
+        """Return logits (PPO) or values (DQN, up to a shared offset) of both actions, (n, 2)."""
+        margins = self.rule.margins(observations).astype(np.float32)[:, None]
+        hidden = np.sign(observations) * np.log1p(np.abs(observations))
+        hidden = np.concatenate((hidden, margins), axis=1)
+        *trunk, (weight, bias) = self.layers
+        for matrix, offset in trunk:
+            hidden = np.maximum(hidden @ matrix.T + offset, np.float32(0.0))
+        # The margin last and alone, as in torch: a network of zeros leaves it as it is.
+        found: Weights = hidden @ weight[:, :-1].T + bias + margins * weight[:, -1]
+        return found
+
+    def route(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
+        """Return the actions, shape (n,); a tie stays on the device, as with the rule."""
+        preferences = self.preferences(observations)
+        return (preferences[:, 1] > preferences[:, 0]).astype(np.int64)
+
+    def save(self, path: Path) -> None:
+        """Write the policy, whole or not at all."""
+        arrays: dict[str, Weights] = {}
+        for i, (weight, bias) in enumerate(self.layers):
+            arrays |= {f"{i}.weight": np.ascontiguousarray(weight), f"{i}.bias": bias.copy()}
+        rule = {"name": self.rule.name, "weights": dict(self.rule.weights)}
+        header = {"name": self.name, "rule": rule, "about": self.about}
+        content = _safetensors().save(arrays, {"policy": json.dumps(header)})
+        with replacing(path) as part:
+            part.write_bytes(content)
+
+
+def load_policy(path: Path, scenario: Scenario | None = None) -> Policy:
+    """Return the policy in a file.
+
+    Args:
+        path: what `Policy.save` wrote.
+        scenario: refuse a policy that was trained on another one; None takes any.
+
+    Raises:
+        InputError: the file is missing or damaged, or its policy is of another observation
+            layout or scenario.
+    """
+    if not path.is_file():
+        raise InputError("policy", str(path), f"a {FILE} that edgeroute train wrote")
+    module = _safetensors()
+    try:
+        content = path.read_bytes()
+        length = int.from_bytes(content[:8], "little")
+        header = json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["policy"])
+        arrays = module.load(content)
+        count = len(arrays) // 2
+        layers = tuple((arrays[f"{i}.weight"], arrays[f"{i}.bias"]) for i in range(count))
+        rule = Rule(header["rule"]["name"], header["rule"]["weights"])
+        policy = Policy(header["name"], rule, layers, header["about"])
+        layout = policy.about["layout"]
+        if layout == LAYOUT:
+            policy.preferences(np.ones((1, len(FEATURES)), np.float32))  # the shapes fit
+    except Exception as error:  # a damaged file fails in many ways
+        reason = " ".join(str(error).split())[:160]
+        raise InputError("policy", str(path), f"a readable policy ({reason})") from None
+    if layout != LAYOUT:
+        raise InputError("policy", f"{path}, observation layout {layout}", f"layout {LAYOUT}")
+    if scenario is not None and policy.about["scenario_hash"] != scenario_hash(scenario):
+        trained = f"{path}, trained on {policy.about['scenario']}"
+        allowed = f"a policy trained on {scenario.name} as it is now"
+        raise InputError("policy", trained, allowed)
+    return policy
+
+
+def _safetensors() -> Any:
+    try:
+        import safetensors.numpy
+    except ImportError:
+        raise missing_package("safetensors", "learned policies", "agents") from None
+    return safetensors.numpy

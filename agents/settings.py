@@ -1,0 +1,82 @@
+"""How a policy is trained: `configs/agents/ALGORITHM.yaml`, validated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError
+
+from edgeroute_env.config_files import config_path, read_yaml
+from edgeroute_env.errors import InputError, allowed_by
+from edgeroute_env.fields import Count, NonNegative, Part, Positive, Share
+
+
+class Settings(Part):
+    """What both algorithms need to know."""
+
+    rule: Literal["linear", "bao-multi-queue"]  # what the policy starts from
+    paired: bool  # subtract what the rule earns on the same traces
+    quality: Literal["expected", "sampled"]  # how training pays quality
+    bootstraps: bool  # whether an episode's last turn is valued as if it went on
+    frames: Count
+    num_envs: Count
+    widths: Annotated[tuple[Count, ...], Field(min_length=1)]
+    learning_rate: Positive  # falls linearly to 0
+    gamma: Share
+    max_grad_norm: Positive
+    validate_every: Count  # frames
+    validation_episodes: Annotated[int, Field(ge=2)]
+
+
+class PpoSettings(Settings):
+    """PPO's own, named as in Stable-Baselines3."""
+
+    n_steps: Count
+    batch_size: Annotated[int, Field(ge=2)]
+    n_epochs: Count
+    gae_lambda: Share
+    gae_lambda_budget: Share  # instead, where calls or energy are limited
+    clip_range: Positive
+    ent_coef: NonNegative
+    vf_coef: NonNegative
+
+
+class DqnSettings(Settings):
+    """DQN's own, named as in Stable-Baselines3."""
+
+    buffer_size: Count
+    learning_starts: int
+    batch_size: Count
+    train_freq: Count
+    gradient_steps: Count
+    target_update_interval: Count
+    exploration_fraction: Share
+    exploration_initial_eps: Share
+    exploration_final_eps: Share
+
+
+KINDS: dict[str, type[PpoSettings] | type[DqnSettings]] = {"ppo": PpoSettings, "dqn": DqnSettings}
+
+
+def load_settings(
+    algorithm: str, overrides: Mapping[str, Any] | None = None
+) -> PpoSettings | DqnSettings:
+    """Return the settings of "ppo" or "dqn" with `overrides` by field.
+
+    Raises:
+        InputError: names the unknown algorithm or the first bad field.
+    """
+    if algorithm not in KINDS:
+        raise InputError("algorithm", algorithm, "one of " + ", ".join(KINDS))
+    kind = KINDS[algorithm]
+    content = read_yaml(config_path("agents", f"{algorithm}.yaml"))
+    try:
+        return kind.model_validate({**content, **(overrides or {})})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(map(str, first["loc"]))
+        allowed = allowed_by(first["msg"])
+        if first["type"] == "extra_forbidden":
+            allowed = "one of the fields " + ", ".join(kind.model_fields)
+        raise InputError(field, first["input"], allowed) from None

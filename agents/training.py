@@ -1,0 +1,137 @@
+"""Train a policy on a scenario: the one entry point of the command line and of programs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from stable_baselines3.common.logger import configure
+
+from agents import checkpoints
+from agents.models import build, layers_of
+from agents.policy import LAYOUT, Policy, scenario_hash
+from agents.rules import BAO, Rule
+from agents.settings import DqnSettings, PpoSettings
+from agents.validation import Validation
+from agents.vec_env import EdgeRouteSB3VecEnv
+from agents.watching import Stopped, Watch
+from baselines import make_router
+from baselines.fitted import stored_parameters
+from edgeroute_env.errors import InputError
+from edgeroute_env.routing import Router
+from edgeroute_env.scenario import Scenario
+from edgeroute_env.scenario_files import load_scenario
+from edgeroute_env.traces.recorded import TraceKind, drawn
+
+FIRST_SEED = 100_000  # of the training environments: beyond the seeds that parameters are fitted on
+SEEDS_A_RUN = 1_000
+RUNS = 800  # what fits below the validation seeds
+
+
+class Training:
+    """One training; `run` it, `stop` it, resume it from its folder."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        settings: PpoSettings | DqnSettings,
+        folder: Path,
+        seed: int = 0,
+        traces: TraceKind = "synthetic",
+        resume: bool = False,
+        rule: Rule | None = None,
+        reference: Router | None = None,
+        say: Callable[[str], None] = lambda line: None,
+        tell: Callable[[int], None] = lambda frames: None,
+    ) -> None:
+        """Build the environments, the model and the validation, or restore them.
+
+        Args:
+            scenario: what to train on; validation pays quality as it says.
+            settings: from `load_settings`.
+            folder: an existing folder for the policy, the checkpoint and the curves.
+            seed: of the networks and the environments, from 0.
+            traces: "synthetic" or "recorded"; recordings give the half kept for fitting.
+            resume: continue from the folder's checkpoint.
+            rule: what to start from; by default the settings' rule as it was fitted.
+            reference: what validation compares with; by default the tuned analytic router.
+            say: takes a line for the user after each validation.
+            tell: takes the frames done so far.
+
+        Raises:
+            InputError: there is no valid stored fit, or no usable checkpoint to resume from.
+        """
+        if not 0 <= seed < RUNS:
+            raise InputError("seed", seed, f"a whole number from 0 to {RUNS - 1}")
+        if settings.num_envs > SEEDS_A_RUN:
+            raise InputError("num_envs", settings.num_envs, f"at most {SEEDS_A_RUN}")
+        kind = "ppo" if isinstance(settings, PpoSettings) else "dqn"
+        rule = rule or Rule(settings.rule, fitted(scenario, traces, settings.rule))
+        reference = reference or make_router(BAO, fitted(scenario, traces, BAO))
+        source = drawn(scenario, traces, "fit")
+        trained_on = load_scenario(scenario, {"objective.quality": settings.quality})
+        self._env = EdgeRouteSB3VecEnv(
+            settings.num_envs,
+            trained_on,
+            traces=source,
+            rule=rule,
+            paired=settings.paired,
+            bootstraps=settings.bootstraps,
+        )
+        self._env.seed(FIRST_SEED + SEEDS_A_RUN * seed)
+        self._model = build(settings, self._env, seed)
+        self._model.set_logger(configure(str(folder), ["tensorboard"]))
+        about = {
+            "scenario": scenario.name,
+            "scenario_hash": scenario_hash(scenario),
+            "layout": LAYOUT,
+            "traces": traces,
+            "seed": seed,
+            "settings": settings.model_dump(mode="json"),
+        }
+        self._policy_of = lambda: Policy(kind, rule, layers_of(self._model), about)
+        described = json.dumps([about, rule.name, dict(rule.weights)], sort_keys=True)
+        key = hashlib.sha256(described.encode()).hexdigest()
+        self._frames = settings.frames
+        notes = None
+        self._resumes = resume
+        if resume:
+            notes = checkpoints.restore(folder / checkpoints.FILE, key, self._model, self._env)
+        validation = Validation(scenario, source, reference, settings.validation_episodes)
+        self.watch = Watch(
+            *(self._env, validation, settings.validate_every, folder, key, self._policy_of),
+            *(say, tell, notes),
+        )
+
+    def run(self) -> bool:
+        """Train to the end, or until `watch.stops`; return whether it is finished.
+
+        The best policy on the validation seeds, the start included, lies in the folder.
+        """
+        torch.set_num_threads(1)  # more threads only wait for each other on networks this small
+        left = self._frames - self._model.num_timesteps
+        if left > 0:
+            try:
+                self._model.learn(
+                    left,
+                    callback=self.watch,
+                    log_interval=None,  # type: ignore[arg-type]
+                    reset_num_timesteps=not self._resumes,
+                )
+            except Stopped:
+                return False
+            self.watch.validate()
+        return True
+
+
+def fitted(scenario: Scenario, traces: TraceKind, name: str) -> Any:
+    """Return a router's stored parameters; InputError where no valid fit is stored."""
+    found = stored_parameters(scenario, traces, name)
+    if found is None:
+        allowed = f"a scenario with a valid fit; edgeroute tune -s {scenario.name} makes one"
+        raise InputError("scenario", f"{scenario.name}, {traces} traces", allowed)
+    return found

@@ -1,0 +1,135 @@
+"""What follows a training: curves, validation, the best policy so far, checkpoints, an alarm."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from stable_baselines3.common.callbacks import BaseCallback
+
+from agents import checkpoints
+from agents.policy import FILE, Policy
+from agents.validation import Validation, Verdict
+from agents.vec_env import EdgeRouteSB3VecEnv
+from edgeroute_env.simulator.state import FIGURES, LATENCY_PARTS, REWARD_TERMS
+
+LOG = "training.log"
+CURVE_FRAMES = 16_384  # frames a point of the curves
+CURVES = {
+    **{f"reward/{term}": f"reward_{term}" for term in REWARD_TERMS},
+    "reward/total": "reward",
+    **{f"latency/{part}_s": f"{part}_s" for part in LATENCY_PARTS},
+    **{f"turn/{name}": name for name in FIGURES if name != "edge_call"},
+    "turn/edge_share": "edge_call",
+}
+
+
+class Stopped(Exception):
+    """The training was asked to stop and has written its checkpoint."""
+
+
+class Watch(BaseCallback):
+    """Between rollouts: draws the curves, and validates where that is due."""
+
+    def __init__(
+        self,
+        env: EdgeRouteSB3VecEnv,
+        validation: Validation,
+        every: int,
+        folder: Path,
+        key: str,
+        policy_of: Callable[[], Policy],
+        say: Callable[[str], None],
+        tell: Callable[[int], None],
+        notes: dict[str, Any] | None,
+    ) -> None:
+        """Follow the training of `env` in `folder`.
+
+        Args:
+            env: gives the curves.
+            validation: judges.
+            every: frames from one validation to the next.
+            folder: for the best policy, the checkpoint and the log.
+            key: of the training, for its checkpoint.
+            policy_of: returns the present policy.
+            say: takes a line for the user; the log gets it too.
+            tell: takes the frames done so far, for a progress bar.
+            notes: those of the checkpoint that is resumed, or None.
+        """
+        super().__init__()
+        self._env, self._validation, self._every = env, validation, every
+        self._folder, self._key, self._policy_of = folder, key, policy_of
+        self._say, self._tell = say, tell
+        self._notes = notes or {"best": None, "next": 0, "curve": 0}
+        self._clock = (time.perf_counter(), -1)
+        self.stops = False  # set it to end the training after the present rollout
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_rollout_start(self) -> None:
+        frames = self.num_timesteps
+        if frames >= self._notes["curve"]:
+            self._draw(frames)
+        if frames >= self._notes["next"]:
+            self.validate()
+        if self.stops:
+            self._save()
+            raise Stopped
+
+    def validate(self) -> None:
+        """Judge the policy, keep it where it is the best, write a checkpoint."""
+        frames = self.num_timesteps
+        verdict = self._validation.judge(self._policy_of())
+        best = self._notes["best"]
+        is_best = best is None or verdict.gap > best
+        if is_best:
+            self._notes["best"] = verdict.gap
+            self._policy_of().save(self._folder / FILE)
+        self._report(frames, verdict, is_best)
+        self._notes["next"] = frames + self._every
+        self._save()
+
+    @property
+    def best(self) -> float:
+        """The best paired gap on the validation seeds so far."""
+        return float(self._notes["best"])
+
+    def _save(self) -> None:
+        path = self._folder / checkpoints.FILE
+        checkpoints.save(path, self._key, self.model, self._env, self._notes)  # type: ignore[arg-type]
+
+    def _draw(self, frames: int) -> None:
+        now, (then, before) = time.perf_counter(), self._clock
+        self._tell(frames)
+        if before >= 0 and frames > before:
+            means = self._env.take_means()
+            for curve, figure in CURVES.items():
+                self.logger.record(curve, means[figure])
+            self.logger.record("time/frames_per_s", (frames - before) / (now - then))
+            self.logger.dump(frames)
+        self._clock = (now, frames)
+        self._notes["curve"] = frames + CURVE_FRAMES
+
+    def _report(self, frames: int, verdict: Verdict, is_best: bool) -> None:
+        reference = self._validation.reference.name
+        self.logger.record("validation/gap", verdict.gap)
+        self.logger.record("validation/edge_share", verdict.edge_share)
+        self.logger.record("validation/collapsed", float(verdict.collapsed is not None))
+        self.logger.dump(frames)
+        self._note(
+            f"{frames:>11,} frames: {verdict.gap:+.3f} [+-{verdict.half_width:.3f}] beside "
+            f"{reference}, edge {verdict.edge_share:.1%}{', best' if is_best else ''}"
+        )
+        if verdict.collapsed:
+            self._note(
+                f"{frames:>11,} frames: routing collapse, every validation turn goes to the "
+                f"{verdict.collapsed} ({verdict.gap:+.3f} beside {reference})"
+            )
+
+    def _note(self, line: str) -> None:
+        with (self._folder / LOG).open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+        self._say(line)

@@ -1,0 +1,103 @@
+"""`edgeroute train`: learn a policy that starts as the fitted rule."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgeroute_env.cli.options import (
+    OverwriteOption,
+    QuietOption,
+    ScenarioOption,
+    TracesOption,
+    chosen_scenario,
+    chosen_traces,
+    notes,
+    progress,
+)
+from edgeroute_env.errors import InputError, missing_package
+from edgeroute_env.scenario_files import parse_overrides
+
+INTERRUPTED = 130  # what a shell says of a program that SIGINT ended
+
+
+def train(
+    algorithm: Annotated[str, typer.Argument(help="ppo or dqn.")],
+    scenario: ScenarioOption = "paper",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="FIELD=VALUE", help="Override a training setting."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of networks and environments.")] = 0,
+    traces: TracesOption = "synthetic",
+    out: Annotated[
+        Path | None, typer.Option(help="Folder; default: runs/SCENARIO-ALGORITHM-SEED.")
+    ] = None,
+    overwrite: OverwriteOption = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue from the checkpoint in --out.")
+    ] = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Train a policy; the best on validation seeds ends up in --out.
+
+    Ctrl-C ends it after the present rollout; --resume then continues as if nothing had happened.
+    """
+    from agents.policy import FILE
+    from agents.settings import load_settings
+
+    chosen = chosen_scenario(scenario, None)
+    asked = load_settings(algorithm, parse_overrides(settings or []))
+    kind, why = chosen_traces(chosen, traces)
+    folder = out or Path("runs") / f"{chosen.name}-{algorithm}-{seed}"
+    _open(folder, overwrite, resume)
+    try:
+        from agents.training import Training
+    except ImportError as error:
+        raise missing_package(str(error.name), "edgeroute train", "agents") from None
+    notes.print(f"{chosen.name} · {kind} traces, {why} · {algorithm}, {asked.frames:,} frames")
+    with progress(quiet) as bar:
+        task = bar.add_task(algorithm, total=asked.frames)
+
+        def say(line: str) -> None:
+            if not quiet:
+                bar.console.print(line, highlight=False, soft_wrap=True)
+
+        training = Training(
+            *(chosen, asked, folder, seed, kind, resume),
+            say=say,
+            tell=lambda frames: bar.update(task, completed=frames),
+        )
+
+        def stop(*_: object) -> None:
+            training.watch.stops = True
+
+        before = signal.signal(signal.SIGINT, stop)
+        try:
+            finished = training.run()
+        finally:
+            signal.signal(signal.SIGINT, before)
+    if not finished:
+        notes.print(f"stopped; continue with --resume --out {folder}")
+        raise typer.Exit(INTERRUPTED)
+    notes.print(f"written: {folder / FILE}, {training.watch.best:+.3f} on the validation seeds")
+
+
+def _open(folder: Path, overwrite: bool, resume: bool) -> None:
+    """Make the folder; refuse one that holds a training unless it may be replaced or resumed."""
+    from agents.policy import FILE
+
+    if (folder / FILE).exists() and not (overwrite or resume):
+        allowed = "a folder without a policy, --overwrite or --resume"
+        raise InputError("--out", str(folder), allowed)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not resume:  # what an earlier training left must not be taken for this one's
+            for old in [*folder.glob("events.out.tfevents.*"), folder / "training.log"]:
+                old.unlink(missing_ok=True)
+            (folder / "training.checkpoint").unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError("--out", str(folder), f"a usable folder ({error})") from None

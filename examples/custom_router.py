@@ -1,0 +1,46 @@
+"""A router of one's own, compared with the analytic one on identical traces.
+
+python examples/custom_router.py [episodes]
+"""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baselines import make_router
+from baselines.fitted import stored_parameters
+from edgeroute_env import decode, load_scenario
+from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS, run_episodes
+from edgeroute_env.evaluation.metrics import interval
+from edgeroute_env.traces.recorded import drawn
+
+
+class Patient:
+    """Sends hard questions to the edge, unless the phone would be done long before it."""
+
+    name = "patient"
+
+    def reset(self, n: int) -> None:
+        """Nothing to forget."""
+
+    def route(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
+        """Return the actions, shape (n,)."""
+        seen = decode(observations)
+        edge_s = seen["edge_radio_s"] + seen["edge_wait_s"] + seen["edge_decode_s"]
+        device_s = seen["device_wait_s"] + seen["device_decode_s"]
+        return ((seen["score"] > 0.2) & (edge_s < device_s + 5.0)).astype(np.int64)
+
+
+episodes = int(sys.argv[1]) if len(sys.argv) > 1 else 200
+scenario = load_scenario("paper")
+source = drawn(scenario, "synthetic", "evaluation")
+seeds = EVALUATION_SEEDS[:episodes]
+analytic = make_router(
+    "bao-multi-queue", stored_parameters(scenario, "synthetic", "bao-multi-queue")
+)
+own, theirs = (run_episodes(r, scenario, source, seeds) for r in (Patient(), analytic))
+gap = interval(own.returns() - theirs.returns())
+print(f"{own.router} - {theirs.router}: {gap['mean']:+.2f} [{gap['low']:+.2f}, {gap['high']:+.2f}]")

@@ -1,0 +1,52 @@
+"""What the tests of learned routing share: a small scenario, two rules, tiny settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from agents.rules import BAO, LINEAR, Rule
+from agents.settings import DqnSettings, PpoSettings, load_settings
+from baselines.linear import SCALES
+from edgeroute_env import EdgeRouteVectorEnv, Scenario, load_scenario
+
+torch.set_num_threads(1)  # more would only wait for each other
+
+TURNS = 24
+BAO_RULE = Rule(BAO, {"alpha_per_s": 0.05, "theta": 0.2})
+_RANDOM = np.random.default_rng(7)
+LINEAR_RULE = Rule(
+    LINEAR,
+    {name: float(scale * _RANDOM.normal()) for name, scale in SCALES.items()}
+    | {"theta": 0.2, "on_time_s": 4.0},
+)
+RULES = (BAO_RULE, LINEAR_RULE)
+
+
+def short(**overrides: Any) -> Scenario:
+    """Return the default preset with short episodes."""
+    return load_scenario("paper", {"name": "short", "workload.turns": TURNS, **overrides})
+
+
+def tiny_settings(algorithm: str, **more: Any) -> PpoSettings | DqnSettings:
+    """Return settings that train in a second."""
+    sizes: dict[str, Any] = {"num_envs": 4, "frames": 1024, "validate_every": 256}
+    sizes |= {"validation_episodes": 4, "widths": [8]}
+    own = {
+        "ppo": {"n_steps": 64, "batch_size": 64},
+        "dqn": {"buffer_size": 400, "learning_starts": 64, "batch_size": 16},
+    }
+    return load_settings(algorithm, {**sizes, **own[algorithm], **more})
+
+
+def observations(count: int, scenario: str = "paper", seed: int = 0) -> NDArray[np.float32]:
+    """Return what random routing sees, shape (count, 32)."""
+    env = EdgeRouteVectorEnv(500, scenario)
+    coins = np.random.default_rng(seed)
+    seen = [env.reset(seed=seed)[0]]
+    while 500 * len(seen) < count:
+        seen.append(env.step(coins.integers(0, 2, 500))[0])
+    return np.concatenate(seen)[:count]
