@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.bao import RUNGS
-from baselines.linear import LATE, SCALES, TERMS, total_s
+from baselines import linear
+from baselines.bao import fused
 from edgeroute_env import InputError, decode
 
 Weights = Mapping[str, float]
 Seen = Mapping[str, Any]
 
 BAO, LINEAR = "bao-multi-queue", "linear"
-RULES = {BAO: ("alpha_per_s", "theta"), LINEAR: tuple(SCALES)}
+RULES = {BAO: ("alpha_per_s", "theta"), LINEAR: tuple(linear.SCALES)}
 
 
 def margin(seen: Seen, name: str, weights: Weights) -> Any:
@@ -33,18 +33,8 @@ def margin(seen: Seen, name: str, weights: Weights) -> Any:
         weights: its fitted parameters.
     """
     if name == BAO:
-        edge_parts, device_parts = RUNGS[BAO]
-        edge_s = sum(seen[part] for part in edge_parts)
-        device_s = sum(seen[part] for part in device_parts)
-        return seen["score"] - weights["alpha_per_s"] * (edge_s - device_s) - weights["theta"]
-    value = seen["score"] - weights["theta"]
-    for term, (_, of) in TERMS.items():
-        if weights[term] != 0.0:
-            value = value + weights[term] * of(seen)
-    for late in LATE:
-        beyond_s = total_s(seen, late.removesuffix("_late")) - weights["on_time_s"]
-        value = value + weights[late] * np.clip(beyond_s, -1.0, 1.0)
-    return value
+        return fused(seen, weights["alpha_per_s"]) - weights["theta"]
+    return linear.margin(seen, weights)
 
 
 @dataclass(frozen=True)

@@ -43,8 +43,7 @@ def fused(seen: Seen, alpha_per_s: float, rung: str = "bao-multi-queue") -> Floa
         rung: which times count.
     """
     edge_parts, device_parts = RUNGS[rung]
-    edge_s = sum((seen[part] for part in edge_parts), start=np.zeros_like(seen["score"]))
-    device_s = sum((seen[part] for part in device_parts), start=np.zeros_like(seen["score"]))
+    edge_s, device_s = sum(seen[part] for part in edge_parts), sum(seen[p] for p in device_parts)
     value: Floats = seen["score"] - alpha_per_s * (edge_s - device_s)
     return value
 

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeroute_env.evaluation.episodes import FIT_SEEDS, generators
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.traces.recorded import drawn
 from edgeroute_env.traces.sources import Pinned
@@ -37,10 +36,9 @@ class Futures:
         """Draw the pool from the law of the scenario, for users kept for fitting."""
         turns = scenario.workload.turns
         self.count, self.depth = count, min(depth, turns - 1)
-        pool = Pinned(
-            drawn(scenario, "synthetic", "fit"),
-            generators(FIT_SEEDS[: max(4, POOL_TURNS // turns)]),
-        )
+        traces = max(4, POOL_TURNS // turns)
+        streams = [np.random.default_rng([seed, k]) for k in range(traces)]  # of nobody's seeds
+        pool = Pinned(drawn(scenario, "synthetic", "fit"), streams)
         self._pool = pool.rows.copy()
         # The mean of what an answer is worth has less noise than a draw; the worst of a dialogue's
         # answers is no mean.

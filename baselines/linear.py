@@ -86,6 +86,18 @@ def total_s(seen: Seen, side: str) -> Floats:
     return total + np.minimum(seen["edge_radio_s"], _LONG_S) if side == "edge" else total
 
 
+def margin(seen: Seen, weights: Mapping[str, float]) -> Floats:
+    """Return by how much the rule prefers the edge, in units of quality, shape (n,)."""
+    value = seen["score"] - weights["theta"]
+    for name, (_, term) in TERMS.items():
+        if weights[name] != 0.0:
+            value = value + weights[name] * term(seen)
+    for name in LATE:
+        beyond_s = total_s(seen, name.removesuffix("_late")) - weights["on_time_s"]
+        value = value + weights[name] * np.clip(beyond_s, -1.0, 1.0)
+    return value
+
+
 @dataclass(frozen=True)
 class LinearRouter:
     """`weights` by name as in SCALES, theta and on_time_s (s) among them."""
@@ -104,15 +116,7 @@ class LinearRouter:
 
     def route(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
         """Return the actions, shape (n,)."""
-        seen, weights = decode(observations), self.weights
-        value = seen["score"] - weights["theta"]
-        for name, (_, term) in TERMS.items():
-            if weights[name] != 0.0:
-                value = value + weights[name] * term(seen)
-        for name in LATE:
-            beyond_s = total_s(seen, name.removesuffix("_late")) - weights["on_time_s"]
-            value = value + weights[name] * np.clip(beyond_s, -1.0, 1.0)
-        return (value > 0.0).astype(np.int64)
+        return (margin(decode(observations), self.weights) > 0.0).astype(np.int64)
 
 
 def from_bao(alpha_per_s: float, theta: float) -> dict[str, float]:

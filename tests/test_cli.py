@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 import typer.main
 from command_line import Command, Ended
+from settings import ordinary
 
 from baselines import make_router, router_names
 from baselines.registry import kind
 from edgeroute_env import EdgeRouteEnv, scenario_names
 from edgeroute_env.cli.app import app
+from edgeroute_env.routing import Insider, Learner
 
 
 def commands() -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -223,8 +225,8 @@ def test_every_router_that_needs_observations_alone_can_be_run_by_name(
     edgeroute: Command,
 ) -> None:
     for name in router_names():
-        if name in ("myopic-oracle", "linucb"):
-            given = ["--param", "width=0.1"] if name == "linucb" else []
+        if isinstance(make_router(name, ordinary(name)), Insider | Learner):
+            given = [t for k in kind(name).parameters for t in ("--param", f"{k}=0.1")]
             refused = edgeroute("run", "-s", "tiny.yaml", "--router", name, *given)
             assert (refused.code, refused.err.count("\n")) == (2, 1)
             assert f"--router: got '{name}'" in refused.err
