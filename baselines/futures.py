@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeroute_env.physics.radio import outage_snr_db
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.traces.recorded import drawn
 from edgeroute_env.traces.sources import Pinned
@@ -51,6 +52,8 @@ class Futures:
         self._demand_per_h = turns / (phones * hours)
         gaps = {user.workload.dialogue_gap_mean_s for user in scenario.population}
         self._demands_differ = len(gaps) > 1
+        link = scenario.radio
+        self._outage_snr_db, self._outage_mean_s = outage_snr_db(link.rate), link.outage_mean_s
         self._generator = np.random.default_rng(seed)
         self._places = self._by_class(turns - self.depth)
 
@@ -87,9 +90,12 @@ class Futures:
         device = rows["device"]
         rows["device"] = np.where(device == theirs, ours, np.where(device == ours, theirs, device))
         now = rows[..., 0]
+        out = (seen["snr_db"] < self._outage_snr_db)[:, None]
+        outage_s = self._generator.exponential(self._outage_mean_s, size=now.shape)
         for name in present.dtype.names or ():
             if name not in HIDDEN:
                 now[name] = present[name][:, None]
+        now["outage_s"] = np.where(out, outage_s, 0.0)  # the link is down, or it is not
         if self._expects:
             for side in ("device", "edge"):
                 now[f"quality_{side}"] = now[f"expected_quality_{side}"]

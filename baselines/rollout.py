@@ -27,7 +27,7 @@ from edgeroute_env.simulator.edge_queue import NEVER_S
 
 FUTURES = 32
 DEPTH, BUDGET_DEPTH = 12, 48  # turns ahead; a budget is felt later
-STANDARD_ERRORS = 2.0  # that a gain must exceed
+STANDARD_ERRORS = 3.0  # that a gain must exceed
 
 
 @dataclass

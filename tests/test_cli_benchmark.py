@@ -188,9 +188,8 @@ def test_tune_refuses_a_router_with_nothing_to_fit(edgeroute_small: Command, nam
 
 def test_rows_that_know_more_than_a_router_could_are_labelled(edgeroute_small: Command) -> None:
     out = " ".join(edgeroute_small(*ONE).out.split())
-    assert (
-        "Hindsight or oracle, for comparison only: static-split, myopic-oracle, clairvoyant." in out
-    )
+    beyond = "static-split, myopic-oracle, clairvoyant"
+    assert f"Hindsight or oracle, for comparison only: {beyond}." in out
     rows = results()["workloads"]["tiny"]["routers"]
     assert {name for name, row in rows.items() if not row["causal"]} == {
         "static-split",
@@ -215,7 +214,7 @@ def test_what_is_fitted_on_one_half_is_measured_on_the_other(edgeroute_small: Co
     assert found["routers"]["device"]["figures"]["quality"] == 0.0
     assert found["routers"]["edge"]["figures"]["quality"] == 1.0
     saved = found["savings"]["score-threshold"]
-    assert saved["parameters"] == {"theta": 0.8}
+    assert saved["parameters"]["theta"] >= 0.3  # beyond all scores
     assert saved["quality_points"]["mean"] < -50.0
     Path("data/q.csv").unlink()
     ended = edgeroute_small(*ONE, "--overwrite")

@@ -94,6 +94,7 @@ def test_a_comparison_gives_the_bound_what_the_others_did() -> None:
         savers={},
         reference="clairvoyant",
         strongest="linear",
+        curves={},
     )
     assert list(result["routers"]) == router_names()
     row = result["routers"]["clairvoyant"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,16 +25,18 @@ from edgeroute_env.cli.options import (
     rows,
 )
 from edgeroute_env.errors import InputError
-from edgeroute_env.evaluation import results, tables
+from edgeroute_env.evaluation import literature_tables, results, tables
 from edgeroute_env.evaluation.benchmark import Contender, compare
 from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS
 from edgeroute_env.evaluation.results import BENCHMARK
+from edgeroute_env.routing import Router
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.scenario_files import scenario_names
 from edgeroute_env.traces.recorded import drawn
 
 WORKLOADS = ("mmlu", "gsm8k", "mtbench101", "paper")
 ALL = "all"  # every preset
+TABLES = (tables.details, tables.latency_split, tables.savings)
 
 
 def benchmark(
@@ -95,7 +99,7 @@ def benchmark(
         content["workloads"][scenario.name] = result
         results.write(folder, content, BENCHMARK)
         console.print(tables.comparison(f"{scenario.name} · {kind} traces, {why}", result))
-        for table in (tables.details, tables.latency_split, tables.savings):
+        for table in (*TABLES, *literature_tables.TABLES):
             console.print(table(result))
         console.print()
     if len(chosen) > 1:
@@ -141,7 +145,20 @@ def _compared(
     task = bar.add_task(f"{scenario.name}: evaluating", total=turns)
     trained = {name: entry["routers"][name]["best_return"] for name in FITTED_ROUTERS}
     strongest = max(trained, key=lambda name: float(trained[name]["mean_return"]))
+    curves = {
+        name: partial(_at, name, parameters(entry, name))
+        for name in FITTED_ROUTERS
+        if "theta" in kind_of(name).parameters
+    }
     result = compare(
-        scenario, source, seeds, contenders, savers, reference, strongest, lambda: bar.advance(task)
+        *(scenario, source, seeds, contenders, savers, reference, strongest, curves),
+        on_turn=lambda: bar.advance(task),
     )
     return {"fits": fitted, **result}
+
+
+def _at(name: str, parameters: Mapping[str, float], theta: float) -> Router:
+    """Return a router with another threshold."""
+    from baselines import make_router
+
+    return make_router(name, {**parameters, "theta": theta})

@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgeroute_env.evaluation.episodes import Episodes, generators, run_episodes
+from edgeroute_env.evaluation.literature import (
+    against_static,
+    curve,
+    deadline_s,
+    gap_closed,
+    goodput,
+    papers_rule,
+)
 from edgeroute_env.evaluation.metrics import difference, figures, interval, saving
+from edgeroute_env.evaluation.statistics import holm, paired_p
 from edgeroute_env.routing import Bound, Router
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.traces.sources import Pinned, TraceSource
@@ -36,6 +45,7 @@ def compare(
     savers: Mapping[str, Contender],
     reference: str,
     strongest: str,
+    curves: Mapping[str, Callable[[float], Router]],
     on_turn: Callable[[], None] | None = None,
 ) -> dict[str, Any]:
     """Return the figures of all contenders on identical traces.
@@ -49,6 +59,7 @@ def compare(
         savers: by name, routers tuned to a quality tolerance, compared with edge-only.
         reference: the contender that differences are taken to.
         strongest: the contender that did best where parameters were fitted; see `levels`.
+        curves: by name, contenders with a threshold `theta`, made of it, for their metrics.
         on_turn: called after each turn of a run, for a progress bar.
     """
     pinned = Pinned(source, generators(seeds))
@@ -77,12 +88,38 @@ def compare(
         name: {"parameters": dict(saver.parameters), **saving(saved[name], runs["edge"])}
         for name, saver in savers.items()
     }
+    _test(rows, runs, reference)
+    worth = levels(runs, strongest)
+    within_s = deadline_s(scenario, runs["edge"])
+    for name, row in rows.items():
+        row["goodput"] = goodput(runs[name], within_s)
+        if "clairvoyant" in runs:
+            row["gap_closed"] = gap_closed(runs[name], runs[worth["constant"]], runs["clairvoyant"])
+    rule = papers_rule(scenario)
     return {
         "reference": reference,
         "routers": rows,
         "savings": savings,
-        "levels": levels(runs, strongest),
+        "levels": worth,
+        "goodput_within_s": within_s,
+        "curves": {
+            name: curve(build, rows[name]["parameters"]["theta"], scenario, pinned, seeds)
+            for name, build in curves.items()
+        },
+        "against_static": {
+            "rule": rule,
+            "savings": against_static(saved[rule], runs, saved) if rule in saved else {},
+        },
     }
+
+
+def _test(rows: Mapping[str, Any], runs: Mapping[str, Episodes], reference: str) -> None:
+    """Add to each row the p-value of its return's difference, alone and among all (Holm)."""
+    returns = {name: run.returns() for name, run in runs.items()}
+    others = [name for name in rows if name != reference]
+    p_values = [paired_p(returns[name] - returns[reference]) for name in others]
+    for name, alone, among_all in zip(others, p_values, holm(p_values), strict=True):
+        rows[name]["p_value"], rows[name]["p_holm"] = alone, among_all
 
 
 def _bound(router: Router) -> dict[str, Any]:

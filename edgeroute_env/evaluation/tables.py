@@ -8,6 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from edgeroute_env.evaluation.benchmark import ANALYTIC
+from edgeroute_env.evaluation.statistics import LEVEL
 from edgeroute_env.evaluation.sweep import has_effect
 from edgeroute_env.simulator.state import LATENCY_PARTS
 
@@ -22,7 +23,8 @@ def comparison(title: str, result: dict[str, Any]) -> Table:
     beyond = [name for name, row in result["routers"].items() if not row.get("causal", True)]
     if beyond:
         caption += f" Hindsight or oracle, for comparison only: {', '.join(beyond)}."
-    table = _table(title, caption)
+    caption += " *: differs at 5 %, all routers being tested (sign flips, Holm)."
+    table = titled(title, caption)
     for column in ("quality", "latency s", "p50", "p95", "p99", "edge calls", "return"):
         table.add_column(column, justify="right")
     table.add_column(f"return vs {reference}", justify="right", no_wrap=True)
@@ -34,14 +36,14 @@ def comparison(title: str, result: dict[str, Any]) -> Table:
             *(f"{f[f'latency_{key}_s']:.2f}" for key in ("mean", "p50", "p95", "p99")),
             f"{f['edge_share']:.1%}",
             f"{f['return']:.2f}",
-            with_interval(row["difference"]["return"]),
+            with_interval(row["difference"]["return"]) + _star(row),
         )
     return table
 
 
 def details(result: dict[str, Any]) -> Table:
     """Return the table of the first token, the energy and what switching cost."""
-    table = _table("First token, energy, switching: a turn")
+    table = titled("First token, energy, switching: a turn")
     columns = ("TTFT s", "p50", "p95", "p99", "energy J", "switches", "recomputed tokens")
     for column in (*columns, "failed"):
         table.add_column(column, justify="right")
@@ -61,7 +63,7 @@ def details(result: dict[str, Any]) -> Table:
 def latency_split(result: dict[str, Any]) -> Table:
     """Return the table of where each router's latency goes, in seconds a turn."""
     caption = "Last columns: the radio's share of the time to the whole answer and the first token."
-    table = _table("Latency by cause, s a turn", caption)
+    table = titled("Latency by cause, s a turn", caption)
     parts = (*(f"{part}_s" for part in LATENCY_PARTS), "latency_mean_s")
     shares = {"radio_share": "radio", "radio_share_ttft": "of TTFT"}
     for part in parts:
@@ -110,7 +112,7 @@ def overview(workloads: dict[str, Any]) -> Table:
 def savings(result: dict[str, Any]) -> Table:
     """Return the table of savings against edge-only at the stated quality tolerance."""
     tolerance = result["tolerance_points"]
-    table = _table(
+    table = titled(
         f"Saved against edge-only at a quality tolerance of {tolerance:g} points",
         "Tuned to the tolerance on training traces; means and intervals on evaluation traces.",
     )
@@ -134,7 +136,7 @@ def sweep(title: str, settings: Mapping[str, Any], rows: Sequence[Mapping[str, A
     )
     if not has_effect(rows):
         caption += f" No figure moves with {settings['parameter']} on these traces."
-    table = _table(title, caption, first="value")
+    table = titled(title, caption, first="value")
     table.add_column("router", no_wrap=True)
     for column in ("latency s", "quality", "edge calls"):
         table.add_column(column, justify="right", no_wrap=True)
@@ -151,7 +153,8 @@ def sweep(title: str, settings: Mapping[str, Any], rows: Sequence[Mapping[str, A
     return table
 
 
-def _table(title: str, caption: str | None = None, first: str = "router") -> Table:
+def titled(title: str, caption: str | None = None, first: str = "router") -> Table:
+    """Return an empty table with its first column."""
     table = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
     table.add_column(first, no_wrap=True)
     return table
@@ -163,3 +166,7 @@ def with_interval(
     """Return "mean [low, high]", each in the given form."""
     mean, low, high = (scale * value[part] for part in ("mean", "low", "high"))
     return f"{mean:{form}}{unit} [{low:{form}}, {high:{form}}]"
+
+
+def _star(row: Mapping[str, Any]) -> str:
+    return "*" if row.get("p_holm", 1.0) < LEVEL else ""

@@ -1,0 +1,95 @@
+"""What quality costs in edge calls as a rule's threshold moves: metrics of the literature.
+
+A curve holds operating points of one router on identical traces, from all on the phone to all at
+the edge. Call shares and qualities are means over episodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+RECOVERED = (0.5, 0.8)  # of the gap between the models, for CPT
+KEPT = (0.95, 0.98, 0.99, 1.0)  # of edge-only's quality
+
+
+class Point(NamedTuple):
+    """One operating point: the threshold, the share of edge calls, quality and latency."""
+
+    theta: float
+    edge_share: float
+    quality: float
+    latency_s: float
+
+
+def routing_metrics(points: Sequence[Point]) -> dict[str, float | None]:
+    """Return the metrics of a curve; None for one that the curve does not reach.
+
+    Args:
+        points: of one router; the one with the fewest edge calls stands for device-only, the one
+            with the most for edge-only.
+
+    Returns:
+        apgr: mean share of the quality gap that is recovered as the call share runs from 0 to 1
+            (RouteLLM, Ong et al., arXiv 2406.18665); a coin has .5.
+        cpt50, cpt80: call share at which half, or .8, of the gap is recovered (the same).
+        calls_at_95 .. calls_at_100: call share that keeps that part of edge-only's quality.
+        aiq: mean quality under the non-decreasing hull of cost and quality, cost being the call
+            share (RouterBench, Hu et al., arXiv 2403.12031).
+    """
+    hull = _hull(points)
+    share, quality = hull
+    span = share[-1] - share[0]
+    first, last = quality[0], quality[-1]
+    edge = max(points, key=lambda point: point.edge_share).quality
+    area = float(np.trapezoid(quality, share) / span) if span > 0.0 else float(last)
+    gap = edge - first
+    metrics: dict[str, float | None] = {
+        "apgr": (area - float(first)) / float(gap) if gap > 0.0 else None,
+        "aiq": area,
+    }
+    for part in RECOVERED:
+        metrics[f"cpt{100 * part:.0f}"] = _reached(hull, first + part * gap) if gap > 0.0 else None
+    for part in KEPT:
+        metrics[f"calls_at_{100 * part:.0f}"] = _reached(hull, part * edge)
+    return metrics
+
+
+def _hull(points: Sequence[Point]) -> tuple[Floats, Floats]:
+    """Return the upper hull of call share and quality, never falling: mixing two points is free."""
+    best: dict[float, float] = {}
+    for point in points:
+        best[point.edge_share] = max(best.get(point.edge_share, -np.inf), point.quality)
+    hull: list[tuple[float, float]] = []
+    for new in sorted(best.items()):
+        while _below(hull, new):
+            hull.pop()
+        hull.append(new)
+    shares, qualities = np.array(hull).T
+    return shares, np.maximum.accumulate(qualities)
+
+
+def _below(hull: Sequence[tuple[float, float]], new: tuple[float, float]) -> bool:
+    """Return whether the hull's last point lies below the line from the one before to the new."""
+    if len(hull) < 2:
+        return False
+    (x0, y0), (x1, y1) = hull[-2:]
+    return (y1 - y0) * (new[0] - x0) <= (new[1] - y0) * (x1 - x0)
+
+
+def _reached(hull: tuple[Floats, Floats], quality: float) -> float | None:
+    """Return the least call share with that quality, by interpolation; None where it has none."""
+    share, reached = hull
+    enough = np.flatnonzero(reached >= quality - 1e-12)
+    if not enough.size:
+        return None
+    k = int(enough[0])
+    if k == 0:
+        return float(share[0])
+    part = (quality - reached[k - 1]) / (reached[k] - reached[k - 1])
+    return float(share[k - 1] + part * (share[k] - share[k - 1]))

@@ -1,0 +1,101 @@
+"""What the literature states of routers, for one comparison: curves, goodput, gaps, savings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from edgeroute_env.calibration import Questions
+from edgeroute_env.evaluation.episodes import Episodes, run_episodes
+from edgeroute_env.evaluation.frontier import Point, routing_metrics
+from edgeroute_env.evaluation.metrics import saving
+from edgeroute_env.routing import Router
+from edgeroute_env.scenario import Scenario
+from edgeroute_env.traces.sources import TraceSource
+
+# How far a fitted threshold is moved to either side, in scores; the last sends all to one side.
+SHIFTS = (0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1e6)
+CURVE_TURNS, FEWEST_EPISODES = 51_200, 20  # a curve's points need no more
+RIGHT = 0.5  # quality from which an answer counts as right
+PATIENCE = 2.0  # without a deadline, an answer is late beyond this many medians of edge-only's
+RESAMPLES = 2_000
+
+# Routers that know nothing of the state: what the paper compares with.
+STATIC = ("device", "edge", "random", "static-split", "length-threshold", "score-threshold")
+CLAIMED = {"latency_saved": (5.0, 15.0), "edge_calls_saved": (10.0, 20.0)}  # %, arXiv 2508.11291
+
+
+def curve(
+    build: Callable[[float], Router],
+    theta: float,
+    scenario: Scenario,
+    source: TraceSource,
+    seeds: Sequence[int],
+) -> dict[str, Any]:
+    """Return a rule's operating points as its threshold moves, and their metrics.
+
+    Args:
+        build: makes the router of its threshold, the other parameters as fitted.
+        theta: the fitted threshold.
+        scenario: the workload.
+        source: gives each seed its trace.
+        seeds: evaluation seeds; fewer are used where episodes are long.
+    """
+    some = seeds[: max(FEWEST_EPISODES, CURVE_TURNS // scenario.workload.turns)]
+    points = []
+    for shift in sorted((0.0, *SHIFTS, *(-shift for shift in SHIFTS))):
+        run = run_episodes(build(theta + shift), scenario, source, some)
+        means = (run.by_episode(name).mean() for name in ("edge_call", "quality", "latency_s"))
+        points.append(Point(theta + shift, *map(float, means)))
+    return {"points": [list(point) for point in points], **routing_metrics(points)}
+
+
+def deadline_s(scenario: Scenario, edge: Episodes) -> float:
+    """Return until when an answer is in time: the scenario's deadline, or PATIENCE medians."""
+    stated = scenario.objective.deadline_s
+    return float(PATIENCE * np.median(edge.turns("latency_s"))) if stated is None else stated
+
+
+def goodput(run: Episodes, within_s: float) -> float:
+    """Return the share of turns that are answered right and in time."""
+    good = (run.turns("quality") >= RIGHT) & (run.turns("latency_s") <= within_s)
+    return float(good.mean())
+
+
+def gap_closed(
+    run: Episodes, constant: Episodes, bound: Episodes, seed: int = 0
+) -> dict[str, float] | None:
+    """Return the share of the gap from a constant to the bound that a router closes.
+
+    A ratio of means over paired episodes with its 95 % bootstrap interval (percentile); None where
+    there is no gap.
+    """
+    gained, gap = (other.returns() - constant.returns() for other in (run, bound))
+    if gap.mean() <= 0.0:
+        return None
+    n = len(gap)
+    chosen = np.random.default_rng(seed).integers(n, size=(RESAMPLES, n))
+    ratios = gained[chosen].mean(axis=1) / gap[chosen].mean(axis=1)
+    low, high = np.quantile(ratios, (0.025, 0.975))
+    return {"mean": float(gained.mean() / gap.mean()), "low": float(low), "high": float(high)}
+
+
+def papers_rule(scenario: Scenario) -> str:
+    """Return the paper's rule for a workload: its multi-turn costs where there are dialogues."""
+    single = all(isinstance(entry.calibration, Questions) for entry in scenario.workload.mix)
+    return "bao-single" if single else "bao-multi"
+
+
+def against_static(
+    rule: Episodes, runs: Mapping[str, Episodes], saved: Mapping[str, Episodes]
+) -> dict[str, Any]:
+    """Return what a rule saves over each static router, both tuned to the quality tolerance.
+
+    Args:
+        rule: the rule's run.
+        runs, saved: runs by name at the best return and within the tolerance; a static router is
+            taken from `saved` where it is there.
+    """
+    return {name: saving(rule, saved.get(name, runs[name])) for name in STATIC if name in runs}
