@@ -8,6 +8,7 @@ from edgeroute_env.cli import (
     benchmark,
     data,
     episode,
+    report,
     scenarios,
     score,
     sweep,
@@ -25,6 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("benchmark")(benchmark.benchmark)
+app.command("report")(report.report)
 app.command("run")(episode.run)
 app.command("sweep")(sweep.sweep)
 app.command("train")(train.train)

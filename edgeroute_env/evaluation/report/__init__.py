@@ -1,0 +1,1 @@
+"""A report of benchmark results: figures and one page that needs no network."""
