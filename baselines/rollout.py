@@ -5,29 +5,38 @@ both (common random numbers); the rule's own choice is left only where the other
 the futures' noise. One step of policy improvement (Tesauro & Galperin, NIPS 1996; Bertsekas,
 "Rollout, Policy Iteration, and Distributed Reinforcement Learning", 2020).
 
-Causal: futures are drawn from the scenario's law (`baselines.futures`), the episode's later rows
-and the hidden columns of the present one are not read. Of the simulator it takes what the phones
-know of themselves: their queues, caches, budgets and dialogues. The edge's queue is put together
-from the last report, since true lengths of answers under way are nobody's to know.
+Causal. Of the trace it reads the present row's columns `Futures.known`; futures are drawn from the
+scenario's law (`baselines.futures`). Of the simulator it reads the asking phone's own record (its
+queue, heat, caches, budgets, the dialogue; all of it observed) and the edge's last report. Other
+phones are taken to be idle. What is under way at the edge is put together from that report, each
+request taking as long as the present turn would, since true lengths are nobody's to know.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from baselines.bao import BaoRouter
-from baselines.futures import Futures, Seen
+from baselines.follow import followed, linear_form
+from baselines.futures import Futures
 from edgeroute_env import InputError, decode
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.simulator.batch import Batch
 from edgeroute_env.simulator.edge_queue import NEVER_S
 
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
 FUTURES = 32
-DEPTH, BUDGET_DEPTH = 12, 48  # turns ahead; a budget is felt later
-STANDARD_ERRORS = 3.0  # that a gain must exceed
+# Turns ahead: until a queue or the heat is forgotten; among many phones a turn is a moment; a
+# budget is felt until it is renewed or the episode ends.
+DEPTH, CROWD_DEPTH, BUDGET_DEPTH = 12, 32, 127
+STANDARD_ERRORS = 3.0  # that a gain must exceed: of many comparisons, few are wrong
+ROWS = 512  # decisions imagined at a time, for memory
 
 
 @dataclass
@@ -50,82 +59,102 @@ class RolloutRouter:
 
     def attach(self, scenario: Scenario, batch: Batch) -> None:
         """Take the batch that is about to run and draw the pool of futures."""
-        self._batch = batch
+        self._batch, self._scenario = batch, scenario
+        self._idle = batch.devices[0].copy()  # nothing has been asked of a phone yet
+        self._edge_bits = np.zeros(batch.devices.shape, np.int64)  # routes of the dialogues so far
+        self._weights = linear_form(self._rule)
         budgets = scenario.budgets
-        limited = budgets.edge_calls is not None or budgets.battery_j is not None
-        self._futures = Futures(scenario, FUTURES, BUDGET_DEPTH if limited else DEPTH, seed=0)
-        self._need = [entry.calibration.need() for entry in scenario.workload.mix]
-        self._generator = np.random.default_rng(1)
-        self._judges_worst = scenario.objective.kind == "dialogue-min"
+        depth = CROWD_DEPTH if scenario.device.count > 1 else DEPTH
+        if budgets.edge_calls is not None or budgets.battery_j is not None:
+            depth = BUDGET_DEPTH
+        self._futures = Futures(scenario, FUTURES, min(depth, scenario.workload.turns - 1))
 
-    def route(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
+    def route(self, observations: NDArray[np.float32]) -> Ints:
         """Return the actions, shape (n,)."""
         if self._batch is None:
             raise InputError("router", self.name, "a run that attaches its batch (run_episodes)")
         actions = self._rule.route(observations)
         running = np.flatnonzero(~self._batch.over)
-        if running.size:
-            gain = self._edge_gain(running, observations[running])
+        for part in np.array_split(running, -(-running.size // ROWS)) if running.size else ():
+            gain = self.edge_gain(part, observations[part])
             mean = gain.mean(axis=1)
             error = gain.std(axis=1, ddof=1) / np.sqrt(gain.shape[1])
             sure = np.abs(mean) > STANDARD_ERRORS * error
-            actions[running] = np.where(sure, mean > 0.0, actions[running])
+            actions[part] = np.where(sure, mean > 0.0, actions[part])
+        self._remember(running, actions[running])
         return actions
 
-    def _edge_gain(
-        self, rows: NDArray[np.int64], observations: NDArray[np.float32]
-    ) -> NDArray[np.float64]:
-        """Return what the edge earns more than the phone over each future, (n, futures)."""
+    def edge_gain(self, rows: Ints, observations: NDArray[np.float32]) -> Floats:
+        """Return what the edge earns more than the phone in each future, shape (n, futures).
+
+        Args:
+            rows: running episodes of the batch, shape (n,).
+            observations: theirs, shape (n, 32).
+        """
         assert self._batch is not None
-        seen = decode(observations)
-        episodes = self._batch.episodes[rows]
-        present = self._batch.traces[episodes["trace"], episodes["cursor"]]
-        futures = self._futures.draw(present, seen)
+        batch, seen = self._batch, decode(observations)
+        episodes = batch.episodes[rows]
+        present = batch.traces[episodes["trace"], episodes["cursor"]]
+        futures, places = self._futures.draw(present, seen)
+        outage_snr_db = batch.parameters["outage_snr_db"][present["user"]]
+        self._futures.sample_outages(futures[..., 0], outage_snr_db[:, None])
         n, count, turns = futures.shape
-        run = self._batch.taken(np.tile(np.repeat(rows, count), 2))
+        run = batch.taken(np.tile(np.repeat(rows, count), 2))
         run.traces = futures.reshape(n * count, turns)
         run.episodes["trace"] = np.tile(np.arange(n * count), 2)
-        run.episodes["cursor"], run.episodes["length"] = 0, turns
-        self._imagine_edge(run, np.tile(np.repeat(np.arange(n), count), 2), present, seen)
-        if self._judges_worst:
-            self._imagine_worst(run, np.repeat(np.arange(n), count), present, seen)
-        total = np.zeros(run.episodes.size)
+        run.episodes["cursor"] = 0
+        of = np.tile(np.repeat(np.arange(n), count), 2)
+        run.episodes["length"] = np.minimum(turns, episodes["length"] - episodes["cursor"])[of]
+        self._imagine_edge(run, of, present, seen)
+        self._imagine_phones(run, of, rows, present, places)
         actions = np.repeat(np.array([0, 1]), n * count)
-        for _ in range(turns):
-            running = ~run.over
-            if not running.any():
-                break
-            run.step(actions)
-            total += np.where(running, run.outcomes["reward"], 0.0)
-            actions = self._rule.route(run.observations)
-        device, edge = total.reshape(2, n, count)
-        gain: NDArray[np.float64] = edge - device
+        device, edge = followed(run, actions, self._weights, self.theta).reshape(2, n, count)
+        gain: Floats = edge - device
         return gain
 
     def _imagine_edge(
-        self, run: Batch, of: NDArray[np.int64], present: NDArray[np.void], seen: Seen
+        self, run: Batch, of: Ints, present: NDArray[Any], seen: dict[str, Floats]
     ) -> None:
         """Rebuild the edge's queue from the last report: busy slots, and the wait until one."""
         episodes, slots = run.episodes, run.slots
         episodes["next_at_s"], episodes["waiting"] = NEVER_S, 0
+        if "edge-load" in self._scenario.observation.hidden:
+            episodes["reported_busy"] = episodes["reported_wait_s"] = 0.0
         now_s = present["arrival_s"][of]
         hold_s = (seen["edge_switch_s"] + seen["edge_prefill_s"] + seen["edge_decode_s"])[of]
         wait_s = np.maximum(episodes["reported_wait_s"] - present["report_age_s"][of], 0.0)
         place = np.arange(slots.shape[2])
         busy = place < np.round(episodes["reported_busy"])[:, None]
+        # Those at work are at all stages of it; what waits for them makes the first free later.
         spread = (place + 1) / np.maximum(episodes["reported_busy"], 1.0)[:, None]
-        free_s = now_s[:, None] + wait_s[:, None] + hold_s[:, None] * np.minimum(spread, 1.0)
-        free_s[:, 0] = now_s + np.maximum(wait_s, free_s[:, 0] - now_s - hold_s)
+        free_s = (now_s + wait_s)[:, None] + hold_s[:, None] * np.minimum(spread, 1.0)
+        free_s[:, 0] = np.where(wait_s > 0.0, now_s + wait_s, free_s[:, 0])
         slots[:, 0] = np.where(busy, free_s, 0.0)
         episodes["latest_slot_s"] = slots[:, 0].max(axis=1)
 
-    def _imagine_worst(
-        self, run: Batch, of: NDArray[np.int64], present: NDArray[np.void], seen: Seen
+    def _imagine_phones(
+        self, run: Batch, of: Ints, rows: Ints, present: NDArray[Any], places: Ints
     ) -> None:
-        """Draw the dialogue's worst answer so far, which nobody has judged yet."""
-        needed = self._generator.random(of.size) < seen["dialogue_risk"][of]
-        worst = np.array([[q.device_if_not, q.device_if_needed] for q in self._need])
-        drawn = worst[present["workload"][of], needed.astype(np.int64)]
-        drawn = np.where(seen["turn"][of] > 1, drawn, 1.0)
-        device = np.tile(present["device"][of], 2)
-        run.devices["worst_quality"][np.arange(device.size), device] = np.tile(drawn, 2)
+        """Let other phones be idle, and hide of the own what it does not know."""
+        own = (np.arange(of.size), present["device"][of])
+        known = run.devices[own]
+        known["next_edge_wait_s"], known["next_edge_told_at_s"] = 0.0, np.inf
+        if "cache" in self._scenario.observation.hidden:
+            known["cached_device_tokens"] = known["cached_edge_tokens"] = known["context_tokens"]
+        known["worst_quality"] = 1.0
+        if self._scenario.objective.kind == "dialogue-min":
+            bits = self._edge_bits[rows, present["device"]]
+            worst = self._futures.worst_so_far(places, present["turn"].astype(np.int64), bits)
+            known["worst_quality"] = np.tile(worst.ravel(), 2)
+        run.devices[:] = self._idle
+        run.devices[own] = known
+
+    def _remember(self, rows: Ints, actions: Ints) -> None:
+        """Note which turns of the dialogues under way go to the edge."""
+        assert self._batch is not None
+        episodes = self._batch.episodes[rows]
+        present = self._batch.traces[episodes["trace"], episodes["cursor"]]
+        at = (rows, present["device"])
+        turn = np.minimum(present["turn"].astype(np.int64), 62)  # as many bits as there are
+        before = np.where(turn == 1, 0, self._edge_bits[at])
+        self._edge_bits[at] = before | (actions << (turn - 1))

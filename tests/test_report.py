@@ -16,10 +16,8 @@ from baselines import make_router
 from edgeroute_env.evaluation.report.data import read_results, turns_of
 from edgeroute_env.evaluation.report.figures import FIGURES
 
-CHROMIUM = os.environ.get("CHROME") or next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))),
-    None,
-)
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+CHROMIUM = os.environ.get("CHROME") or next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
 class Links(html.parser.HTMLParser):
