@@ -67,7 +67,7 @@ class RolloutRouter:
         depth = CROWD_DEPTH if scenario.device.count > 1 else DEPTH
         if budgets.edge_calls is not None or budgets.battery_j is not None:
             depth = BUDGET_DEPTH
-        self._futures = Futures(scenario, FUTURES, min(depth, scenario.workload.turns - 1))
+        self.futures = Futures(scenario, FUTURES, min(depth, scenario.workload.turns - 1))
 
     def route(self, observations: NDArray[np.float32]) -> Ints:
         """Return the actions, shape (n,)."""
@@ -81,7 +81,7 @@ class RolloutRouter:
             error = gain.std(axis=1, ddof=1) / np.sqrt(gain.shape[1])
             sure = np.abs(mean) > STANDARD_ERRORS * error
             actions[part] = np.where(sure, mean > 0.0, actions[part])
-        self._remember(running, actions[running])
+        self.remember(running, actions[running])
         return actions
 
     def edge_gain(self, rows: Ints, observations: NDArray[np.float32]) -> Floats:
@@ -95,9 +95,9 @@ class RolloutRouter:
         batch, seen = self._batch, decode(observations)
         episodes = batch.episodes[rows]
         present = batch.traces[episodes["trace"], episodes["cursor"]]
-        futures, places = self._futures.draw(present, seen)
+        futures, places = self.futures.draw(present, seen)
         outage_snr_db = batch.parameters["outage_snr_db"][present["user"]]
-        self._futures.sample_outages(futures[..., 0], outage_snr_db[:, None])
+        self.futures.sample_outages(futures[..., 0], outage_snr_db[:, None])
         n, count, turns = futures.shape
         run = batch.taken(np.tile(np.repeat(rows, count), 2))
         run.traces = futures.reshape(n * count, turns)
@@ -144,12 +144,12 @@ class RolloutRouter:
         known["worst_quality"] = 1.0
         if self._scenario.objective.kind == "dialogue-min":
             bits = self._edge_bits[rows, present["device"]]
-            worst = self._futures.worst_so_far(places, present["turn"].astype(np.int64), bits)
+            worst = self.futures.worst_so_far(places, present["turn"].astype(np.int64), bits)
             known["worst_quality"] = np.tile(worst.ravel(), 2)
         run.devices[:] = self._idle
         run.devices[own] = known
 
-    def _remember(self, rows: Ints, actions: Ints) -> None:
+    def remember(self, rows: Ints, actions: Ints) -> None:
         """Note which turns of the dialogues under way go to the edge."""
         assert self._batch is not None
         episodes = self._batch.episodes[rows]

@@ -10,13 +10,16 @@ import pytest
 from settings import ordinary
 
 from baselines import make_router, router_names
+from baselines.bao import BaoRouter
 from baselines.clairvoyant import ClairvoyantRouter
-from baselines.futures import HIDDEN
+from baselines.follow import followed, linear_form
+from baselines.futures import Futures
+from baselines.rollout import RolloutRouter
 from edgeroute_env import InputError, load_scenario
 from edgeroute_env.evaluation.benchmark import Contender, compare
 from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS, generators, run_episodes
 from edgeroute_env.simulator.batch import Batch
-from edgeroute_env.traces.columns import BASE_NAMES
+from edgeroute_env.traces.columns import ROW
 from edgeroute_env.traces.recorded import drawn
 from edgeroute_env.traces.sources import Pinned
 
@@ -117,38 +120,107 @@ def test_a_wider_beam_finds_no_less() -> None:
         ClairvoyantRouter(1)
 
 
-@pytest.mark.parametrize("preset", ["paper", "busy-cell", "fleet", "dialogue-min", "battery"])
-def test_a_rollout_reads_neither_the_future_nor_what_is_hidden(preset: str) -> None:
+@pytest.mark.parametrize(
+    ("preset", "hidden"),
+    [
+        *((preset, []) for preset in ("paper", "busy-cell", "fleet", "dialogue-min", "battery")),
+        ("long-context", ["edge-load", "cache", "snr"]),
+    ],
+)
+def test_a_rollout_reads_neither_the_future_nor_what_is_hidden(
+    preset: str, hidden: list[str]
+) -> None:
     """Its decision stays the same when all that it must not know is another's."""
-    scenario = load_scenario(preset, {"workload.turns": 60})
-    traces, at = pinned(scenario), 20
+    changes = {"workload.turns": 60, "observation.hidden": hidden}
+    scenario = load_scenario(preset, changes)
+    traces, at, which = pinned(scenario), 20, np.arange(len(SEEDS))
     rule = make_router("bao-multi-queue", ordinary("bao-multi-queue"))
 
     def decision(scrambled: bool) -> Any:
         batch = Batch(scenario, traces, len(SEEDS))
-        batch.begin(np.arange(len(SEEDS)), generators(SEEDS))
+        batch.begin(which, generators(SEEDS))
         batch.traces = batch.traces.copy()
-        for _ in range(at):
-            batch.step(rule.route(batch.observations))
-        if scrambled:
-            rows = batch.traces
-            for name in BASE_NAMES:
-                later = rows[name][:, at + 1 :]
-                if name not in ("arrival_s", "user"):
-                    rows[name][:, at + 1 :] = later[:, ::-1]
-            rows["arrival_s"][:, at + 1 :] += 1000.0
-            for name in HIDDEN:
-                rows[name][:, at] = rows[name][::-1, at + 1]
-            # Nobody has judged a dialogue's answers before it ends.
-            batch.devices["worst_quality"] = 0.123
-            # Nor does anyone know how long the answers under way will be.
-            batch.slots[:, 0] *= 1.01
-        router = make_router("rollout", ordinary("rollout"))
+        router = RolloutRouter(**ordinary("rollout"))
         router.reset(len(SEEDS))
-        router.attach(scenario, batch)  # type: ignore[attr-defined]
-        return router._edge_gain(np.arange(len(SEEDS)), batch.observations)  # type: ignore[attr-defined]
+        router.attach(scenario, batch)
+        for _ in range(at):
+            actions = rule.route(batch.observations)
+            router.remember(which, actions)
+            batch.step(actions)
+        if scrambled:
+            _scramble(batch, at, router.futures.known, "cache" in hidden)
+        return router.edge_gain(which, batch.observations)
 
-    np.testing.assert_array_equal(decision(False), decision(True))
+    gain = decision(False)
+    assert np.ptp(gain) > 0.0
+    np.testing.assert_array_equal(gain, decision(True))
+
+
+def _scramble(batch: Batch, at: int, known: tuple[str, ...], hides_cache: bool) -> None:
+    """Change all that the router of turn `at` cannot know, of the trace and the simulator."""
+    rows = batch.traces
+    for name in ROW.names or ():
+        if name not in ("arrival_s", "user"):
+            rows[name][:, at + 1 :] = rows[name][:, at + 1 :][:, ::-1]
+        if name not in known:
+            rows[name][:, at] = rows[name][::-1, at + 1]
+    rows["arrival_s"][:, at + 1 :] += 1000.0
+    each = np.arange(len(rows))
+    own = (each, rows["device"][:, at])
+    mine = batch.devices[own]
+    batch.devices[:] = batch.devices[::-1, ::-1]  # other phones
+    mine["worst_quality"] = 0.123  # nobody has judged a dialogue's answers before it ends
+    mine["next_edge_wait_s"], mine["next_edge_told_at_s"] = 77.0, rows["arrival_s"][:, at] + 1.0
+    if hides_cache:
+        mine["cached_device_tokens"], mine["cached_edge_tokens"] = 0.0, 1.0
+    batch.devices[own] = mine
+    batch.slots[:, 0] *= 1.01  # how long the answers under way will be
+    batch.waiting[:] = 1e6
+    batch.episodes["next_at_s"] = 3.0
+
+
+def test_a_rollout_decides_alike_in_every_run() -> None:
+    scenario = load_scenario("battery", {"workload.turns": 40})
+    traces = pinned(scenario)
+    first, second = (
+        run_episodes(make_router("rollout", ordinary("rollout")), scenario, traces, SEEDS)
+        for _ in range(2)
+    )
+    np.testing.assert_array_equal(first.actions, second.actions)
+
+
+@pytest.mark.parametrize("preset", ["quota", "busy-cell"])
+def test_the_imagined_rule_is_the_analytic_rule(preset: str) -> None:
+    scenario = load_scenario(preset, {"workload.turns": 50})
+    traces = pinned(scenario)
+    rule = BaoRouter("bao-multi-queue", **ordinary("bao-multi-queue"))
+    batch = Batch(scenario, traces, len(SEEDS))
+    batch.begin(np.arange(len(SEEDS)), generators(SEEDS))
+    copies = batch.taken(np.arange(len(SEEDS)))
+    actions = rule.route(batch.observations)
+    earned = followed(copies, actions, linear_form(rule), rule.theta)
+    expected = run_episodes(rule, scenario, traces, SEEDS).returns()
+    np.testing.assert_allclose(earned, expected, rtol=1e-9)
+
+
+def test_the_hidden_columns_of_a_future_follow_the_score() -> None:
+    """As often as the score says, the large model is needed; outages are where the SNR is low."""
+    scenario = load_scenario("deadline", {"workload.turns": 40})
+    futures = Futures(scenario, 64, 5)
+    traces = pinned(scenario)
+    present = traces.rows[:, 0].copy()
+    present["score"] = np.linspace(0.1, 0.9, len(SEEDS))
+    present["workload"], present["turn"] = 1, 1
+    present["snr_db"] = np.where(np.arange(len(SEEDS)) % 2 == 0, -15.0, 20.0)
+    seen = {name: present[name].astype(float) for name in ("score",)}
+    seen |= {"dialogue_score": seen["score"], "demand_per_h": np.full(len(SEEDS), 100.0)}
+    rows, _ = futures.draw(present, seen)
+    now = rows[..., 0]
+    futures.sample_outages(now, np.full((len(SEEDS), 1), -6.7))
+    needed = (now["quality_edge"] > now["quality_device"]).mean(axis=1)
+    np.testing.assert_allclose(needed, present["score"], atol=1.01 / 64)
+    assert ((now["outage_s"] > 0.0).all(axis=1) == (present["snr_db"] < 0.0)).all()
+    assert ((now["outage_s"] == 0.0).all(axis=1) == (present["snr_db"] > 0.0)).all()
 
 
 def test_a_rollout_leaves_the_rule_where_a_budget_makes_it_pay() -> None:
