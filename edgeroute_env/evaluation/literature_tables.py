@@ -11,9 +11,9 @@ from edgeroute_env.evaluation.tables import titled, with_interval
 
 _METRICS = {
     "apgr": "APGR",
-    "cpt50": "CPT 50",
-    "cpt80": "CPT 80",
-    **{f"calls_at_{kept}": f"calls at {kept} %" for kept in (95, 98, 99, 100)},
+    "cpt50": "CPT50",
+    "cpt80": "CPT80",
+    **{f"calls_at_{kept}": f"@{kept}%" for kept in (95, 98, 99, 100)},
     "aiq": "AIQ",
 }
 _SHARES = ("cpt", "calls")  # of the turns, printed in %
@@ -22,8 +22,8 @@ _SHARES = ("cpt", "calls")  # of the turns, printed in %
 def routing_metrics(result: dict[str, Any]) -> Table:
     """Return the table of APGR, CPT, calls at a quality, AIQ, goodput and the gap closed."""
     caption = (
-        "APGR, CPT, AIQ and the edge calls that keep a part of edge-only's quality come from "
-        "moving theta. Goodput: share of turns answered right within "
+        "From moving theta: APGR; CPT, and the edge calls that keep a part of edge-only's quality "
+        "(@), as shares of turns; AIQ. Good: goodput, turns answered right within "
         f"{result['goodput_within_s']:.1f} s. Gap: share of the way from the better constant to "
         "the clairvoyant bound."
     )
@@ -33,7 +33,7 @@ def routing_metrics(result: dict[str, Any]) -> Table:
         steps = ", ".join(f"{name} {value:.2f}" for name, value in bound["found"].items())
         caption += f" The bound is {kind}: {steps}."
     table = titled("Metrics of the routing literature", caption)
-    for heading in (*_METRICS.values(), "goodput"):
+    for heading in (*_METRICS.values(), "good"):
         table.add_column(heading, justify="right")
     table.add_column("gap closed", justify="right", no_wrap=True)
     for name, row in result["routers"].items():
@@ -42,8 +42,8 @@ def routing_metrics(result: dict[str, Any]) -> Table:
         table.add_row(
             name,
             *(_shown(key, found.get(key)) for key in _METRICS),
-            f"{row['goodput']:.1%}",
-            "" if gap is None else with_interval(gap, 100, "%", ".1f"),
+            f"{row['goodput']:.0%}",
+            "" if gap is None else with_interval(gap, 100, "%", ".0f"),
         )
     return table
 
@@ -75,7 +75,7 @@ def against_static(result: dict[str, Any]) -> Table:
 def _shown(key: str, value: float | None) -> str:
     if value is None:
         return ""
-    return f"{value:.1%}" if key.startswith(_SHARES) else f"{value:.3f}"
+    return f"{value:.0%}" if key.startswith(_SHARES) else f"{value:.3f}"
 
 
 TABLES = (routing_metrics, against_static)
