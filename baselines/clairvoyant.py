@@ -9,8 +9,9 @@ sequence found so far:
 3. local improvement: every single turn is tried the other way, the rest left as it is.
 
 So it is never worse than any router whose sequence it was given. Where the beam holds all sequences
-(2 ** turns of them fit its width) the result is exact; otherwise it is a lower estimate of the
-bound, and `found` says what each means added.
+(episodes of at most EXHAUSTIVE_TURNS) the result is exact; otherwise it estimates the bound from
+below, and `found` says what each means added. A beam runs after all narrower ones, by doublings, so
+that none finds less than a narrower one.
 """
 
 from __future__ import annotations
@@ -27,13 +28,13 @@ from edgeroute_env.simulator.batch import Batch
 Floats = NDArray[np.float64]
 Actions = NDArray[np.int64]
 
-WIDTH = 16
-EXHAUSTIVE_TURNS = 12  # below, all sequences are tried
+NARROWEST, WIDTH = 4, 16
+EXHAUSTIVE_TURNS = 12  # up to here, all sequences are tried
 CALL_PRICES = (0.0, 0.05, 0.1, 0.2, 0.4)  # reward a call of a quota
 BATTERY_PRICES = (0.0, 0.25, 0.5, 1.0, 2.0)  # reward a turn's even share of the battery
 FLIP_SWEEPS = 2
 FLIP_TURNS = 512  # longer episodes are not improved turn by turn: it takes turns ** 2 steps each
-ROWS = 20_000  # copies of episodes held at a time
+ROWS = 16_384  # copies of episodes held at a time, for memory
 
 
 class ClairvoyantRouter:
@@ -69,15 +70,15 @@ class ClairvoyantRouter:
         for actions in (*self.incumbents, *(np.full((turns, n), side) for side in (0, 1))):
             best.improve(actions[:turns], replayed(batch, actions))
         self.found = {"routers": float(best.returns.mean())}
-        width = 2**turns if turns <= EXHAUSTIVE_TURNS else self.width
-        for narrower in (-(-width // 4), width):
+        exhaustive = turns <= EXHAUSTIVE_TURNS
+        for width in (2**turns,) if exhaustive else _doublings(self.width):
             for price in _prices(scenario, turns):
-                best.improve(*beam(batch, turns, narrower, price))
-            self.found[f"beam {narrower}"] = float(best.returns.mean())
-        if EXHAUSTIVE_TURNS < turns <= FLIP_TURNS:
+                best.improve(*beam(batch, turns, width, price))
+            self.found[f"beam {width}"] = float(best.returns.mean())
+        if not exhaustive and turns <= FLIP_TURNS:
             for _ in range(FLIP_SWEEPS):
                 flip(batch, best)
-        self.found["flips"] = float(best.returns.mean())
+            self.found["flips"] = float(best.returns.mean())
         self._plan = best.actions
 
     @property
@@ -122,8 +123,23 @@ def beam(batch: Batch, turns: int, width: int, price: Floats) -> tuple[Actions, 
     """Return the best sequences that a beam of `width` states an episode finds, and their returns.
 
     Args:
+        batch: episodes at their first turn, n of them.
+        turns: the most that any of them has.
+        width: states kept of each episode.
         price: reward that an edge call and a joule are charged in the ranking, shape (2,).
+
+    Returns:
+        Actions, shape (turns, n), and returns, shape (n,).
     """
+    n = batch.episodes.size
+    parts = np.array_split(np.arange(n), min(n, -(-2 * width * n // ROWS)))
+    found = [_beam(batch.taken(part), turns, width, price) for part in parts]
+    return np.concatenate([plan for plan, _ in found], axis=1), np.concatenate(
+        [returns for _, returns in found]
+    )
+
+
+def _beam(batch: Batch, turns: int, width: int, price: Floats) -> tuple[Actions, Floats]:
     n = batch.episodes.size
     states = batch.taken(np.arange(n))
     episode, value, total = np.arange(n), np.zeros(n), np.zeros(n)
@@ -157,35 +173,40 @@ def beam(batch: Batch, turns: int, width: int, price: Floats) -> tuple[Actions, 
 def flip(batch: Batch, best: Best) -> None:
     """Try every turn of every episode the other way, the other turns as they are; keep gains.
 
-    Gains of different turns are then taken over together, from the greatest down, as long as the
-    whole sequence earns more.
+    Turns that help alone may not help together: of those that do, from the greatest gain down,
+    ever fewer are taken over together, at last the greatest alone.
     """
+    gains = _flip_gains(batch, best)
+    order = np.argsort(-gains, axis=0)
+    rank = np.empty_like(order)
+    np.put_along_axis(rank, order, np.arange(len(order))[:, None], axis=0)
+    helps = gains > 1e-9
+    start = best.actions.copy()
+    for share in (1.0, 0.5, 0.25, 0.1, 0.0):
+        taken = helps & (rank < np.maximum(1, share * helps.sum(axis=0)))
+        flipped = start ^ taken
+        best.improve(flipped, replayed(batch, flipped))
+
+
+def _flip_gains(batch: Batch, best: Best) -> Floats:
+    """Return what flipping one turn alone adds to the return, shape (turns, n)."""
     turns, n = best.actions.shape
-    for part in np.array_split(np.arange(n), max(1, -(-n * turns // ROWS))):
-        gains = _flip_gains(batch, best, part)
-        # All that help alone may not help together: take ever fewer of them.
-        for share in (1.0, 0.5, 0.25, 0.0):
-            flipped = best.actions[:, part].copy()
-            for k in range(len(part)):
-                order = np.argsort(-gains[:, k])
-                helps = int((gains[:, k] > 1e-9).sum())
-                chosen = order[: max(min(helps, 1), int(share * helps))]
-                flipped[chosen, k] ^= 1
-            whole = best.actions.copy()
-            whole[:, part] = flipped
-            returns = np.full(n, -np.inf)
-            returns[part] = replayed(batch.taken(part), flipped)
-            best.improve(whole, returns)
-
-
-def _flip_gains(batch: Batch, best: Best, part: NDArray[np.int64]) -> Floats:
-    """Return what flipping one turn alone adds to the return, shape (turns, episodes of part)."""
-    turns, n = len(best.actions), len(part)
-    tried = np.tile(best.actions[:, part], turns)  # (turns, flipped turn by flipped turn, n each)
-    for t in range(turns):
-        tried[t, t * n : (t + 1) * n] ^= 1
-    returns = replayed(batch.taken(np.tile(part, turns)), tried).reshape(turns, n)
-    gains: Floats = returns - best.returns[part]
+    each = np.arange(n)
+    run, so_far = batch.taken(each), np.zeros(n)  # at the first turn of a block
+    returns = np.empty((turns, n))
+    block = max(1, ROWS // n)
+    for first in range(0, turns, block):
+        size = min(block, turns - first)
+        tried = run.taken(np.tile(each, size))
+        total = np.tile(so_far, size)
+        for t in range(first, turns):
+            actions = np.tile(best.actions[t], size)
+            if t < first + size:
+                actions[(t - first) * n : (t - first + 1) * n] ^= 1
+                _step(run, best.actions[t], so_far)
+            _step(tried, actions, total)
+        returns[first : first + size] = total.reshape(size, n)
+    gains: Floats = returns - best.returns
     return gains
 
 
@@ -203,6 +224,14 @@ def _best(episode: NDArray[np.int64], value: Floats, width: int) -> NDArray[np.i
     starts = np.searchsorted(sorted_episode, sorted_episode)
     kept: NDArray[np.int64] = order[np.arange(len(order)) - starts < width]
     return kept
+
+
+def _doublings(width: int) -> list[int]:
+    """Return the widths to search with, the last of them `width`."""
+    widths = [width]
+    while widths[0] > NARROWEST:
+        widths.insert(0, widths[0] // 2)
+    return widths
 
 
 def _prices(scenario: Scenario, turns: int) -> list[Floats]:
