@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeroute_env.calibration import JUDGE_MAX
-from edgeroute_env.evaluation.episodes import FIT_SEEDS, generators
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.traces.recorded import drawn
 from edgeroute_env.traces.sources import Pinned
@@ -45,7 +44,7 @@ class Futures:
     """Draws `count` futures of `depth` further turns for each present turn."""
 
     def __init__(self, scenario: Scenario, count: int, depth: int) -> None:
-        """Draw the pool from the scenario's law, of users and seeds kept for fitting."""
+        """Draw the pool from the scenario's law, of users kept for fitting."""
         self.count, self.depth = count, depth
         self._hidden = scenario.observation.hidden
         self._spreads = {
@@ -76,8 +75,9 @@ class Futures:
         turns = scenario.workload.turns + self.depth  # any turn can be a place
         work = scenario.workload.model_copy(update={"turns": turns})
         longer = scenario.model_copy(update={"workload": work})
-        seeds = FIT_SEEDS[: max(8, POOL_TURNS // turns)]
-        pool = Pinned(drawn(longer, "synthetic", "fit"), generators(seeds)).rows
+        # Streams that are no episode's.
+        streams = [np.random.default_rng([0, k]) for k in range(max(8, POOL_TURNS // turns))]
+        pool = Pinned(drawn(longer, "synthetic", "fit"), streams).rows
         hours = pool["arrival_s"][:, -1:] / 3600.0
         demand_per_h = turns / (scenario.device.count * hours)
         self._demand_per_h = np.repeat(demand_per_h, turns)
