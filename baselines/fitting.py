@@ -151,7 +151,8 @@ class Fitter:
             return tried({key: round(float(v), 6) for key, v in zip(start, values, strict=True)})
 
         points = [tried(start)]
-        if around.within_tolerance.parameters:  # none: that point is edge-only
+        # No parameters: that point is edge-only.
+        if around.within_tolerance.parameters not in ({}, around.best_return.parameters):
             points.append(tried(search.start(**around.within_tolerance.parameters)))
         optimiser = CMA(np.zeros(len(start)), SPREAD, seed=0, population_size=search.offspring)
         for _ in range(search.generations):

@@ -63,7 +63,11 @@ class Futures:
         self._draw_pool(scenario)
         # A mean has less noise than a draw, where a turn is paid for its quality alone: not where
         # the pay also depends on its length, or on the worst of several turns.
-        self._pays_mean = scenario.objective.kind not in ("deadline", "dialogue-min")
+        self._pays_mean = scenario.objective.kind not in (
+            "deadline",
+            "dialogue-min",
+            "relative-cost",
+        )
         if self._pays_mean:
             for side in ("device", "edge"):
                 self._pool[f"quality_{side}"] = self._pool[f"expected_quality_{side}"]

@@ -31,6 +31,7 @@ DOMINATED = {
     "name": "dominated",
     "source": "made up",
     "joint": {"both": 0.5, "edge_only": 0.5, "device_only": 0.0, "neither": 0.0},
+    "score": {"auc": 0.7},
     "prompt": {"mu": 4.0, "sigma": 0.5},
     "answers": {"device": {"mu": 4.0, "sigma": 0.5}, "edge": {"mu": 4.0, "sigma": 0.5}},
 }
@@ -185,7 +186,8 @@ def test_each_setting_is_tried_once_and_the_progress_adds_up(
     assert len(tried) == len({tuple(point.parameters.values()) for point in tried})
     assert len(tried) <= calls <= fitting.trials(name)
     if name in SEARCHED:
-        assert len(tried) == calls == fitting.trials(name)
+        # One fewer where both points that a search begins at are the same.
+        assert len(tried) == calls >= fitting.trials(name) - 1
 
 
 # --- the search

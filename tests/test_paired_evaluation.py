@@ -79,7 +79,7 @@ def test_every_router_meets_the_same_traces() -> None:
     lossy = scenario(**LOSSY)
     onlookers = {name: Onlooker(router(name)) for name in SETTINGS}
     contenders = [Contender(onlooker, {}) for onlooker in onlookers.values()]
-    compare(lossy, Drawn(lossy), SEEDS, contenders, {}, "edge", "linear")
+    compare(lossy, Drawn(lossy), SEEDS, contenders, {}, "edge", "linear", {})
     shown = onlookers["device"].seen
     assert len(shown) == lossy.workload.turns
     for name, onlooker in onlookers.items():
@@ -108,7 +108,7 @@ def test_the_order_of_routers_changes_nothing_and_the_reference_differs_by_zero(
     def compared(names: list[str]) -> dict[str, Any]:
         rows = [Contender(router(name), SETTINGS[name]) for name in names]
         savers = {name: Contender(router(name), {}) for name in names if SETTINGS[name]}
-        return compare(of, Drawn(of), SEEDS, rows, savers, "bao-multi", "linear")
+        return compare(of, Drawn(of), SEEDS, rows, savers, "bao-multi", "linear", {})
 
     forth, back = compared(list(SETTINGS)), compared(list(SETTINGS)[::-1])
     assert forth == back
@@ -130,7 +130,7 @@ def test_the_order_of_routers_changes_nothing_and_the_reference_differs_by_zero(
 def test_levels_say_what_deciding_is_worth(strongest: str, price: float) -> None:
     of = scenario(workload__turns=15, weights__edge_call=price)
     rows = [Contender(router(name), {}) for name in SETTINGS]
-    found = compare(of, Drawn(of), SEEDS, rows, {}, "random", strongest)["levels"]
+    found = compare(of, Drawn(of), SEEDS, rows, {}, "random", strongest, {})["levels"]
     constant = "device" if price else "edge"
     assert (found["constant"], found["strongest"]) == (constant, strongest)
     returns = {name: played(name, of).returns() for name in ("device", "edge", strongest)}
@@ -242,7 +242,8 @@ def made_up(
     mask = np.ones((turns, episodes), np.bool_) if routed is None else np.array(routed)
     for name in outcomes.dtype.names or ():
         outcomes[name] = np.where(mask, fields.get(name, 0.0), 1e9)
-    return Episodes("made up", tuple(range(episodes)), outcomes, mask)
+    actions = np.zeros(mask.shape, np.int64)
+    return Episodes("made up", tuple(range(episodes)), actions, outcomes, mask)
 
 
 def test_means_are_over_routed_turns_and_weigh_episodes_equally() -> None:

@@ -111,6 +111,7 @@ def _rows(results: dict[str, Any]) -> Any:
         for router, row in result["routers"].items():
             flat = {"workload": workload, "traces": result["traces"], "router": router}
             flat |= row["figures"]
+            flat |= {name: row.get(name) for name in ("goodput", "p_value", "p_holm")}
             for name, values in row["difference"].items():
                 flat |= {f"difference_{name}_{part}": value for part, value in values.items()}
             yield flat
