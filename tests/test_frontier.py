@@ -11,7 +11,15 @@ from baselines import make_router
 from edgeroute_env import load_scenario
 from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS, run_episodes
 from edgeroute_env.evaluation.frontier import Point, routing_metrics
-from edgeroute_env.evaluation.literature import curve, deadline_s, gap_closed, goodput, papers_rule
+from edgeroute_env.evaluation.literature import (
+    Dial,
+    around,
+    curve,
+    deadline_s,
+    gap_closed,
+    goodput,
+    papers_rule,
+)
 from edgeroute_env.traces.sources import Drawn
 
 
@@ -32,11 +40,25 @@ def test_a_coin_recovers_as_much_as_it_calls() -> None:
 def test_a_better_curve_by_hand() -> None:
     found = routing_metrics(points((1.0, 0.8), (0.2, 0.7), (0.0, 0.4), (0.6, 0.65)))
     # The point at .6 lies below the line from .2 to 1: the hull is made of the other three.
-    area = 0.2 * 0.55 + 0.8 * 0.75
-    assert found["aiq"] == pytest.approx(area)
+    assert found["aiq"] == pytest.approx(0.2 * 0.55 + 0.8 * 0.75)
+    # What was measured goes through it.
+    area = 0.2 * 0.55 + 0.4 * 0.675 + 0.4 * 0.725
     assert found["apgr"] == pytest.approx((area - 0.4) / 0.4)
     assert found["cpt50"] == pytest.approx(0.2 * 0.2 / 0.3)
-    assert found["cpt80"] == pytest.approx(0.2 + 0.8 * 0.2)
+    assert found["cpt80"] == pytest.approx(0.6 + 0.4 * 0.07 / 0.15)
+
+
+def test_a_rule_worse_than_a_coin_is_shown_as_such() -> None:
+    found = routing_metrics(points((0.0, 0.4), (0.5, 0.5), (1.0, 0.8)))
+    assert found["apgr"] == pytest.approx((0.5 * 0.45 + 0.5 * 0.65 - 0.4) / 0.4)  # .375
+    assert found["cpt50"] == pytest.approx(0.5 + 0.5 / 3)
+    assert found["aiq"] == pytest.approx(0.6)  # the hull mixes the ends
+
+
+def test_points_of_one_call_share_count_once() -> None:
+    found = routing_metrics(points((0.0, 0.4), (0.0, 0.4), (1.0, 0.7), (1.0, 0.9)))
+    assert found["apgr"] == pytest.approx(0.5)
+    assert found["calls_at_100"] == pytest.approx(1.0)
 
 
 def test_a_curve_that_falls_counts_as_its_best() -> None:
@@ -58,7 +80,7 @@ def test_a_curve_runs_from_all_on_the_phone_to_all_at_the_edge() -> None:
     def build(theta: float) -> Any:
         return make_router("score-threshold", {"theta": theta})
 
-    found = curve(build, 0.3, scenario, Drawn(scenario), seeds)
+    found = curve(Dial(build, around(0.3)), scenario, Drawn(scenario), seeds)
     theta, share, quality, latency_s = np.array(found["points"]).T
     assert (np.diff(theta) > 0).all()
     assert (np.diff(share) <= 0).all()

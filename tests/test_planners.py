@@ -97,7 +97,7 @@ def test_a_comparison_gives_the_bound_what_the_others_did() -> None:
         savers={},
         reference="clairvoyant",
         strongest="linear",
-        curves={},
+        dials={},
     )
     assert list(result["routers"]) == router_names()
     row = result["routers"]["clairvoyant"]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,6 +27,7 @@ from edgeroute_env.errors import InputError
 from edgeroute_env.evaluation import literature_tables, results, tables
 from edgeroute_env.evaluation.benchmark import Contender, compare
 from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS
+from edgeroute_env.evaluation.literature import Dial, around
 from edgeroute_env.evaluation.results import BENCHMARK
 from edgeroute_env.routing import Router
 from edgeroute_env.scenario import Scenario
@@ -115,7 +115,9 @@ def _compared(
     from baselines import make_router, router_names
     from baselines.fitted import FITTED_ROUTERS, fit_all, missing, parameters, stored
     from baselines.fitting import in_hindsight, trials
+    from baselines.length import TOKENS
     from baselines.registry import kind as kind_of
+    from baselines.static import SHARES
 
     kind, tolerance = settings["traces"], settings["tolerance_points"]
     entry = stored(scenario, kind, tolerance)
@@ -145,20 +147,25 @@ def _compared(
     task = bar.add_task(f"{scenario.name}: evaluating", total=turns)
     trained = {name: entry["routers"][name]["best_return"] for name in FITTED_ROUTERS}
     strongest = max(trained, key=lambda name: float(trained[name]["mean_return"]))
-    curves = {
-        name: partial(_at, name, parameters(entry, name))
+    dials = {
+        name: Dial(_moved(name, "theta", parameters(entry, name)), around(theta))
         for name in FITTED_ROUTERS
-        if "theta" in kind_of(name).parameters
+        if (theta := parameters(entry, name).get("theta")) is not None
     }
+    # The coin is what any router has to beat, the prompt's length what a score has to.
+    dials["random"] = Dial(_moved("static-split", "edge_share"), SHARES)
+    dials["length-threshold"] = Dial(_moved("length-threshold", "tokens"), TOKENS)
     result = compare(
-        *(scenario, source, seeds, contenders, savers, reference, strongest, curves),
+        *(scenario, source, seeds, contenders, savers, reference, strongest, dials),
         on_turn=lambda: bar.advance(task),
     )
     return {"fits": fitted, **result}
 
 
-def _at(name: str, parameters: Mapping[str, float], theta: float) -> Router:
-    """Return a router with another threshold."""
+def _moved(
+    name: str, parameter: str, fitted: Mapping[str, float] | None = None
+) -> Callable[[float], Router]:
+    """Return what makes a router of one parameter, the others as fitted."""
     from baselines import make_router
 
-    return make_router(name, {**parameters, "theta": theta})
+    return lambda value: make_router(name, {**(fitted or {}), parameter: value})

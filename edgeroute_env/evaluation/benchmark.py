@@ -8,6 +8,7 @@ from typing import Any
 
 from edgeroute_env.evaluation.episodes import Episodes, generators, run_episodes
 from edgeroute_env.evaluation.literature import (
+    Dial,
     against_static,
     curve,
     deadline_s,
@@ -45,7 +46,7 @@ def compare(
     savers: Mapping[str, Contender],
     reference: str,
     strongest: str,
-    curves: Mapping[str, Callable[[float], Router]],
+    dials: Mapping[str, Dial],
     on_turn: Callable[[], None] | None = None,
 ) -> dict[str, Any]:
     """Return the figures of all contenders on identical traces.
@@ -59,7 +60,7 @@ def compare(
         savers: by name, routers tuned to a quality tolerance, compared with edge-only.
         reference: the contender that differences are taken to.
         strongest: the contender that did best where parameters were fitted; see `levels`.
-        curves: by name, contenders with a threshold `theta`, made of it, for their metrics.
+        dials: by name, contenders that one parameter moves between the sides, for their curves.
         on_turn: called after each turn of a run, for a progress bar.
     """
     pinned = Pinned(source, generators(seeds))
@@ -103,10 +104,7 @@ def compare(
         "savings": savings,
         "levels": worth,
         "goodput_within_s": within_s,
-        "curves": {
-            name: curve(build, rows[name]["parameters"]["theta"], scenario, pinned, seeds)
-            for name, build in curves.items()
-        },
+        "curves": {name: curve(dial, scenario, pinned, seeds) for name, dial in dials.items()},
         "against_static": {
             "rule": rule,
             "savings": against_static(saved[rule], runs, saved) if rule in saved else {},
