@@ -95,7 +95,7 @@ def table(name: str, traces: str, result: Result) -> Iterator[str]:
         yield _row(
             f"`{router}`" + ("" if row["causal"] else " (not causal)"),
             with_interval(row["difference"]["return"]) + star,
-            with_interval(row["over_analytic"]),
+            with_interval(row["over_analytic"]) if router != "clairvoyant" else "",
             f"{f['quality']:.3f}",
             f"{f['latency_mean_s']:.2f}",
             f"{f['edge_share']:.1%}",
