@@ -56,7 +56,8 @@ def against_static(result: dict[str, Any]) -> Table:
         f"{rule} over static routers, {result['tolerance_points']:g} points of quality tolerated",
         "Both tuned to the tolerance against edge-only on training traces, where they have "
         "parameters to tune to it (static-split stands at its best return); a static router that "
-        "gives up more quality is cheaper for it: see the last column. The paper claims the ranges in the headings.",
+        "gives up more quality is cheaper for it: see the last column. The paper claims the "
+        "ranges in the headings.",
     )
     table.add_column(f"latency saved ({claimed['latency_saved']})", justify="right", no_wrap=True)
     heading = f"edge calls saved ({claimed['edge_calls_saved']})"
