@@ -7,7 +7,7 @@ from typing import Any
 from rich.table import Table
 
 from edgeroute_env.evaluation.literature import CLAIMED
-from edgeroute_env.evaluation.tables import titled, with_interval
+from edgeroute_env.evaluation.tables import saved_cells, titled, with_interval
 
 _METRICS = {
     "apgr": "APGR",
@@ -64,12 +64,7 @@ def against_static(result: dict[str, Any]) -> Table:
     table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("quality, points", justify="right", no_wrap=True)
     for name, row in result["against_static"]["savings"].items():
-        table.add_row(
-            name,
-            with_interval(row["latency_saved"], 100, "%"),
-            with_interval(row["edge_calls_saved"], 100, "%"),
-            with_interval(row["quality_points"]),
-        )
+        table.add_row(name, *saved_cells(row))
     return table
 
 
