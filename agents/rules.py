@@ -51,9 +51,13 @@ class Rule:
         if set(self.weights) != set(RULES[self.name]):
             given = ", ".join(self.weights) or "none"
             raise InputError("rule weights", given, ", ".join(RULES[self.name]))
+        if self.name == LINEAR:
+            object.__setattr__(self, "_record", linear.weights_record(self.weights))
 
     def margins(self, observations: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the margins of observations (n, 32), shape (n,)."""
+        if self.name == LINEAR:
+            return linear.margins(observations, self._record)
         values: NDArray[np.float64] = margin(decode(observations), self.name, self.weights)
         return values
 

@@ -1,7 +1,4 @@
-"""Play episodes on by the analytic rule: the tail of every rollout, in one compiled loop.
-
-A turn is the simulator's own. The rule is linear in the observation, so it comes as weights.
-"""
+"""Play episodes on by a linear rule: the tail of every rollout, in one compiled loop."""
 
 from __future__ import annotations
 
@@ -10,36 +7,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.bao import BaoRouter
+from baselines.linear import compiled_margin, scratch
 from edgeroute_env._compile import compiled
 from edgeroute_env.simulator import features, turn
 from edgeroute_env.simulator.batch import Batch
 
 _step = turn.step
+_margin = compiled_margin
 
 
-def linear_form(rule: BaoRouter) -> NDArray[np.float64]:
-    """Return the weights w for which the rule's fused cost is w . observation, shape (32,)."""
-    return rule.fused(np.eye(features.COUNT, dtype=np.float32))
-
-
-def followed(
-    run: Batch, actions: NDArray[np.int64], weights: NDArray[np.float64], theta: float
-) -> NDArray[np.float64]:
+def followed(run: Batch, actions: NDArray[np.int64], weights: NDArray[Any]) -> NDArray[np.float64]:
     """Return what each episode of `run` earns until it ends, shape (n,).
 
     Args:
         run: copies that may be changed (`Batch.taken`); all of them end.
         actions: the routes of the first turn, shape (n,).
-        weights: of the rule that decides all later turns; see `linear_form`.
-        theta: the rule's threshold.
+        weights: of the rule that decides all later turns; see `linear.weights_record`.
     """
     total = np.zeros(run.episodes.size)
     state = (run.episodes, run.devices, run.waiting, run.slots)
     seen = run.observations.view(features.SEEN)[:, 0]
     _follow(
         run.parameters, run.traces, *state, actions, seen, run.observations, run.outcomes,
-        weights, theta, total,
+        weights, *scratch(), total,
     )  # fmt: skip
     return total
 
@@ -56,8 +46,9 @@ def _follow(
     seen: Any,
     matrix: NDArray[np.float32],
     outcomes: Any,
-    weights: NDArray[np.float64],
-    theta: float,
+    weights: Any,
+    physical: NDArray[np.float64],
+    named: Any,
     total: NDArray[np.float64],
 ) -> None:
     n = episodes.size
@@ -73,8 +64,6 @@ def _follow(
         for e in range(n):
             if left[e] > 0.0:
                 total[e] += outcomes[e].reward
-                fused = 0.0
-                for i in range(weights.size):
-                    fused += weights[i] * matrix[e, i]
-                actions[e] = 1 if fused > theta else 0
+                margin = _margin(matrix[e], physical, named, weights)
+                actions[e] = 1 if margin > 0.0 else 0
                 running = running or episodes[e].over == 0

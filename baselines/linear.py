@@ -9,93 +9,155 @@ weights, all equal to alpha. The weights are ours, found by CMA-ES on training s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.bao import Floats, Seen
 from baselines.checks import finite
-from edgeroute_env import InputError, decode
+from edgeroute_env import InputError
+from edgeroute_env._compile import compiled, inlined
+from edgeroute_env.simulator import features
 
 _RECENT_S = 60.0  # how long a wait that the phone has met says something about the next
 _LONG_S = 120.0  # beyond, a wait is simply long
-
-# What is weighed, with a weight of ordinary size: where the search begins to look.
-TERMS: dict[str, tuple[float, Callable[[Seen], NDArray[Any]]]] = {
-    "edge_radio_s": (0.02, lambda seen: np.minimum(seen["edge_radio_s"], _LONG_S)),
-    "edge_compute_s": (0.02, lambda seen: seen["edge_prefill_s"] + seen["edge_decode_s"]),
-    "edge_switch_s": (0.02, lambda seen: seen["edge_switch_s"]),
-    "edge_wait_s": (0.02, lambda seen: np.minimum(seen["edge_wait_s"], _LONG_S)),
-    "stale_wait_s": (
-        0.02,
-        lambda seen: (
-            np.minimum(seen["edge_wait_s"], _LONG_S) * np.minimum(seen["report_age_s"] / 30.0, 1.0)
-        ),
-    ),
-    "device_compute_s": (0.02, lambda seen: seen["device_prefill_s"] + seen["device_decode_s"]),
-    "device_switch_s": (0.02, lambda seen: seen["device_switch_s"]),
-    "device_wait_s": (0.02, lambda seen: np.minimum(seen["device_wait_s"], _LONG_S)),
-    "dialogue_score": (0.1, lambda seen: seen["dialogue_score"]),
-    "follow_up": (0.05, lambda seen: seen["turn"] > 1),
-    "device_cached": (0.05, lambda seen: seen["device_cached"]),
-    "edge_cached": (0.05, lambda seen: seen["edge_cached"]),
-    "context_ktokens": (0.02, lambda seen: seen["context_tokens"] / 1000.0),
-    "edge_load": (0.1, lambda seen: seen["edge_load"]),
-    "overload": (0.2, lambda seen: np.maximum(seen["edge_load"] - 0.8, 0.0)),
-    "last_edge_wait_s": (
-        0.02,
-        lambda seen: (
-            np.minimum(seen["last_edge_wait_s"], _LONG_S)
-            * np.exp(-seen["last_edge_age_s"] / _RECENT_S)
-        ),
-    ),
-    "heat": (0.1, lambda seen: seen["heat"]),
-    "throttled": (0.2, lambda seen: np.clip((seen["heat"] - 0.35) / 0.2, 0.0, 1.0)),
-    "dialogue_risk": (0.1, lambda seen: seen["dialogue_risk"]),
-    "quota_ahead": (0.1, lambda seen: seen["quota_left"] - seen["quota_time_left"]),
-    "quota_spent": (0.2, lambda seen: seen["quota_left"] <= 0.0),
-    "battery_ahead": (0.1, lambda seen: seen["battery_left"] - seen["time_left"]),
-    "log_demand": (0.05, lambda seen: np.log(seen["demand_per_h"] / 100.0)),
-    "priced_s": (
-        0.3,
-        lambda seen: (
-            seen["weight_latency_per_s"] * (total_s(seen, "edge") - total_s(seen, "device"))
-        ),
-    ),
-    "edge_price": (0.3, lambda seen: seen["weight_edge_call"]),
-}
-# Weighed by how far a route's estimate lies beyond `on_time_s`, as a share that saturates.
-LATE = {"edge_late": 0.1, "device_late": 0.1}
+_LEAST_PER_H = 1e-3
 ON_TIME_S = 4.0
 
+# Every parameter with a size that is ordinary for it: where the search begins to look.
 SCALES = {
     "theta": 0.05,
     "on_time_s": 1.0,
-    **LATE,
-    **{name: scale for name, (scale, _) in TERMS.items()},
+    "edge_late": 0.1,
+    "device_late": 0.1,
+    "edge_radio_s": 0.02,
+    "edge_compute_s": 0.02,
+    "edge_switch_s": 0.02,
+    "edge_wait_s": 0.02,
+    "stale_wait_s": 0.02,
+    "device_compute_s": 0.02,
+    "device_switch_s": 0.02,
+    "device_wait_s": 0.02,
+    "dialogue_score": 0.1,
+    "follow_up": 0.05,
+    "device_cached": 0.05,
+    "edge_cached": 0.05,
+    "context_ktokens": 0.02,
+    "edge_load": 0.1,
+    "overload": 0.2,
+    "last_edge_wait_s": 0.02,
+    "heat": 0.1,
+    "throttled": 0.2,
+    "dialogue_risk": 0.1,
+    "quota_ahead": 0.1,
+    "quota_spent": 0.2,
+    "battery_ahead": 0.1,
+    "log_demand": 0.05,
+    "priced_s": 0.3,
+    "edge_price": 0.3,
 }
 
 
-def total_s(seen: Seen, side: str) -> Floats:
-    """Return the whole time that a route is expected to take, waits bounded."""
-    total = np.minimum(seen[f"{side}_wait_s"], _LONG_S) + seen[f"{side}_prefill_s"]
-    total = total + seen[f"{side}_switch_s"] + seen[f"{side}_decode_s"]
-    return total + np.minimum(seen["edge_radio_s"], _LONG_S) if side == "edge" else total
+def margin(seen: Any, w: Any) -> Any:
+    """Return by how much the rule prefers the edge, in units of quality.
+
+    The one statement of the rule: compiled over a record for speed, over torch tensors in an
+    exported policy. So it uses nothing but arithmetic, comparisons and ufuncs.
+
+    Args:
+        seen: the features by name, physical: numbers, or arrays of one shape.
+        w: the parameters by name.
+    """
+    edge_wait_s = np.minimum(seen["edge_wait_s"], _LONG_S)
+    device_wait_s = np.minimum(seen["device_wait_s"], _LONG_S)
+    radio_s = np.minimum(seen["edge_radio_s"], _LONG_S)
+    edge_s = edge_wait_s + seen["edge_prefill_s"] + seen["edge_switch_s"]
+    edge_s = edge_s + seen["edge_decode_s"] + radio_s
+    device_s = device_wait_s + seen["device_prefill_s"] + seen["device_switch_s"]
+    device_s = device_s + seen["device_decode_s"]
+    value = seen["score"] - w["theta"]
+    value = value + w["edge_radio_s"] * radio_s
+    value = value + w["edge_compute_s"] * (seen["edge_prefill_s"] + seen["edge_decode_s"])
+    value = value + w["edge_switch_s"] * seen["edge_switch_s"]
+    value = value + w["edge_wait_s"] * edge_wait_s
+    stale = np.minimum(seen["report_age_s"] / 30.0, 1.0)
+    value = value + w["stale_wait_s"] * (edge_wait_s * stale)
+    value = value + w["device_compute_s"] * (seen["device_prefill_s"] + seen["device_decode_s"])
+    value = value + w["device_switch_s"] * seen["device_switch_s"]
+    value = value + w["device_wait_s"] * device_wait_s
+    value = value + w["dialogue_score"] * seen["dialogue_score"]
+    value = value + w["follow_up"] * (seen["turn"] > 1.0)
+    value = value + w["device_cached"] * seen["device_cached"]
+    value = value + w["edge_cached"] * seen["edge_cached"]
+    value = value + w["context_ktokens"] * (seen["context_tokens"] / 1000.0)
+    value = value + w["edge_load"] * seen["edge_load"]
+    value = value + w["overload"] * np.maximum(seen["edge_load"] - 0.8, 0.0)
+    recent = np.exp(-seen["last_edge_age_s"] / _RECENT_S)
+    value = value + w["last_edge_wait_s"] * np.minimum(seen["last_edge_wait_s"], _LONG_S) * recent
+    value = value + w["heat"] * seen["heat"]
+    throttled = np.minimum(np.maximum((seen["heat"] - 0.35) / 0.2, 0.0), 1.0)
+    value = value + w["throttled"] * throttled
+    value = value + w["dialogue_risk"] * seen["dialogue_risk"]
+    value = value + w["quota_ahead"] * (seen["quota_left"] - seen["quota_time_left"])
+    value = value + w["quota_spent"] * (seen["quota_left"] <= 0.0)
+    value = value + w["battery_ahead"] * (seen["battery_left"] - seen["time_left"])
+    demand = np.maximum(seen["demand_per_h"], _LEAST_PER_H) / 100.0
+    value = value + w["log_demand"] * np.log(demand)
+    value = value + w["priced_s"] * (seen["weight_latency_per_s"] * (edge_s - device_s))
+    value = value + w["edge_price"] * seen["weight_edge_call"]
+    # How far beyond `on_time_s` a route is expected to end, a share that saturates.
+    edge_late = np.minimum(np.maximum(edge_s - w["on_time_s"], -1.0), 1.0)
+    device_late = np.minimum(np.maximum(device_s - w["on_time_s"], -1.0), 1.0)
+    return value + w["edge_late"] * edge_late + w["device_late"] * device_late
 
 
-def margin(seen: Seen, weights: Mapping[str, float]) -> Floats:
-    """Return by how much the rule prefers the edge, in units of quality, shape (n,)."""
-    value = seen["score"] - weights["theta"]
-    for name, (_, term) in TERMS.items():
-        if weights[name] != 0.0:
-            value = value + weights[name] * term(seen)
-    for name in LATE:
-        beyond_s = total_s(seen, name.removesuffix("_late")) - weights["on_time_s"]
-        value = value + weights[name] * np.clip(beyond_s, -1.0, 1.0)
+_WEIGHTS = np.dtype([(name, "f8") for name in SCALES])
+_PHYSICAL = np.dtype([(name, "f8") for name in features.NAMES])
+_SCALE = features.SCALE
+_stated = inlined(margin)
+
+
+@inlined
+def compiled_margin(
+    observation: NDArray[np.float32], physical: NDArray[np.float64], seen: Any, weights: Any
+) -> float:
+    """Return the margin of one observation (32,); `physical` and `seen` from `scratch`."""
+    for i in range(_SCALE.size):
+        physical[0, i] = observation[i] * _SCALE[i]
+    value: float = _stated(seen[0], weights[0])
     return value
+
+
+@compiled
+def _margins(
+    observations: NDArray[np.float32],
+    physical: NDArray[np.float64],
+    seen: Any,
+    weights: Any,
+    found: NDArray[np.float64],
+) -> None:
+    for e in range(found.size):
+        found[e] = compiled_margin(observations[e], physical, seen, weights)
+
+
+def scratch() -> tuple[NDArray[np.float64], NDArray[Any]]:
+    """Return room for one decoded observation, and the same memory with the features by name."""
+    physical = np.empty((1, features.COUNT))
+    return physical, physical.view(_PHYSICAL)[:, 0]
+
+
+def weights_record(weights: Mapping[str, float]) -> NDArray[Any]:
+    """Return the parameters as the compiled rule takes them, a record array of shape (1,)."""
+    return np.array([tuple(weights[name] for name in SCALES)], _WEIGHTS)
+
+
+def margins(observations: NDArray[np.float32], weights: NDArray[Any]) -> NDArray[np.float64]:
+    """Return `margin` of observations (n, 32), shape (n,); `weights` from `weights_record`."""
+    found = np.empty(len(observations))
+    _margins(observations, *scratch(), weights, found)
+    return found
 
 
 @dataclass(frozen=True)
@@ -104,27 +166,28 @@ class LinearRouter:
 
     weights: Mapping[str, float]
     name: str = "linear"
+    record: NDArray[Any] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Refuse weights that are missing, unknown or no numbers."""
         if set(self.weights) != set(SCALES):
             raise InputError("weights", ", ".join(self.weights), "exactly " + ", ".join(SCALES))
         finite(**self.weights)
+        object.__setattr__(self, "record", weights_record(self.weights))
 
     def reset(self, n: int) -> None:
         """Nothing to forget."""
 
     def route(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
         """Return the actions, shape (n,)."""
-        return (margin(decode(observations), self.weights) > 0.0).astype(np.int64)
+        return (margins(observations, self.record) > 0.0).astype(np.int64)
 
 
 def from_bao(alpha_per_s: float, theta: float) -> dict[str, float]:
-    """Return the weights that make this rule `bao-multi-queue`."""
+    """Return the weights that make this rule `bao-multi-queue`, waits bounded."""
     weights = dict.fromkeys(SCALES, 0.0)
-    for name in TERMS:
-        if name.startswith("edge_") and name.endswith("_s"):
-            weights[name] = -alpha_per_s
-        elif name.startswith("device_") and name.endswith("_s"):
-            weights[name] = alpha_per_s
+    for part in ("radio_s", "compute_s", "switch_s", "wait_s"):
+        weights[f"edge_{part}"] = -alpha_per_s
+    for part in ("compute_s", "switch_s", "wait_s"):
+        weights[f"device_{part}"] = alpha_per_s
     return {**weights, "theta": theta, "on_time_s": ON_TIME_S}

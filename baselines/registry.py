@@ -12,6 +12,7 @@ from baselines import carrot, congestion, cr2_gate, linear, lyapunov, pacing, st
 from baselines.bao import BaoRouter
 from baselines.clairvoyant import ClairvoyantRouter
 from baselines.length import TOKENS, LengthThresholdRouter
+from baselines.linear import LinearRouter
 from baselines.linucb import WIDTHS, LinUcbRouter
 from baselines.myopic import MyopicOracle
 from baselines.rollout import RolloutRouter
@@ -130,11 +131,18 @@ ROUTERS: dict[str, Kind] = {
     "lyapunov": _around_bao(lyapunov.LyapunovRouter, lyapunov),
     "congestion-price": _around_bao(congestion.CongestionPriceRouter, congestion),
     "linear": Kind(
-        lambda **weights: linear.LinearRouter(weights),
+        lambda **weights: LinearRouter(weights),
         search=Search(ANALYTIC, linear.from_bao, linear.SCALES, generations=80, offspring=14),
     ),
     "linucb": Kind(LinUcbRouter, {"width": WIDTHS}),
-    "rollout": Kind(RolloutRouter, parameters_of=ANALYTIC),
+    "rollout": Kind(
+        lambda alpha_per_s, theta: RolloutRouter(LinearRouter(linear.from_bao(alpha_per_s, theta))),
+        parameters_of=ANALYTIC,
+    ),
+    "rollout-linear": Kind(
+        lambda **weights: RolloutRouter(LinearRouter(weights), "rollout-linear"),
+        parameters_of="linear",
+    ),
     "myopic-oracle": Kind(MyopicOracle, causal=False),
     "clairvoyant": Kind(ClairvoyantRouter, causal=False),
 }

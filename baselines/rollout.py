@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.bao import BaoRouter
-from baselines.follow import followed, linear_form
+from baselines.follow import followed
 from baselines.futures import Futures
+from baselines.linear import LinearRouter
 from edgeroute_env import InputError, decode
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.simulator.batch import Batch
@@ -41,17 +41,11 @@ ROWS = 512  # decisions imagined at a time, for memory
 
 @dataclass
 class RolloutRouter:
-    """`alpha_per_s` and `theta` are the rule's; an `edgeroute_env.routing.Insider`."""
+    """Follows `rule`; an `edgeroute_env.routing.Insider`."""
 
-    alpha_per_s: float
-    theta: float
+    rule: LinearRouter
     name: str = "rollout"
-    _rule: BaoRouter = field(init=False, repr=False)
     _batch: Batch | None = field(init=False, repr=False, default=None)
-
-    def __post_init__(self) -> None:
-        """Make the rule, which refuses bad parameters."""
-        self._rule = BaoRouter("bao-multi-queue", self.alpha_per_s, self.theta)
 
     def reset(self, n: int) -> None:
         """Forget the batch of earlier episodes."""
@@ -62,7 +56,6 @@ class RolloutRouter:
         self._batch, self._scenario = batch, scenario
         self._idle = batch.devices[0].copy()  # nothing has been asked of a phone yet
         self._edge_bits = np.zeros(batch.devices.shape, np.int64)  # routes of the dialogues so far
-        self._weights = linear_form(self._rule)
         budgets = scenario.budgets
         depth = CROWD_DEPTH if scenario.device.count > 1 else DEPTH
         if budgets.edge_calls is not None or budgets.battery_j is not None:
@@ -73,7 +66,7 @@ class RolloutRouter:
         """Return the actions, shape (n,)."""
         if self._batch is None:
             raise InputError("router", self.name, "a run that attaches its batch (run_episodes)")
-        actions = self._rule.route(observations)
+        actions = self.rule.route(observations)
         running = np.flatnonzero(~self._batch.over)
         for part in np.array_split(running, -(-running.size // ROWS)) if running.size else ():
             gain = self.edge_gain(part, observations[part])
@@ -108,7 +101,7 @@ class RolloutRouter:
         self._imagine_edge(run, of, present, seen)
         self._imagine_phones(run, of, rows, present, places)
         actions = np.repeat(np.array([0, 1]), n * count)
-        device, edge = followed(run, actions, self._weights, self.theta).reshape(2, n, count)
+        device, edge = followed(run, actions, self.rule.record).reshape(2, n, count)
         gain: Floats = edge - device
         return gain
 

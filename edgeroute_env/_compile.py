@@ -1,7 +1,8 @@
 """One way to compile the numerical core, with a disk cache that notices every edit.
 
 Numba keys a cached function by its own source file only, so a change in a function it calls
-would go unnoticed. Here the key covers every compiled module of the package.
+would go unnoticed. Here the key covers every compiled module of the package, and the modules
+beside the function's own.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 @cache
-def _source_stamp() -> str:
-    root = Path(__file__).parent
+def _source_stamp(own: Path) -> str:
+    core = {Path(__file__).parent / name for name in ("physics", "traces", "simulator")}
     digest = hashlib.sha256(numba.__version__.encode())
-    for folder in ("physics", "traces", "simulator"):
-        for path in sorted((root / folder).glob("*.py")):
+    for folder in sorted(core | {own}):
+        for path in sorted(folder.glob("*.py")):
             digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -49,5 +50,5 @@ def _compiled(function: F, inline: str) -> F:
     dispatcher: Any = numba.njit(**options)(function)
     cache_file: Any = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
     if hasattr(cache_file, "_source_stamp"):
-        cache_file._source_stamp = _source_stamp()
+        cache_file._source_stamp = _source_stamp(Path(function.__code__.co_filename).parent)
     return dispatcher  # type: ignore[no-any-return]

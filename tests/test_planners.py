@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 from settings import ordinary
 
-from baselines import make_router, router_names
-from baselines.bao import BaoRouter
+from baselines import linear, make_router, router_names
 from baselines.clairvoyant import ClairvoyantRouter
-from baselines.follow import followed, linear_form
+from baselines.follow import followed
 from baselines.futures import Futures
-from baselines.rollout import RolloutRouter
+from baselines.linear import LinearRouter
 from edgeroute_env import InputError, load_scenario
 from edgeroute_env.evaluation.benchmark import Contender, compare
 from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS, generators, run_episodes
@@ -145,7 +144,7 @@ def test_a_rollout_reads_neither_the_future_nor_what_is_hidden(
         batch = Batch(scenario, traces, len(SEEDS))
         batch.begin(which, generators(SEEDS))
         batch.traces = batch.traces.copy()
-        router = RolloutRouter(**ordinary("rollout"))
+        router = make_router("rollout", ordinary("rollout"))
         router.reset(len(SEEDS))
         router.attach(scenario, batch)
         for _ in range(at):
@@ -195,15 +194,15 @@ def test_a_rollout_decides_alike_in_every_run() -> None:
 
 
 @pytest.mark.parametrize("preset", ["quota", "busy-cell"])
-def test_the_imagined_rule_is_the_analytic_rule(preset: str) -> None:
+def test_the_imagined_rule_is_the_rule(preset: str) -> None:
     scenario = load_scenario(preset, {"workload.turns": 50})
     traces = pinned(scenario)
-    rule = BaoRouter("bao-multi-queue", **ordinary("bao-multi-queue"))
+    rule = LinearRouter(linear.from_bao(**ordinary("bao-multi-queue")))
     batch = Batch(scenario, traces, len(SEEDS))
     batch.begin(np.arange(len(SEEDS)), generators(SEEDS))
     copies = batch.taken(np.arange(len(SEEDS)))
     actions = rule.route(batch.observations)
-    earned = followed(copies, actions, linear_form(rule), rule.theta)
+    earned = followed(copies, actions, rule.record)
     expected = run_episodes(rule, scenario, traces, SEEDS).returns()
     np.testing.assert_allclose(earned, expected, rtol=1e-9)
 
