@@ -15,7 +15,8 @@ from edgeroute_env.fields import Count, NonNegative, Part, Positive, Share
 class Settings(Part):
     """What both algorithms need to know."""
 
-    rule: Literal["linear", "bao-multi-queue"]  # what the policy starts from
+    # What the policy starts from; strongest: linear where it is surely better in validation.
+    rule: Literal["strongest", "linear", "bao-multi-queue"]
     paired: bool  # subtract what the rule earns on the same traces
     quality: Literal["expected", "sampled"]  # how training pays quality
     bootstraps: bool  # whether an episode's last turn is valued as if it went on

@@ -14,7 +14,7 @@ from stable_baselines3.common.logger import configure
 from agents import checkpoints
 from agents.models import build, layers_of
 from agents.policy import LAYOUT, Policy, scenario_hash
-from agents.rules import BAO, Rule
+from agents.rules import BAO, LINEAR, Rule
 from agents.settings import DqnSettings, PpoSettings
 from agents.validation import Validation
 from agents.vec_env import EdgeRouteSB3VecEnv
@@ -70,9 +70,11 @@ class Training:
         if settings.num_envs > SEEDS_A_RUN:
             raise InputError("num_envs", settings.num_envs, f"at most {SEEDS_A_RUN}")
         kind = "ppo" if isinstance(settings, PpoSettings) else "dqn"
-        rule = rule or Rule(settings.rule, fitted(scenario, traces, settings.rule))
-        reference = reference or make_router(BAO, fitted(scenario, traces, BAO))
+        analytic = reference or make_router(BAO, fitted(scenario, traces, BAO))
         source = drawn(scenario, traces, "fit")
+        validation = Validation(scenario, source, analytic, settings.validation_episodes)
+        rule = rule or _start(settings.rule, scenario, traces, validation)
+        validation.start_at(make_router(rule.name, rule.weights))
         trained_on = load_scenario(scenario, {"objective.quality": settings.quality})
         self._env = EdgeRouteSB3VecEnv(
             settings.num_envs,
@@ -101,7 +103,6 @@ class Training:
         self._resumes = resume
         if resume:
             notes = checkpoints.restore(folder / checkpoints.FILE, key, self._model, self._env)
-        validation = Validation(scenario, source, reference, settings.validation_episodes)
         self.watch = Watch(
             *(self._env, validation, settings.validate_every, folder, key, self._policy_of),
             *(say, tell, notes),
@@ -126,6 +127,14 @@ class Training:
                 return False
             self.watch.validate()
         return True
+
+
+def _start(name: str, scenario: Scenario, traces: TraceKind, validation: Validation) -> Rule:
+    """Return the fitted rule that a policy starts from."""
+    if name == "strongest":
+        linear = make_router(LINEAR, fitted(scenario, traces, LINEAR))
+        name = LINEAR if validation.prefers(linear) else BAO
+    return Rule(name, fitted(scenario, traces, name))
 
 
 def fitted(scenario: Scenario, traces: TraceKind, name: str) -> Any:

@@ -1,10 +1,11 @@
-"""How good a policy is while it learns: its paired gap to the analytic router, on fixed seeds."""
+"""How good a policy is while it learns: paired gaps on fixed seeds."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgeroute_env.evaluation.benchmark import CONSTANTS
 from edgeroute_env.evaluation.episodes import FIT_SEEDS, Episodes, generators, run_episodes
@@ -22,44 +23,63 @@ class Verdict:
     """A policy on the validation seeds.
 
     Attributes:
-        gap: mean return less the reference's, episode by episode on the same traces.
+        gap: mean return less the analytic router's, episode by episode on the same traces.
         half_width: of the gap's 95 % interval, by the normal law.
+        surely: lower end of the 95 % interval of the gap to the rule that training started from:
+            0 for the rule itself, above 0 only for what is better beyond the episodes' noise.
         edge_share: share of turns sent to the edge.
         collapsed: "device" or "edge" where every single turn went there, else None.
     """
 
     gap: float
     half_width: float
+    surely: float
     edge_share: float
     collapsed: str | None
 
 
 class Validation:
-    """Fixed episodes, and what the reference earns on them."""
+    """Fixed episodes, and what the analytic router and the starting rule earn on them."""
 
     def __init__(
-        self, scenario: Scenario, source: TraceSource, reference: Router, episodes: int
+        self, scenario: Scenario, source: TraceSource, analytic: Router, episodes: int
     ) -> None:
-        """Draw the traces once and run the reference over them."""
+        """Draw the traces once and run the analytic router over them."""
         self._scenario = scenario
         self._seeds = VALIDATION_SEEDS[:episodes]
         self._traces = Pinned(source, generators(self._seeds))
-        self.reference = reference
-        self._theirs = self._run(reference).returns()
+        self.analytic = analytic
+        self._analytic = self._start = self._run(analytic).returns()
 
     def _run(self, router: Router) -> Episodes:
         return run_episodes(router, self._scenario, self._traces, self._seeds)
 
+    def start_at(self, rule: Router) -> None:
+        """Take `rule` as what training starts from."""
+        self._start = self._run(rule).returns()
+
+    def prefers(self, router: Router) -> bool:
+        """Return whether a router is better than the analytic one, beyond the noise."""
+        gap, half_width = _interval(self._run(router).returns() - self._analytic)
+        return gap > half_width
+
     def judge(self, router: Router) -> Verdict:
-        """Return how a router does beside the reference."""
+        """Return how a router does beside the analytic one and the starting rule."""
         own = self._run(router)
-        gaps = own.returns() - self._theirs
+        gap, half_width = _interval(own.returns() - self._analytic)
+        beyond, uncertain = _interval(own.returns() - self._start)
         # What was asked for, not what was served: a refused edge call was routed to the edge.
         sent = sum(own.turns(name) for name in ("edge_call", "refused", "failed"))
         share = float(np.mean(sent > 0.0))
         return Verdict(
-            gap=float(gaps.mean()),
-            half_width=float(NORMAL_95 * gaps.std(ddof=1) / np.sqrt(len(gaps))),
+            gap=gap,
+            half_width=half_width,
+            surely=beyond - uncertain,
             edge_share=share,
             collapsed={0.0: CONSTANTS[0], 1.0: CONSTANTS[1]}.get(share),
         )
+
+
+def _interval(gaps: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the mean of paired gaps and the half width of its 95 % interval."""
+    return float(gaps.mean()), float(NORMAL_95 * gaps.std(ddof=1) / np.sqrt(len(gaps)))

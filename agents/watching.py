@@ -84,9 +84,11 @@ class Watch(BaseCallback):
         frames = self.num_timesteps
         verdict = self._validation.judge(self._policy_of())
         best = self._notes["best"]
-        is_best = best is None or verdict.gap > best
+        # By the lower end of an interval: of many policies as good as the start, the one that
+        # looks best is the luckiest.
+        is_best = best is None or verdict.surely > best["surely"]
         if is_best:
-            self._notes["best"] = verdict.gap
+            self._notes["best"] = {"surely": verdict.surely, "gap": verdict.gap}
             self._policy_of().save(self._folder / FILE)
         self._report(frames, verdict, is_best)
         self._notes["next"] = frames + self._every
@@ -94,8 +96,13 @@ class Watch(BaseCallback):
 
     @property
     def best(self) -> float:
-        """The best paired gap on the validation seeds so far."""
-        return float(self._notes["best"])
+        """The kept policy's paired gap to the analytic router on the validation seeds."""
+        return float(self._notes["best"]["gap"])
+
+    @property
+    def surely(self) -> float:
+        """By how much the kept policy is better than its start, at least; see `Verdict`."""
+        return float(self._notes["best"]["surely"])
 
     def _save(self) -> None:
         path = self._folder / checkpoints.FILE
@@ -114,8 +121,9 @@ class Watch(BaseCallback):
         self._notes["curve"] = frames + CURVE_FRAMES
 
     def _report(self, frames: int, verdict: Verdict, is_best: bool) -> None:
-        reference = self._validation.reference.name
+        reference = self._validation.analytic.name
         self.logger.record("validation/gap", verdict.gap)
+        self.logger.record("validation/surely_over_start", verdict.surely)
         self.logger.record("validation/edge_share", verdict.edge_share)
         self.logger.record("validation/collapsed", float(verdict.collapsed is not None))
         self.logger.dump(frames)
