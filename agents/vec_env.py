@@ -94,12 +94,13 @@ class EdgeRouteSB3VecEnv(VecEnv):
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:
         """Route the current turn of every environment."""
         batch = self.batch
-        batch.renew()
+        if self._rule is None:  # else what is returned is joined of copies
+            batch.renew()
         batch.step(self._actions)
         rewards = batch.figures[:, 0].copy()
         self._returns += rewards
         self._lengths += 1
-        self._sums += batch.figures.sum(axis=0)
+        self._sums += batch.figures
         self._turns += self.num_envs
         if self._shadow is not None:
             rewards -= self._shadow.earn(self._shadow_margins, batch)
@@ -112,7 +113,7 @@ class EdgeRouteSB3VecEnv(VecEnv):
         turns = max(self._turns, 1)
         means = {
             name: float(total) / turns
-            for name, total in zip(OUTCOME.names or (), self._sums, strict=True)
+            for name, total in zip(OUTCOME.names or (), self._sums.sum(axis=0), strict=True)
         }
         self._forget()
         return means
@@ -179,7 +180,7 @@ class EdgeRouteSB3VecEnv(VecEnv):
         return _joined(observations, both[:n, None], theirs)
 
     def _forget(self) -> None:
-        self._sums = np.zeros(len(OUTCOME.names or ()))
+        self._sums = np.zeros_like(self.batch.figures)
         self._turns = 0
 
     def close(self) -> None:
