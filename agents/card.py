@@ -11,9 +11,8 @@ import sys
 from pathlib import Path
 
 from agents.policy import FILE, Policy, load_policy
-from agents.rules import BAO, LINEAR
 from agents.settings import load_settings
-from agents.training import fitted
+from agents.training import BAO, LINEAR, fitted
 from baselines import make_router
 from edgeroute_env.evaluation.benchmark import CONSTANTS
 from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS, generators, run_episodes

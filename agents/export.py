@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from agents.network import squashed
 from agents.policy import Policy
-from agents.rules import Lazy, margin
+from baselines.linear import margin
 from edgeroute_env.errors import missing_package
 from edgeroute_env.files import replacing
 from edgeroute_env.simulator.features import COUNT, NAMES, SCALE
@@ -37,9 +40,8 @@ class Graph(nn.Module):
         # In double precision, as the rule itself: a tie must be a tie.
         physical = observations.double() * self.scale
         seen = {name: Lazy(physical[:, i]) for i, name in enumerate(NAMES)}
-        margins = margin(seen, self._rule.name, self._rule.weights).tensor.float().unsqueeze(1)
-        squashed = torch.sign(observations) * torch.log1p(observations.abs())
-        hidden = torch.cat((squashed, margins), dim=1)
+        margins = margin(seen, self._rule.weights).tensor.float().unsqueeze(1)
+        hidden = squashed(torch.cat((observations, margins), dim=1))
         *trunk, head = self.layers
         for layer in trunk:
             hidden = torch.relu(layer(hidden))
@@ -83,3 +85,34 @@ def session(path: Path) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # more would only wait for each other
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+class Lazy(np.lib.mixins.NDArrayOperatorsMixin):
+    """A torch tensor that the arithmetic of a rule takes for an array."""
+
+    def __init__(self, tensor: Any) -> None:
+        """Wrap a float64 tensor."""
+        self.tensor = tensor
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        """Do with tensors what NumPy would do with arrays."""
+        if method != "__call__" or kwargs:
+            return NotImplemented
+        return Lazy(_torch(ufunc.__name__)(*map(_bare, inputs)))
+
+
+def _bare(value: Any) -> Any:
+    if isinstance(value, Lazy):
+        # A comparison in a rule counts as 0 or 1, which torch does not add to a float.
+        return value.tensor.double()
+    return float(value)
+
+
+def _torch(name: str) -> Callable[..., Any]:
+    bounded: dict[str, Callable[..., Any]] = {
+        "minimum": lambda a, b: a.clamp(max=b),
+        "maximum": lambda a, b: a.clamp(min=b),
+        "greater": torch.gt,
+        "less_equal": torch.le,
+    }
+    return bounded.get(name) or getattr(torch, name)

@@ -11,7 +11,7 @@ from stable_baselines3 import DQN, PPO
 from torch import nn
 
 from agents.network import Features
-from agents.policies import MarginActorCritic, MarginDQNPolicy
+from agents.policies import SHARPNESS, MarginActorCritic, MarginDQNPolicy
 from agents.settings import DqnSettings, PpoSettings
 from agents.vec_env import EdgeRouteSB3VecEnv
 
@@ -63,6 +63,24 @@ def build(
     architecture = {"features_extractor_class": Features, "net_arch": list(settings.widths)}
     own = {name: getattr(settings, name) for name in names}
     return BatchDQN(MarginDQNPolicy, policy_kwargs=architecture, **shared, **own)
+
+
+def start_at(model: PPO | BatchDQN, worth: nn.Sequential) -> None:
+    """Let an untrained model act on the margin plus `worth`; see `agents.distillation`."""
+    sides = torch.tensor([[-0.5], [0.5]])
+    *trunk, last = worth
+    with torch.no_grad():
+        if isinstance(model, PPO):
+            policy: Any = model.policy
+            policy.mlp_extractor.actor.load_state_dict(nn.Sequential(*trunk).state_dict())
+            policy.action_net.weight[:, :-1] = SHARPNESS * sides * last.weight
+            policy.action_net.bias[:] = SHARPNESS * (sides * last.bias).flatten()
+            return
+        *own, head = model.q_net.q_net
+        nn.Sequential(*own).load_state_dict(nn.Sequential(*trunk).state_dict())
+        head.weight[:] = sides * last.weight
+        head.bias[:] = (sides * last.bias).flatten()
+        model.q_net_target.load_state_dict(model.q_net.state_dict())
 
 
 def layers_of(

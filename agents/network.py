@@ -27,11 +27,14 @@ class Features(BaseFeaturesExtractor):
 
     def forward(self, observations: Tensor) -> Tensor:
         """Return float32 of the observations' shape."""
-        squashed = torch.sign(observations) * torch.log1p(observations.abs())
-        margin = slice(COUNT, ACTOR_INPUTS)
-        return torch.cat(
-            (squashed[:, :COUNT], observations[:, margin], squashed[:, ACTOR_INPUTS:]), dim=1
-        )
+        return squashed(observations)
+
+
+def squashed(observations: Tensor) -> Tensor:
+    """Return what the networks see of observations with margins, the same shape."""
+    values = torch.sign(observations) * torch.log1p(observations.abs())
+    margin = slice(COUNT, ACTOR_INPUTS)
+    return torch.cat((values[:, :COUNT], observations[:, margin], values[:, ACTOR_INPUTS:]), dim=1)
 
 
 def layers(inputs: int, widths: tuple[int, ...]) -> nn.Sequential:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.rules import Rule
+from baselines.linear import LinearRouter
 from edgeroute_env.errors import InputError, missing_package
 from edgeroute_env.files import replacing
 from edgeroute_env.scenario import Scenario
@@ -44,7 +44,7 @@ class Policy:
     """
 
     name: str
-    rule: Rule
+    rule: LinearRouter
     layers: tuple[tuple[Weights, Weights], ...]
     about: dict[str, Any]
 
@@ -101,7 +101,7 @@ def load_policy(path: Path, scenario: Scenario | None = None) -> Policy:
         arrays = module.load(content)
         count = len(arrays) // 2
         layers = tuple((arrays[f"{i}.weight"], arrays[f"{i}.bias"]) for i in range(count))
-        rule = Rule(header["rule"]["name"], header["rule"]["weights"])
+        rule = LinearRouter(header["rule"]["weights"], header["rule"]["name"])
         policy = Policy(header["name"], rule, layers, header["about"])
         layout = policy.about["layout"]
         if layout == LAYOUT:

@@ -17,8 +17,9 @@ class Settings(Part):
 
     # What the policy starts from; strongest: linear where it is surely better in validation.
     rule: Literal["strongest", "linear", "bao-multi-queue"]
+    distilled_turns: Annotated[int, Field(ge=0)]  # what `agents.distillation` learns from; 0: skip
     paired: bool  # subtract what the rule earns on the same traces
-    quality: Literal["expected", "sampled"]  # how training pays quality
+    quality: Literal["expected", "sampled"]  # how it is paid; see `agents.expectation`
     bootstraps: bool  # whether an episode's last turn is valued as if it went on
     frames: Count
     num_envs: Count

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.rules import Rule
+from baselines.linear import LinearRouter
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.simulator.batch import Batch
 
@@ -45,7 +45,7 @@ class Followed:
 class Shadow:
     """A rule's own episodes beside those of a batch, on the same traces."""
 
-    def __init__(self, scenario: Scenario, rule: Rule, n: int) -> None:
+    def __init__(self, scenario: Scenario, rule: LinearRouter, n: int) -> None:
         """Allocate `n` episodes."""
         self._source = Followed()
         self._batch = Batch(scenario, self._source, n)

@@ -8,28 +8,33 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from stable_baselines3.common.logger import configure
 
 from agents import checkpoints
-from agents.models import build, layers_of
+from agents.distillation import EPISODES, advantages, distilled
+from agents.expectation import Expectation, Refined
+from agents.models import build, layers_of, start_at
 from agents.policy import LAYOUT, Policy, scenario_hash
-from agents.rules import BAO, LINEAR, Rule
 from agents.settings import DqnSettings, PpoSettings
 from agents.validation import Validation
 from agents.vec_env import EdgeRouteSB3VecEnv
 from agents.watching import Stopped, Watch
 from baselines import make_router
 from baselines.fitted import stored_parameters
+from baselines.linear import LinearRouter, from_bao
 from edgeroute_env.errors import InputError
 from edgeroute_env.routing import Router
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.scenario_files import load_scenario
 from edgeroute_env.traces.recorded import TraceKind, drawn
+from edgeroute_env.traces.sources import TraceSource
 
 FIRST_SEED = 100_000  # of the training environments: beyond the seeds that parameters are fitted on
 SEEDS_A_RUN = 1_000
 RUNS = 800  # what fits below the validation seeds
+BAO, LINEAR = "bao-multi-queue", "linear"
 
 
 class Training:
@@ -43,7 +48,7 @@ class Training:
         seed: int = 0,
         traces: TraceKind = "synthetic",
         resume: bool = False,
-        rule: Rule | None = None,
+        rule: LinearRouter | None = None,
         reference: Router | None = None,
         say: Callable[[str], None] = lambda line: None,
         tell: Callable[[int], None] = lambda frames: None,
@@ -51,7 +56,7 @@ class Training:
         """Build the environments, the model and the validation, or restore them.
 
         Args:
-            scenario: what to train on; validation pays quality as it says.
+            scenario: what to train on; how training and validation pay quality, the settings say.
             settings: from `load_settings`.
             folder: an existing folder for the policy, the checkpoint and the curves.
             seed: of the networks and the environments, from 0.
@@ -71,11 +76,10 @@ class Training:
             raise InputError("num_envs", settings.num_envs, f"at most {SEEDS_A_RUN}")
         kind = "ppo" if isinstance(settings, PpoSettings) else "dqn"
         analytic = reference or make_router(BAO, fitted(scenario, traces, BAO))
-        source = drawn(scenario, traces, "fit")
-        validation = Validation(scenario, source, analytic, settings.validation_episodes)
+        trained_on, source = paid(scenario, traces, settings.quality)
+        validation = Validation(trained_on, source, analytic, settings.validation_episodes)
         rule = rule or _start(settings.rule, scenario, traces, validation)
-        validation.start_at(make_router(rule.name, rule.weights))
-        trained_on = load_scenario(scenario, {"objective.quality": settings.quality})
+        validation.start_at(rule)
         self._env = EdgeRouteSB3VecEnv(
             settings.num_envs,
             trained_on,
@@ -86,6 +90,10 @@ class Training:
         )
         self._env.seed(FIRST_SEED + SEEDS_A_RUN * seed)
         self._model = build(settings, self._env, seed)
+        if settings.distilled_turns and not resume:
+            streams = [np.random.default_rng([2, seed, k]) for k in range(EPISODES)]
+            samples = advantages(trained_on, source, rule, settings.distilled_turns, streams)
+            start_at(self._model, distilled(*samples, settings.widths, seed))
         self._model.set_logger(configure(str(folder), ["tensorboard"]))
         about = {
             "scenario": scenario.name,
@@ -129,12 +137,30 @@ class Training:
         return True
 
 
-def _start(name: str, scenario: Scenario, traces: TraceKind, validation: Validation) -> Rule:
-    """Return the fitted rule that a policy starts from."""
+def paid(scenario: Scenario, traces: TraceKind, quality: str) -> tuple[Scenario, TraceSource]:
+    """Return what to train on, and its traces, so that quality is paid as `quality` says.
+
+    The worst of several expectations is not the expectation of the worst, so an objective that
+    asks for the worst is paid what was sampled.
+    """
+    source = drawn(scenario, traces, "fit")
+    if quality == "sampled" or scenario.objective.kind == "dialogue-min":
+        return load_scenario(scenario, {"objective.quality": "sampled"}), source
+    return (
+        load_scenario(scenario, {"objective.quality": "expected"}),
+        Refined(source, Expectation(scenario)),
+    )
+
+
+def _start(
+    name: str, scenario: Scenario, traces: TraceKind, validation: Validation
+) -> LinearRouter:
+    """Return the fitted rule that a policy starts from, in the linear rule's terms."""
+    linear = LinearRouter(fitted(scenario, traces, LINEAR))
+    bao = LinearRouter(from_bao(**fitted(scenario, traces, BAO)), BAO)
     if name == "strongest":
-        linear = make_router(LINEAR, fitted(scenario, traces, LINEAR))
-        name = LINEAR if validation.prefers(linear) else BAO
-    return Rule(name, fitted(scenario, traces, name))
+        return linear if validation.prefers(linear) else bao
+    return {LINEAR: linear, BAO: bao}[name]
 
 
 def fitted(scenario: Scenario, traces: TraceKind, name: str) -> Any:

@@ -11,8 +11,8 @@ from gymnasium.utils import seeding
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 
-from agents.rules import Rule
 from agents.shadow import Shadow, refill
+from baselines.linear import LinearRouter
 from edgeroute_env.envs.observation import observation_space
 from edgeroute_env.envs.setup import ScenarioLike, TracesLike, prepare
 from edgeroute_env.errors import InputError
@@ -36,7 +36,7 @@ class EdgeRouteSB3VecEnv(VecEnv):
         scenario: ScenarioLike = "paper",
         overrides: Mapping[str, Any] | None = None,
         traces: TracesLike = None,
-        rule: Rule | None = None,
+        rule: LinearRouter | None = None,
         paired: bool = False,
         bootstraps: bool = True,
     ) -> None:
@@ -47,7 +47,7 @@ class EdgeRouteSB3VecEnv(VecEnv):
             scenario: as for `EdgeRouteEnv`.
             overrides: as for `EdgeRouteEnv`.
             traces: as for `EdgeRouteEnv`.
-            rule: an analytic rule, whose margin becomes the last column of the observations.
+            rule: whose margin becomes the last column of the observations.
             paired: whether what the rule earns on the same traces is subtracted, turn by turn, so
                 that an episode's rewards sum to the gap between the two returns. What the rule
                 sees there is appended to the observations, for a critic: without it a spent
@@ -214,7 +214,7 @@ def seen_space(with_rule: bool, paired: bool) -> gym.spaces.Box:
     return gym.spaces.Box(np.concatenate(low), np.concatenate(high))
 
 
-def with_margin(observations: NDArray[np.float32], rule: Rule) -> NDArray[np.float32]:
+def with_margin(observations: NDArray[np.float32], rule: LinearRouter) -> NDArray[np.float32]:
     """Return observations (n, 32) with the rule's margin as the last column.
 
     The margin is rounded to float32, which keeps its sign.

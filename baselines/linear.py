@@ -153,13 +153,6 @@ def weights_record(weights: Mapping[str, float]) -> NDArray[Any]:
     return np.array([tuple(weights[name] for name in SCALES)], _WEIGHTS)
 
 
-def margins(observations: NDArray[np.float32], weights: NDArray[Any]) -> NDArray[np.float64]:
-    """Return `margin` of observations (n, 32), shape (n,); `weights` from `weights_record`."""
-    found = np.empty(len(observations))
-    _margins(observations, *scratch(), weights, found)
-    return found
-
-
 @dataclass(frozen=True)
 class LinearRouter:
     """`weights` by name as in SCALES, theta and on_time_s (s) among them."""
@@ -180,7 +173,13 @@ class LinearRouter:
 
     def route(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
         """Return the actions, shape (n,)."""
-        return (margins(observations, self.record) > 0.0).astype(np.int64)
+        return (self.margins(observations) > 0.0).astype(np.int64)
+
+    def margins(self, observations: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return by how much it prefers the edge, in units of quality, shape (n,)."""
+        found = np.empty(len(observations))
+        _margins(observations, *scratch(), self.record, found)
+        return found
 
 
 def from_bao(alpha_per_s: float, theta: float) -> dict[str, float]:

@@ -39,6 +39,15 @@ STANDARD_ERRORS = 3.0  # that a gain must exceed: of many comparisons, few are w
 ROWS = 512  # decisions imagined at a time, for memory
 
 
+def horizon(scenario: Scenario) -> int:
+    """Return for how many further turns it matters which way a turn went."""
+    budgets = scenario.budgets
+    depth = CROWD_DEPTH if scenario.device.count > 1 else DEPTH
+    if budgets.edge_calls is not None or budgets.battery_j is not None:
+        depth = BUDGET_DEPTH
+    return min(depth, scenario.workload.turns - 1)
+
+
 @dataclass
 class RolloutRouter:
     """Follows `rule`; an `edgeroute_env.routing.Insider`."""
@@ -56,11 +65,7 @@ class RolloutRouter:
         self._batch, self._scenario = batch, scenario
         self._idle = batch.devices[0].copy()  # nothing has been asked of a phone yet
         self._edge_bits = np.zeros(batch.devices.shape, np.int64)  # routes of the dialogues so far
-        budgets = scenario.budgets
-        depth = CROWD_DEPTH if scenario.device.count > 1 else DEPTH
-        if budgets.edge_calls is not None or budgets.battery_j is not None:
-            depth = BUDGET_DEPTH
-        self.futures = Futures(scenario, FUTURES, min(depth, scenario.workload.turns - 1))
+        self.futures = Futures(scenario, FUTURES, horizon(scenario))
 
     def route(self, observations: NDArray[np.float32]) -> Ints:
         """Return the actions, shape (n,)."""

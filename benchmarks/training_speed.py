@@ -18,10 +18,10 @@ from typing import Any
 import torch
 
 from agents.models import build
-from agents.rules import LINEAR, Rule
 from agents.settings import load_settings
-from agents.training import fitted
+from agents.training import LINEAR, fitted
 from agents.vec_env import EdgeRouteSB3VecEnv
+from baselines.linear import LinearRouter
 from edgeroute_env import load_scenario
 
 ENVS, ROUNDS = 64, 3
@@ -58,7 +58,7 @@ class Timed(EdgeRouteSB3VecEnv):
 def measured(algorithm: str, paired: bool) -> tuple[float, float, float]:
     """Return frames per CPU-second, the environments' and the simulator's share of it."""
     scenario = load_scenario("paper")
-    rule = Rule(LINEAR, fitted(scenario, "synthetic", LINEAR))
+    rule = LinearRouter(fitted(scenario, "synthetic", LINEAR))
     settings = load_settings(algorithm, {"num_envs": ENVS, "paired": paired})
     env = Timed(ENVS, scenario, rule=rule, paired=paired)
     env.seed(0)

@@ -8,18 +8,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from agents.rules import BAO, LINEAR, Rule
 from agents.settings import DqnSettings, PpoSettings, load_settings
-from baselines.linear import SCALES
+from baselines.linear import SCALES, LinearRouter, from_bao
 from edgeroute_env import EdgeRouteVectorEnv, Scenario, load_scenario
 
 torch.set_num_threads(1)  # more would only wait for each other
 
 TURNS = 24
-BAO_RULE = Rule(BAO, {"alpha_per_s": 0.05, "theta": 0.2})
+BAO_RULE = LinearRouter(from_bao(alpha_per_s=0.05, theta=0.2), "bao-multi-queue")
 _RANDOM = np.random.default_rng(7)
-LINEAR_RULE = Rule(
-    LINEAR,
+LINEAR_RULE = LinearRouter(
     {name: float(scale * _RANDOM.normal()) for name, scale in SCALES.items()}
     | {"theta": 0.2, "on_time_s": 4.0},
 )
@@ -33,7 +31,12 @@ def short(**overrides: Any) -> Scenario:
 
 def tiny_settings(algorithm: str, **more: Any) -> PpoSettings | DqnSettings:
     """Return settings that train in a second."""
-    sizes: dict[str, Any] = {"num_envs": 4, "frames": 1024, "validate_every": 256}
+    sizes: dict[str, Any] = {
+        "num_envs": 4,
+        "frames": 1024,
+        "validate_every": 256,
+        "distilled_turns": 0,
+    }
     sizes |= {"validation_episodes": 4, "widths": [8]}
     own = {
         "ppo": {"n_steps": 64, "batch_size": 64},

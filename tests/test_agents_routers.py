@@ -16,8 +16,8 @@ from agents import card as cards
 from agents import routers
 from agents.policy import FILE, Policy
 from agents.routers import learned_names, learned_router, pretrained_scenarios
-from agents.rules import Rule
 from baselines.fitted import stored_parameters
+from baselines.linear import LinearRouter
 from edgeroute_env import InputError, load_scenario
 from edgeroute_env.scenario_files import scenario_names
 
@@ -58,7 +58,7 @@ def test_unknown_names_and_untrained_scenarios_are_refused(tmp_path: Path) -> No
 
 def test_a_policy_runs_from_the_command_line(edgeroute: Command, tmp_path: Path) -> None:
     scenario = load_scenario("tiny.yaml")
-    rule = Rule("linear", stored_parameters(load_scenario("paper"), "synthetic", "linear") or {})
+    rule = LinearRouter(stored_parameters(load_scenario("paper"), "synthetic", "linear") or {})
     untrained = made("ppo", rule)[1]
     about = {**untrained.about, "scenario_hash": routers_hash(scenario)}
     Policy("ppo", rule, untrained.layers, about).save(tmp_path / "p.safetensors")
@@ -80,7 +80,9 @@ def routers_hash(scenario: Any) -> str:
 
 @pytest.mark.parametrize("algorithm", ["ppo", "dqn"])
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
-def test_the_exported_graph_decides_alike(algorithm: str, rule: Rule, tmp_path: Path) -> None:
+def test_the_exported_graph_decides_alike(
+    algorithm: str, rule: LinearRouter, tmp_path: Path
+) -> None:
     pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
     from agents.export import export, session

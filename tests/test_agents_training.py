@@ -22,19 +22,17 @@ from agents.policy import FILE, load_policy
 from agents.settings import KINDS, load_settings
 from agents.training import Training
 from agents.watching import LOG
-from baselines import make_router
 from edgeroute_env import InputError
 from edgeroute_env.scenario import Scenario
 
 ALGORITHMS = ("ppo", "dqn")
-ANALYTIC = make_router(BAO_RULE.name, BAO_RULE.weights)
 
 
 def training(folder: Path, algorithm: str, scenario: Scenario | None = None, **more: Any) -> Any:
     folder.mkdir(exist_ok=True)
     settings = tiny_settings(algorithm, **more.pop("settings", {}))
     chosen = scenario or short()
-    return Training(chosen, settings, folder, rule=BAO_RULE, reference=ANALYTIC, **more)
+    return Training(chosen, settings, folder, rule=BAO_RULE, reference=BAO_RULE, **more)
 
 
 def weights(made: Training) -> dict[str, Any]:
@@ -113,7 +111,7 @@ from agents.training import Training
 from baselines import make_router
 made = Training(
     short(), tiny_settings("ppo", frames=10**9, validate_every=1), Path(sys.argv[1]),
-    rule=BAO_RULE, reference=make_router(BAO_RULE.name, BAO_RULE.weights),
+    rule=BAO_RULE, reference=BAO_RULE,
     say=lambda line: print("said", flush=True),
 )
 made.run()

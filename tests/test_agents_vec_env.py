@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from learning import BAO_RULE, LINEAR_RULE, TURNS, short
 
-from agents.rules import Rule
 from agents.vec_env import NOTHING, EdgeRouteSB3VecEnv, with_margin
+from baselines.linear import LinearRouter
 from edgeroute_env import EdgeRouteVectorEnv, InputError, load_scenario
 from edgeroute_env.simulator.features import COUNT
 
@@ -63,7 +63,7 @@ def test_an_episode_tells_its_return_and_length() -> None:
 @pytest.mark.parametrize("overrides", [{}, DRAINING], ids=["whole", "draining"])
 @pytest.mark.parametrize("rule", [BAO_RULE, LINEAR_RULE], ids=lambda rule: rule.name)
 def test_paired_rewards_sum_to_the_gap_between_the_returns(
-    overrides: dict[str, Any], rule: Rule
+    overrides: dict[str, Any], rule: LinearRouter
 ) -> None:
     n, scenario = 6, short(**overrides)
     paired = EdgeRouteSB3VecEnv(n, scenario, rule=rule, paired=True)
@@ -134,10 +134,6 @@ def test_bad_arguments_are_refused() -> None:
         EdgeRouteSB3VecEnv(0)
     with pytest.raises(InputError, match="paired: got True; allowed: False where no rule"):
         EdgeRouteSB3VecEnv(1, paired=True)
-    with pytest.raises(InputError, match="rule: got 'nonsense'"):
-        Rule("nonsense", {})
-    with pytest.raises(InputError, match="rule weights: got 'theta'"):
-        Rule("bao-multi-queue", {"theta": 1.0})
 
 
 def test_a_margin_keeps_its_sign() -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from baselines import BaoRouter, fitting, make_router, registry
 from baselines.fitting import Fit, Fitter, Point
-from baselines.linear import ON_TIME_S, SCALES, LinearRouter, from_bao, margin, margins
+from baselines.linear import ON_TIME_S, SCALES, LinearRouter, from_bao, margin
 from edgeroute_env import EdgeRouteVectorEnv, InputError, decode, load_scenario
 from edgeroute_env.evaluation.episodes import FIT_SEEDS, generators, run_episodes
 from edgeroute_env.traces.sources import Drawn, Pinned
@@ -88,7 +88,7 @@ def test_compiled_and_stated_margins_are_the_same_numbers(name: str) -> None:
     router = LinearRouter(weights)
     stated = margin(decode(observations), weights)
     assert np.isfinite(stated).all()
-    np.testing.assert_allclose(margins(observations, router.record), stated, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(router.margins(observations), stated, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize(
