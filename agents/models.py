@@ -76,10 +76,7 @@ def start_at(model: PPO | BatchDQN, worth: nn.Sequential) -> None:
             policy.action_net.weight[:, :-1] = SHARPNESS * sides * last.weight
             policy.action_net.bias[:] = SHARPNESS * (sides * last.bias).flatten()
             return
-        *own, head = model.q_net.q_net
-        nn.Sequential(*own).load_state_dict(nn.Sequential(*trunk).state_dict())
-        head.weight[:] = sides * last.weight
-        head.bias[:] = (sides * last.bias).flatten()
+        model.q_net.q_net.load_state_dict(worth.state_dict())
         model.q_net_target.load_state_dict(model.q_net.state_dict())
 
 
@@ -93,8 +90,9 @@ def layers_of(
     else:
         found = _linear(model.q_net.q_net)
         weight, bias = found[-1]
-        # The values differ by the margin, whichever of them it is taken from.
-        found[-1] = (np.concatenate((weight, np.array([[0.0], [1.0]], np.float32)), axis=1), bias)
+        # What the edge is worth beyond the phone, and so the phone at nothing.
+        both = np.concatenate((weight, np.ones((1, 1), np.float32)), axis=1)
+        found[-1] = (np.concatenate((0.0 * both, both)), np.concatenate((0.0 * bias, bias)))
     return tuple(found)
 
 

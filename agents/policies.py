@@ -61,25 +61,30 @@ class MarginActorCritic(ActorCriticPolicy):
 
 
 class MarginQNetwork(QNetwork):
-    """Q(action) = network - the action's regret by the rule, the network zero at first.
+    """Q(action) = V - the action's regret, which a margin plus a network tells; both start at 0.
 
-    The regret is the margin's size for the action that the rule would not take, and 0 for the
-    other: the rule's own values where rewards are what is earned beyond it.
+    The regret is 0 for the action that the margin plus the network prefers, and that sum's size for
+    the other. A dueling network (Wang et al., ICML 2016) whose halves share no weights: what a
+    state is worth varies far more than what a choice is, and would drown it.
     """
 
     def __init__(self, *, net_arch: Any, **kwargs: Any) -> None:
         """Take the hidden layers' widths as `net_arch`."""
         super().__init__(net_arch=list(net_arch), **kwargs)
-        head = nn.Linear(net_arch[-1], 2)
-        silence(head)
-        self.q_net = nn.Sequential(*layers(ACTOR_INPUTS, tuple(net_arch)), head)
+        self.q_net, self.value_net = (_scalar(tuple(net_arch)) for _ in range(2))
 
     def forward(self, obs: Any) -> Tensor:
         """Return the values of both actions, shape (n, 2)."""
-        features = self.extract_features(obs, self.features_extractor)
-        values: Tensor = self.q_net(features[:, :ACTOR_INPUTS])
-        margin = features[:, COUNT:ACTOR_INPUTS]
-        return values - torch.relu(torch.cat((margin, -margin), dim=1))
+        features = self.extract_features(obs, self.features_extractor)[:, :ACTOR_INPUTS]
+        margin = features[:, COUNT:ACTOR_INPUTS] + self.q_net(features)
+        value: Tensor = self.value_net(features)
+        return value - torch.relu(torch.cat((margin, -margin), dim=1))
+
+
+def _scalar(widths: tuple[int, ...]) -> nn.Sequential:
+    head = nn.Linear(widths[-1], 1)
+    silence(head)
+    return nn.Sequential(*layers(ACTOR_INPUTS, widths), head)
 
 
 class MarginDQNPolicy(DQNPolicy):

@@ -10,6 +10,7 @@ from edgeroute_env.errors import InputError
 from edgeroute_env.scenario import Scenario
 
 PRETRAINED = Path(__file__).parent / "pretrained"
+FIGURES = "figures.json"  # what all training seeds earn
 
 
 def learned_names() -> list[str]:

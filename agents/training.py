@@ -74,6 +74,7 @@ class Training:
             raise InputError("seed", seed, f"a whole number from 0 to {RUNS - 1}")
         if settings.num_envs > SEEDS_A_RUN:
             raise InputError("num_envs", settings.num_envs, f"at most {SEEDS_A_RUN}")
+        torch.set_num_threads(1)  # more threads only wait for each other on networks this small
         kind = "ppo" if isinstance(settings, PpoSettings) else "dqn"
         analytic = reference or make_router(BAO, fitted(scenario, traces, BAO))
         trained_on, source = paid(scenario, traces, settings.quality)
@@ -90,10 +91,6 @@ class Training:
         )
         self._env.seed(FIRST_SEED + SEEDS_A_RUN * seed)
         self._model = build(settings, self._env, seed)
-        if settings.distilled_turns and not resume:
-            streams = [np.random.default_rng([2, seed, k]) for k in range(EPISODES)]
-            samples = advantages(trained_on, source, rule, settings.distilled_turns, streams)
-            start_at(self._model, distilled(*samples, settings.widths, seed))
         self._model.set_logger(configure(str(folder), ["tensorboard"]))
         about = {
             "scenario": scenario.name,
@@ -115,13 +112,18 @@ class Training:
             *(self._env, validation, settings.validate_every, folder, key, self._policy_of),
             *(say, tell, notes),
         )
+        if not resume:
+            self.watch.keep_rule()
+            if settings.distilled_turns:
+                streams = [np.random.default_rng([2, seed, k]) for k in range(EPISODES)]
+                samples = advantages(trained_on, source, rule, settings.distilled_turns, streams)
+                start_at(self._model, distilled(*samples, settings.widths, seed))
 
     def run(self) -> bool:
         """Train to the end, or until `watch.stops`; return whether it is finished.
 
         The best policy on the validation seeds, the start included, lies in the folder.
         """
-        torch.set_num_threads(1)  # more threads only wait for each other on networks this small
         left = self._frames - self._model.num_timesteps
         if left > 0:
             try:

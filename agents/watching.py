@@ -60,6 +60,7 @@ class Watch(BaseCallback):
         """
         super().__init__()
         self._env, self._validation, self._every = env, validation, every
+        self._reference = validation.analytic.name
         self._folder, self._key, self._policy_of = folder, key, policy_of
         self._say, self._tell = say, tell
         self._notes = notes or {"best": None, "next": 0, "curve": 0}
@@ -79,17 +80,25 @@ class Watch(BaseCallback):
             self._save()
             raise Stopped
 
+    def keep_rule(self) -> None:
+        """Judge and keep the policy as it is before anything is learned: the rule alone."""
+        verdict = self._validation.judge(self._policy_of())
+        self._keep(verdict)
+        self._note(f"{'the rule':>18}: {self._shown(verdict)}")
+
+    def _keep(self, verdict: Verdict) -> None:
+        self._notes["best"] = {"surely": verdict.surely, "gap": verdict.gap}
+        self._policy_of().save(self._folder / FILE)
+
     def validate(self) -> None:
         """Judge the policy, keep it where it is the best, write a checkpoint."""
         frames = self.num_timesteps
         verdict = self._validation.judge(self._policy_of())
-        best = self._notes["best"]
-        # By the lower end of an interval: of many policies as good as the start, the one that
+        # By the lower end of an interval: of many policies as good as the rule, the one that
         # looks best is the luckiest.
-        is_best = best is None or verdict.surely > best["surely"]
+        is_best = verdict.surely > self.surely
         if is_best:
-            self._notes["best"] = {"surely": verdict.surely, "gap": verdict.gap}
-            self._policy_of().save(self._folder / FILE)
+            self._keep(verdict)
         self._report(frames, verdict, is_best)
         self._notes["next"] = frames + self._every
         self._save()
@@ -121,21 +130,22 @@ class Watch(BaseCallback):
         self._notes["curve"] = frames + CURVE_FRAMES
 
     def _report(self, frames: int, verdict: Verdict, is_best: bool) -> None:
-        reference = self._validation.analytic.name
         self.logger.record("validation/gap", verdict.gap)
         self.logger.record("validation/surely_over_start", verdict.surely)
         self.logger.record("validation/edge_share", verdict.edge_share)
         self.logger.record("validation/collapsed", float(verdict.collapsed is not None))
         self.logger.dump(frames)
-        self._note(
-            f"{frames:>11,} frames: {verdict.gap:+.3f} [+-{verdict.half_width:.3f}] beside "
-            f"{reference}, edge {verdict.edge_share:.1%}{', best' if is_best else ''}"
-        )
+        best = ", best" if is_best else ""
+        self._note(f"{frames:>11,} frames: {self._shown(verdict)}{best}")
         if verdict.collapsed:
             self._note(
                 f"{frames:>11,} frames: routing collapse, every validation turn goes to the "
-                f"{verdict.collapsed} ({verdict.gap:+.3f} beside {reference})"
+                f"{verdict.collapsed} ({verdict.gap:+.3f} beside {self._reference})"
             )
+
+    def _shown(self, verdict: Verdict) -> str:
+        gap = f"{verdict.gap:+.3f} [+-{verdict.half_width:.3f}] beside {self._reference}"
+        return f"{gap}, edge {verdict.edge_share:.1%}"
 
     def _note(self, line: str) -> None:
         with (self._folder / LOG).open("a", encoding="utf-8") as file:
