@@ -48,6 +48,17 @@ class Policy:
     layers: tuple[tuple[Weights, Weights], ...]
     about: dict[str, Any]
 
+    def fingerprint(self) -> str:
+        """Return a hash of all that decides."""
+        digest = hashlib.sha256(self.rule.record.tobytes())
+        for weight, bias in self.layers:
+            digest.update(weight.tobytes() + bias.tobytes())
+        return digest.hexdigest()[:16]
+
+    def fits(self, scenario: Scenario) -> bool:
+        """Return whether it was trained on this very scenario."""
+        return bool(self.about["scenario_hash"] == scenario_hash(scenario))
+
     def reset(self, n: int) -> None:
         """Nothing to forget."""
 
@@ -111,7 +122,7 @@ def load_policy(path: Path, scenario: Scenario | None = None) -> Policy:
         raise InputError("policy", str(path), f"a readable policy ({reason})") from None
     if layout != LAYOUT:
         raise InputError("policy", f"{path}, observation layout {layout}", f"layout {LAYOUT}")
-    if scenario is not None and policy.about["scenario_hash"] != scenario_hash(scenario):
+    if scenario is not None and not policy.fits(scenario):
         trained = f"{path}, trained on {policy.about['scenario']}"
         allowed = f"a policy trained on {scenario.name} as it is now"
         raise InputError("policy", trained, allowed)

@@ -3,7 +3,7 @@
     python -m agents.pretraining SCENARIO ALGORITHM
 
 trains under `runs/pretraining`, keeps the seed that is best on validation seeds in
-`agents/pretrained/SCENARIO-ALGORITHM`, and writes what all of them earn on evaluation seeds beside
+`agents/pretrained/SCENARIO/ALGORITHM`, and writes what all of them earn on evaluation seeds beside
 it. Repeated after an interrupt, it goes on where it was.
 """
 
@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,14 +43,21 @@ OTHERS = ("bao-single", "bao-multi", BAO, "pacing", "lyapunov", LINEAR)
 
 
 def trained(
-    scenario: Scenario, settings: PpoSettings | DqnSettings, folder: Path, seed: int
+    scenario: Scenario,
+    settings: PpoSettings | DqnSettings,
+    folder: Path,
+    seed: int,
+    tell: Callable[[int], None] = lambda frames: None,
 ) -> tuple[Policy, float]:
-    """Return a seed's policy and its gap on the validation seeds, trained unless it was before."""
+    """Return a seed's policy and its gap on the validation seeds, trained unless it was before.
+
+    An interrupted training in `folder` goes on where it was; `tell` takes the frames done so far.
+    """
     notes = folder / "finished.json"
     if not notes.exists():
         folder.mkdir(parents=True, exist_ok=True)
         resumes = (folder / checkpoints.FILE).exists()
-        training = Training(scenario, settings, folder, seed, resume=resumes)
+        training = Training(scenario, settings, folder, seed, resume=resumes, tell=tell)
         training.run()
         with replacing(notes) as part:
             part.write_text(json.dumps({"validation_gap": training.watch.best}), encoding="utf-8")
@@ -107,7 +114,7 @@ def pretrain(scenario: Scenario, algorithm: str) -> Path:
         "validation_gaps": list(gaps),
         **{kind: figures(policies, scenario, kind) for kind in kinds},
     }
-    folder = PRETRAINED / name
+    folder = PRETRAINED / scenario.name / algorithm
     folder.mkdir(parents=True, exist_ok=True)
     with replacing(folder / FILE) as part:
         shutil.copyfile(RUNS / f"{name}-{kept}" / FILE, part)

@@ -20,8 +20,19 @@ def learned_names() -> list[str]:
 
 def pretrained_scenarios(name: str) -> list[str]:
     """Return the names of the scenarios that `name` has been trained on, sorted."""
-    found = PRETRAINED.glob(f"*-{name}/{FILE}")
-    return sorted(path.parent.name.removesuffix(f"-{name}") for path in found)
+    return sorted(path.parent.parent.name for path in PRETRAINED.glob(f"*/{name}/{FILE}"))
+
+
+def packaged(scenario: Scenario) -> list[Policy]:
+    """Return the policies that come with the package for exactly this scenario."""
+    if not (PRETRAINED / scenario.name).is_dir():
+        return []
+    found = []
+    for name in learned_names():
+        path = PRETRAINED / scenario.name / name / FILE
+        if path.is_file() and (policy := load_policy(path)).fits(scenario):
+            found.append(policy)
+    return found
 
 
 def learned_router(name: str, scenario: Scenario, path: Path | None = None) -> Policy:
@@ -37,7 +48,7 @@ def learned_router(name: str, scenario: Scenario, path: Path | None = None) -> P
     """
     if name not in KINDS:
         raise InputError("router", name, "one of " + ", ".join(KINDS))
-    file = path or PRETRAINED / f"{scenario.name}-{name}" / FILE
+    file = path or PRETRAINED / scenario.name / name / FILE
     if path is None and not file.is_file():
         trained = ", ".join(pretrained_scenarios(name)) or "no scenario yet"
         allowed = f"a scenario that {name} was trained on ({trained}), or a policy's file"

@@ -16,7 +16,7 @@ from typing import Any
 
 from edgeroute_env.evaluation.literature import CLAIMED
 from edgeroute_env.evaluation.statistics import LEVEL
-from edgeroute_env.evaluation.tables import with_interval
+from edgeroute_env.evaluation.tables import OVERVIEW, overview_cells, with_interval
 
 PAGE = Path(__file__).parent.parent / "docs" / "results.md"
 MARKER = "<!-- Below: written by benchmarks/results_page.py -->\n"
@@ -41,20 +41,10 @@ def main() -> None:
 def levels(results: list[tuple[tuple[str, str], Result]]) -> Iterator[str]:
     """Yield what deciding is worth on each preset."""
     yield "## What deciding is worth\n"
-    yield "| preset | constant | its return | `bao-multi-queue` gains | strongest | gains | more |"
-    yield "|---|---|---|---|---|---|---|"
+    yield _row("preset", *OVERVIEW)
+    yield "|---" * (1 + len(OVERVIEW)) + "|"
     for (name, traces), result in results:
-        level = result["levels"]
-        constant = level["constant"]
-        yield _row(
-            _shown(name, traces),
-            f"`{constant}`",
-            f"{level['returns'][constant]:.2f}",
-            with_interval(level["analytic_gain"]),
-            f"`{level['strongest']}`",
-            with_interval(level["strongest_gain"]),
-            with_interval(level["further_gain"]),
-        )
+        yield _row(_shown(name, traces), *overview_cells(result))
     yield ""
 
 

@@ -30,7 +30,7 @@ def made(algorithm: str, rule: LinearRouter, learned: bool = False) -> tuple[Any
         torch.manual_seed(1)
         with torch.no_grad():
             for weights in model.policy.parameters():
-                weights += 0.3 * torch.randn_like(weights)
+                weights += (0.3 if algorithm == "ppo" else 0.1) * torch.randn_like(weights)
     about = {"scenario": "short", "scenario_hash": scenario_hash(scenario), "layout": LAYOUT}
     return model, Policy(algorithm, rule, layers_of(model), about)
 

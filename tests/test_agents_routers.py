@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -9,17 +10,32 @@ from typing import Any
 import numpy as np
 import pytest
 from command_line import Command
-from learning import RULES, observations, short
+from learning import RULES, observations, short, tiny_settings
+from settings import ordinary
 from test_agents_policy import MANY, made
 
-from agents import card as cards
-from agents import routers
-from agents.policy import FILE, Policy
-from agents.routers import learned_names, learned_router, pretrained_scenarios
+from agents import pretraining, routers, training
+from agents.policy import FILE, Policy, load_policy
+from agents.routers import learned_names, learned_router, packaged, pretrained_scenarios
+from baselines import make_router, registry
 from baselines.fitted import stored_parameters
 from baselines.linear import LinearRouter
 from edgeroute_env import InputError, load_scenario
+from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS, generators, run_episodes
 from edgeroute_env.scenario_files import scenario_names
+from edgeroute_env.traces.recorded import drawn
+from edgeroute_env.traces.sources import Pinned
+
+FEW = (
+    "device",
+    "edge",
+    "random",
+    "static-split",
+    "length-threshold",
+    "bao-multi",
+    "bao-multi-queue",
+    "linear",
+)
 
 
 def test_packaged_policies_load_and_route() -> None:
@@ -29,19 +45,76 @@ def test_packaged_policies_load_and_route() -> None:
             policy = learned_router(name, load_scenario(scenario))
             assert policy.name == name
             assert set(policy.route(observations(500, scenario))) <= {0, 1}
-            card = routers.PRETRAINED / f"{scenario}-{name}" / "README.md"
-            assert policy.about["scenario"] in card.read_text("utf-8")
+            assert policy.fits(load_scenario(scenario))
+            folder = routers.PRETRAINED / scenario / name
+            assert f"# {name} on `{scenario}`" in (folder / "README.md").read_text("utf-8")
+            figures = json.loads((folder / routers.FIGURES).read_text("utf-8"))
+            assert figures["kept"] == policy.about["seed"]
 
 
-def test_a_card_tells_the_gaps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cards, "EPISODES", 4)
-    policy = learned_router("ppo", load_scenario("paper"))
-    text = cards.card(policy, load_scenario("paper"))
-    assert text.startswith("# ppo on `paper`")
-    for name in ("device", "edge", "bao-multi-queue", "linear"):
-        assert f"| `{name}` |" in text
-    packaged = (routers.PRETRAINED / "paper-ppo" / "README.md").read_text("utf-8")
-    assert packaged.splitlines()[:5] == text.splitlines()[:5]
+def test_every_preset_has_a_policy_of_both_algorithms() -> None:
+    for name in ("ppo", "dqn"):
+        assert pretrained_scenarios(name) == sorted(scenario_names())
+
+
+def test_packaged_policies_are_for_the_very_scenario() -> None:
+    found = packaged(load_scenario("paper"))
+    assert [policy.name for policy in found] == ["ppo", "dqn"]
+    assert len({policy.fingerprint() for policy in found}) == 2
+    assert packaged(load_scenario("paper", {"weights.edge_call": 0.5})) == []
+    assert packaged(short()) == []
+
+
+@pytest.mark.parametrize("algorithm", ["ppo", "dqn"])
+def test_pretraining_keeps_the_best_seed_and_tells_what_all_earn(
+    algorithm: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    fits = {name: ordinary(name) for name in pretraining.OTHERS}
+    monkeypatch.setattr(pretraining, "SEEDS", range(2))
+    monkeypatch.setattr(pretraining, "EPISODES", 6)
+    monkeypatch.setattr(pretraining, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(pretraining, "PRETRAINED", tmp_path)
+    monkeypatch.setattr(pretraining, "load_settings", lambda name: tiny_settings(name))
+    for module in (pretraining, training):
+        monkeypatch.setattr(module, "fitted", lambda scenario, traces, name: fits[name])
+    folder = pretraining.pretrain(short(), algorithm)
+    figures = json.loads((folder / routers.FIGURES).read_text("utf-8"))
+    kept = figures["kept"]
+    assert figures["validation_gaps"][kept] == max(figures["validation_gaps"])
+    policy = load_policy(folder / FILE, short())
+    assert (policy.name, policy.about["seed"]) == (algorithm, kept)
+    seeds = EVALUATION_SEEDS[:6]
+    pinned = Pinned(drawn(short(), "synthetic", "evaluation"), generators(seeds))
+    own, theirs = (
+        run_episodes(router, short(), pinned, seeds).returns()
+        for router in (policy, make_router("edge"))
+    )
+    row = figures["synthetic"]["routers"]["edge"]
+    assert row["return"] == pytest.approx(theirs.mean())
+    assert row["less"][kept]["mean"] == pytest.approx((own - theirs).mean())
+    assert f"{row['less'][kept]['mean']:+.2f} [" in (folder / "README.md").read_text("utf-8")
+    before = (tmp_path / "runs" / f"short-{algorithm}-0" / FILE).stat().st_mtime_ns
+    pretraining.pretrain(short(), algorithm)  # what is trained stays
+    assert (tmp_path / "runs" / f"short-{algorithm}-0" / FILE).stat().st_mtime_ns == before
+
+
+def test_a_benchmark_shows_what_is_packaged_or_trained(
+    edgeroute: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "ROUTERS", {n: registry.ROUTERS[n] for n in FEW})
+    asked = ["benchmark", "paper", "--traces", "synthetic", "--episodes", "3", "--quiet"]
+    assert edgeroute(*asked, "--out", "packaged").code == 0
+    monkeypatch.setattr("agents.settings.load_settings", lambda name: tiny_settings(name))
+    assert edgeroute(*asked, "--out", "trained", "--train").code == 0
+    found = [
+        json.loads(Path(folder, "results.json").read_text("utf-8"))["workloads"]["paper"]
+        for folder in ("packaged", "trained")
+    ]
+    for result in found:
+        assert {"ppo", "dqn"} <= set(result["routers"])
+        assert set(result["policies"]) == {"ppo", "dqn"}
+    assert found[0]["policies"] != found[1]["policies"]
+    assert Path("trained/policies/paper-ppo", FILE).is_file()
 
 
 def test_unknown_names_and_untrained_scenarios_are_refused(tmp_path: Path) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.progress import Progress
+from rich.progress import Progress, TaskID
 
 from edgeroute_env.cli.options import (
     EpisodesOption,
@@ -23,7 +24,7 @@ from edgeroute_env.cli.options import (
     progress,
     rows,
 )
-from edgeroute_env.errors import InputError
+from edgeroute_env.errors import InputError, missing_package
 from edgeroute_env.evaluation import literature_tables, results, tables
 from edgeroute_env.evaluation.benchmark import Contender, compare
 from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS
@@ -33,6 +34,9 @@ from edgeroute_env.routing import Router
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.scenario_files import scenario_names
 from edgeroute_env.traces.recorded import drawn
+
+if TYPE_CHECKING:
+    from agents.policy import Policy
 
 WORKLOADS = ("mmlu", "gsm8k", "mtbench101", "paper")
 ALL = "all"  # every preset
@@ -51,6 +55,9 @@ def benchmark(
     reference: Annotated[
         str, typer.Option(help="The router that returns are compared to.")
     ] = "edge",
+    train: Annotated[
+        bool, typer.Option("--train", help="Train ppo and dqn first, in --out, instead of loading.")
+    ] = False,
     traces: TracesOption = "auto",
     overrides: SetOption = None,
     out: Annotated[
@@ -63,7 +70,8 @@ def benchmark(
     """Compare all routers on identical traces and write the results.
 
     Fitted parameters come from stored fits where these match the scenario and the data, and are
-    fitted on training seeds otherwise.
+    fitted on training seeds otherwise. Policies come with the package for the presets as they
+    are; they were trained on synthetic traces.
     """
     from baselines import router_names
     from baselines.fitted import fingerprint
@@ -82,12 +90,14 @@ def benchmark(
     kept = {} if done is None else done["workloads"]
     content: dict[str, Any] = {**results.provenance(), "workloads": dict(kept)}
     for scenario, (kind, why) in zip(chosen, kinds, strict=True):
+        policies = _policies(scenario, folder if train else None, quiet)
         settings = {
             "traces": kind,
             "episodes": episodes,
             "tolerance_points": tolerance,
             "seeds": [EVALUATION_SEEDS[0], EVALUATION_SEEDS[episodes - 1]],
             "fingerprint": fingerprint(scenario, kind),
+            "policies": {policy.name: policy.fingerprint() for policy in policies},
             "scenario": scenario.model_dump(mode="json"),
         }
         earlier = kept.get(scenario.name, {})
@@ -95,7 +105,7 @@ def benchmark(
             result = earlier
         else:
             with progress(quiet) as bar:
-                result = {**settings, **_compared(scenario, settings, reference, bar)}
+                result = {**settings, **_compared(scenario, settings, reference, policies, bar)}
         content["workloads"][scenario.name] = result
         results.write(folder, content, BENCHMARK)
         console.print(tables.comparison(f"{scenario.name} · {kind} traces, {why}", result))
@@ -108,8 +118,39 @@ def benchmark(
     notes.print(f"written: {folder / BENCHMARK.json_name} and {folder / BENCHMARK.csv_name}")
 
 
+def _policies(scenario: Scenario, folder: Path | None, quiet: bool) -> list[Policy]:
+    """Return the learned routers of a scenario: packaged ones, or trained now in `folder`."""
+    from agents.routers import packaged
+
+    if folder is None:
+        return packaged(scenario)
+    try:
+        from agents.pretraining import trained
+    except ImportError as error:
+        raise missing_package(str(error.name), "--train", "agents") from None
+    from agents.settings import load_settings
+
+    found = []
+    with progress(quiet) as bar:
+        for name in tables.LEARNED:
+            asked = load_settings(name)
+            task = bar.add_task(f"{scenario.name}: {name}", total=asked.frames)
+            place = folder / "policies" / f"{scenario.name}-{name}"
+            tell = functools.partial(_advance, bar, task)
+            found.append(trained(scenario, asked, place, 0, tell)[0])
+    return found
+
+
+def _advance(bar: Progress, task: TaskID, completed: int) -> None:
+    bar.update(task, completed=completed)
+
+
 def _compared(
-    scenario: Scenario, settings: dict[str, Any], reference: str, bar: Progress
+    scenario: Scenario,
+    settings: dict[str, Any],
+    reference: str,
+    policies: Sequence[Policy],
+    bar: Progress,
 ) -> dict[str, Any]:
     """Fit what no stored fit is valid for, then run every router on the evaluation traces."""
     from baselines import make_router, router_names
@@ -142,6 +183,7 @@ def _compared(
         return Contender(router, chosen, kind_of(name).causal)
 
     contenders = [contender(name, "best_return") for name in router_names()]
+    contenders += [Contender(policy, {}) for policy in policies]
     savers = {name: contender(name, "within_tolerance") for name in FITTED_ROUTERS}
     turns = scenario.workload.turns * (len(contenders) + len(savers))
     task = bar.add_task(f"{scenario.name}: evaluating", total=turns)

@@ -94,6 +94,7 @@ def compare(
     within_s = deadline_s(scenario, runs["edge"])
     for name, row in rows.items():
         row["goodput"] = goodput(runs[name], within_s)
+        row["over_constant"] = interval(runs[name].returns() - runs[worth["constant"]].returns())
         row["over_analytic"] = interval(runs[name].returns() - runs[ANALYTIC].returns())
         if "clairvoyant" in runs:
             row["gap_closed"] = gap_closed(runs[name], runs[worth["constant"]], runs["clairvoyant"])
