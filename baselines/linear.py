@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.checks import finite
+from baselines.checks import finite, not_negative
 from edgeroute_env import InputError
 from edgeroute_env._compile import compiled, inlined
 from edgeroute_env.simulator import features
@@ -183,7 +183,9 @@ class LinearRouter:
 
 
 def from_bao(alpha_per_s: float, theta: float) -> dict[str, float]:
-    """Return the weights that make this rule `bao-multi-queue`, waits bounded."""
+    """Return the weights that make this rule `bao-multi-queue`, its waits bounded."""
+    not_negative(alpha_per_s=alpha_per_s)
+    finite(theta=theta)
     weights = dict.fromkeys(SCALES, 0.0)
     for part in ("radio_s", "compute_s", "switch_s", "wait_s"):
         weights[f"edge_{part}"] = -alpha_per_s

@@ -1,9 +1,9 @@
-"""Write the tables of docs/results.md from benchmark results.
+"""Write the tables of docs/results.md, and the README's first one, from benchmark results.
 
     edgeroute benchmark all --traces synthetic --out results/all
     python benchmarks/results_page.py results/all
 
-Everything below the page's marker is replaced; the words above it stay.
+Everything below the page's marker, and between the README's, is replaced; the words around stay.
 """
 
 from __future__ import annotations
@@ -14,13 +14,28 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from agents.routers import FIGURES, PRETRAINED
 from edgeroute_env.evaluation.literature import CLAIMED
 from edgeroute_env.evaluation.statistics import LEVEL
-from edgeroute_env.evaluation.tables import OVERVIEW, overview_cells, with_interval
+from edgeroute_env.evaluation.tables import (
+    BOUND,
+    LEARNED,
+    OVERVIEW,
+    overview_cells,
+    with_interval,
+)
 
-PAGE = Path(__file__).parent.parent / "docs" / "results.md"
+ROOT = Path(__file__).parent.parent
+PAGE, README = ROOT / "docs" / "results.md", ROOT / "README.md"
 MARKER = "<!-- Below: written by benchmarks/results_page.py -->\n"
+README_MARKERS = "<!-- Written by benchmarks/results_page.py -->\n", "<!-- End -->\n"
 Result = Mapping[str, Any]
+RULES = ("bao-multi-queue", "bao-single", "bao-multi")
+LEARNED_COLUMNS = (
+    *("preset", "router", *(f"all seeds less `{rule}`" for rule in RULES)),
+    *("lower end, of the return", "interquartile mean", "packaged one less the strongest baseline"),
+    "of the gap to the bound",
+)
 
 
 def main() -> None:
@@ -31,11 +46,51 @@ def main() -> None:
         for name, result in content["workloads"].items():
             found[name, result["traces"]] = result
     ordered = sorted(found.items(), key=lambda item: (item[0][1] == "recorded", item[0][0]))
-    lines = [*levels(ordered), *savings(ordered)]
+    lines = [*levels(ordered), *learned(ordered), *savings(ordered)]
     for (name, traces), result in ordered:
         lines += table(name, traces, result)
     words = PAGE.read_text(encoding="utf-8").partition(MARKER)[0]
     PAGE.write_text(words + MARKER + "\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    first, last = README_MARKERS
+    before, _, rest = README.read_text(encoding="utf-8").partition(first)
+    after = rest.partition(last)[2]
+    brief = "\n".join(summary(ordered))
+    README.write_text(f"{before}{first}\n{brief}\n\n{last}{after}", encoding="utf-8")
+
+
+def summary(results: list[tuple[tuple[str, str], Result]]) -> Iterator[str]:
+    """Yield the README's table: gains over the better constant, with half their intervals."""
+    yield _row("preset", *OVERVIEW)
+    yield "|---" * (1 + len(OVERVIEW)) + "|"
+    for (name, traces), result in results:
+        yield _row(_shown(name, traces), *overview_cells(result, _brief))
+
+
+def learned(results: list[tuple[tuple[str, str], Result]]) -> Iterator[str]:
+    """Yield what the learned routers earn: all training seeds, and the packaged one of them."""
+    yield "## Learned routers\n"
+    yield _row(*LEARNED_COLUMNS)
+    yield "|---" * len(LEARNED_COLUMNS) + "|"
+    for (name, traces), result in results:
+        rows, level = result["routers"], result["levels"]
+        analytic, bound = (rows[n]["figures"]["return"] for n in (level["analytic"], BOUND))
+        for algorithm in LEARNED:
+            path = PRETRAINED / name / algorithm / FIGURES
+            if algorithm not in rows or not path.is_file():
+                continue
+            seeds = json.loads(path.read_text(encoding="utf-8"))[traces]["routers"]
+            least = seeds[level["analytic"]]["all_less"]["low"]
+            closed = rows[algorithm]["over_analytic"]["mean"] / (bound - analytic)
+            yield _row(
+                _shown(name, traces),
+                algorithm,
+                *(with_interval(seeds[beaten]["all_less"]) for beaten in RULES),
+                f"{least / abs(seeds[level['analytic']]['return']):+.2%}",
+                with_interval(seeds[level["analytic"]]["interquartile_mean"]),
+                f"`{level['strongest']}` {with_interval(rows[algorithm]['over_strongest'])}",
+                f"{closed:.1%}",
+            )
+    yield ""
 
 
 def levels(results: list[tuple[tuple[str, str], Result]]) -> Iterator[str]:
@@ -96,6 +151,10 @@ def table(name: str, traces: str, result: Result) -> Iterator[str]:
         steps = ", ".join(f"{step} {value:.2f}" for step, value in bound["found"].items())
         yield f"\nThe bound, mean return after each search: {steps}."
     yield ""
+
+
+def _brief(value: Mapping[str, float]) -> str:
+    return f"{value['mean']:+.2f} ± {(value['high'] - value['low']) / 2:.2f}"
 
 
 def _shown(name: str, traces: str) -> str:

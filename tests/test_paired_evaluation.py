@@ -79,7 +79,7 @@ def test_every_router_meets_the_same_traces() -> None:
     lossy = scenario(**LOSSY)
     onlookers = {name: Onlooker(router(name)) for name in SETTINGS}
     contenders = [Contender(onlooker, {}) for onlooker in onlookers.values()]
-    compare(lossy, Drawn(lossy), SEEDS, contenders, {}, "edge", "linear", {})
+    compare(lossy, Drawn(lossy), SEEDS, contenders, {}, "edge", {})
     shown = onlookers["device"].seen
     assert len(shown) == lossy.workload.turns
     for name, onlooker in onlookers.items():
@@ -108,7 +108,7 @@ def test_the_order_of_routers_changes_nothing_and_the_reference_differs_by_zero(
     def compared(names: list[str]) -> dict[str, Any]:
         rows = [Contender(router(name), SETTINGS[name]) for name in names]
         savers = {name: Contender(router(name), {}) for name in names if SETTINGS[name]}
-        return compare(of, Drawn(of), SEEDS, rows, savers, "bao-multi", "linear", {})
+        return compare(of, Drawn(of), SEEDS, rows, savers, "bao-multi", {})
 
     forth, back = compared(list(SETTINGS)), compared(list(SETTINGS)[::-1])
     assert forth == back
@@ -125,25 +125,28 @@ def test_the_order_of_routers_changes_nothing_and_the_reference_differs_by_zero(
     assert any(row["difference"]["return"]["mean"] != 0.0 for row in forth["routers"].values())
 
 
-@pytest.mark.parametrize("strongest", ["linear", "bao-multi-queue", "edge"])
 @pytest.mark.parametrize("price", [0.0, 1.0])  # of a call: the edge is the better, the phone
-def test_levels_say_what_deciding_is_worth(strongest: str, price: float) -> None:
+def test_levels_say_what_deciding_is_worth(price: float) -> None:
     of = scenario(workload__turns=15, weights__edge_call=price)
+    learner = Onlooker(router("linear"))
+    learner.name = "learner"
     rows = [Contender(router(name), {}) for name in SETTINGS]
-    found = compare(of, Drawn(of), SEEDS, rows, {}, "random", strongest, {})["levels"]
-    constant = "device" if price else "edge"
-    assert (found["constant"], found["strongest"]) == (constant, strongest)
-    returns = {name: played(name, of).returns() for name in ("device", "edge", strongest)}
-    assert returns[constant].mean() == max(returns[each].mean() for each in ("device", "edge"))
-    analytic = played("bao-multi-queue", of).returns()
-    assert found["returns"] == {
-        constant: returns[constant].mean(),
-        "bao-multi-queue": analytic.mean(),
-        strongest: returns[strongest].mean(),
-    }
-    assert found["analytic_gain"] == interval(analytic - returns[constant])
-    assert found["strongest_gain"] == interval(returns[strongest] - returns[constant])
-    assert found["further_gain"] == interval(returns[strongest] - analytic)
+    rows += [Contender(make_router("clairvoyant"), {}, causal=False)]
+    rows += [Contender(learner, {}, learned=True)]
+    found = compare(of, Drawn(of), SEEDS, rows, {}, "random", {})
+    worth = found["levels"]
+    returns = {name: played(name, of).returns() for name in SETTINGS}
+    means = {name: values.mean() for name, values in returns.items()}
+    assert worth["constant"] == ("device" if price else "edge")
+    assert means[worth["constant"]] == max(means["device"], means["edge"])
+    assert means[worth["strongest"]] == max(means.values())
+    assert worth["analytic"] == "bao-multi-queue"
+    shown = ("constant", "analytic", "strongest")
+    assert worth["returns"] == {worth[each]: means[worth[each]] for each in shown}
+    for name in SETTINGS:
+        for each in shown:
+            gap = interval(returns[name] - returns[worth[each]])
+            assert found["routers"][name][f"over_{each}"] == gap
 
 
 @pytest.mark.parametrize("name", sorted(set(SETTINGS) - {"random"}))  # one coin serves the batch

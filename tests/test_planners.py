@@ -95,7 +95,6 @@ def test_a_comparison_gives_the_bound_what_the_others_did() -> None:
         contenders,
         savers={},
         reference="clairvoyant",
-        strongest="linear",
         dials={},
     )
     assert list(result["routers"]) == router_names()

@@ -183,12 +183,10 @@ def _compared(
         return Contender(router, chosen, kind_of(name).causal)
 
     contenders = [contender(name, "best_return") for name in router_names()]
-    contenders += [Contender(policy, {}) for policy in policies]
+    contenders += [Contender(policy, {}, learned=True) for policy in policies]
     savers = {name: contender(name, "within_tolerance") for name in FITTED_ROUTERS}
     turns = scenario.workload.turns * (len(contenders) + len(savers))
     task = bar.add_task(f"{scenario.name}: evaluating", total=turns)
-    trained = {name: entry["routers"][name]["best_return"] for name in FITTED_ROUTERS}
-    strongest = max(trained, key=lambda name: float(trained[name]["mean_return"]))
     dials = {
         name: Dial(_moved(name, "theta", parameters(entry, name)), around(theta))
         for name in FITTED_ROUTERS
@@ -198,7 +196,7 @@ def _compared(
     dials["random"] = Dial(_moved("static-split", "edge_share"), SHARES)
     dials["length-threshold"] = Dial(_moved("length-threshold", "tokens"), TOKENS)
     result = compare(
-        *(scenario, source, seeds, contenders, savers, reference, strongest, dials),
+        *(scenario, source, seeds, contenders, savers, reference, dials),
         on_turn=lambda: bar.advance(task),
     )
     return {"fits": fitted, **result}

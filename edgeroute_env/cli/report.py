@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,8 +10,11 @@ import typer
 
 from edgeroute_env.cli.options import OverwriteOption, notes
 from edgeroute_env.errors import InputError
+from edgeroute_env.routing import Router
+from edgeroute_env.scenario import Scenario
 
-# What figures show: the constants, the paper's rules and ours, what plans; then the strongest.
+# What figures show: the constants, the paper's rules and ours, what plans; then the strongest and
+# what has learned.
 SHOWN = ("device", "edge", "bao-single", "bao-multi", "bao-multi-queue", "rollout", "clairvoyant")
 
 
@@ -28,7 +32,6 @@ def report(
 
     The routers that figures show run again on the stored seeds with the stored parameters.
     """
-    from baselines import make_router
     from edgeroute_env.evaluation.report.data import read_results, turns_of
     from edgeroute_env.evaluation.report.page import PAGE, write_report
 
@@ -43,13 +46,23 @@ def report(
     turns: dict[str, Any] = {}
     for name in workloads or names:
         result = found["workloads"][name]
-        strongest = result["levels"]["strongest"]
-        shown = [r for r in dict.fromkeys((*SHOWN, strongest)) if r in result["routers"]]
-        rows = result["routers"]
-        routers = {router: make_router(router, rows[router]["parameters"]) for router in shown}
-        turns[name] = turns_of(result, routers)
+        turns[name] = turns_of(result, _routers(result))
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError("--out", str(folder), f"a usable folder ({error})") from None
     notes.print(f"written: {write_report(folder, found, turns)}")
+
+
+def _routers(result: Mapping[str, Any]) -> dict[str, Router]:
+    """Make the routers that figures show as they were; a policy only where it still is the same."""
+    from agents.routers import packaged
+    from baselines import make_router
+
+    rows = result["routers"]
+    asked = dict.fromkeys((*SHOWN, result["levels"]["strongest"]))
+    found = {name: make_router(name, rows[name]["parameters"]) for name in asked if name in rows}
+    for policy in packaged(Scenario.model_validate(result["scenario"])):
+        if result["policies"].get(policy.name) == policy.fingerprint():
+            found[policy.name] = policy
+    return found

@@ -27,15 +27,20 @@ CONSTANTS, ANALYTIC = ("device", "edge"), "bao-multi-queue"
 
 @dataclass(frozen=True)
 class Contender:
-    """A router with what its row of the table states: its parameters, and whether it is causal.
+    """A router with what its row of the table states.
 
-    One that is not knows more than a router could: it sees what is to come, or was chosen on the
-    evaluation traces themselves.
+    Attributes:
+        router: the router.
+        parameters: what it was made with.
+        causal: one that is not knows more than a router could: it sees what is to come, or was
+            chosen on the evaluation traces themselves.
+        learned: a trained policy, which is compared with the strongest of the others.
     """
 
     router: Router
     parameters: Mapping[str, float]
     causal: bool = True
+    learned: bool = False
 
 
 def compare(
@@ -45,7 +50,6 @@ def compare(
     contenders: Sequence[Contender],
     savers: Mapping[str, Contender],
     reference: str,
-    strongest: str,
     dials: Mapping[str, Dial],
     on_turn: Callable[[], None] | None = None,
 ) -> dict[str, Any]:
@@ -55,11 +59,10 @@ def compare(
         scenario: the workload.
         source: gives each seed its trace.
         seeds: evaluation seeds, one an episode.
-        contenders: the rows of the table; `reference`, `strongest`, both CONSTANTS and ANALYTIC
-            are among them.
+        contenders: the rows of the table; `reference`, both CONSTANTS and ANALYTIC are
+            among them.
         savers: by name, routers tuned to a quality tolerance, compared with edge-only.
         reference: the contender that differences are taken to.
-        strongest: the contender that did best where parameters were fitted; see `levels`.
         dials: by name, contenders that one parameter moves between the sides, for their curves.
         on_turn: called after each turn of a run, for a progress bar.
     """
@@ -79,6 +82,7 @@ def compare(
         contender.router.name: {
             "parameters": dict(contender.parameters),
             "causal": contender.causal,
+            "learned": contender.learned,
             **_bound(contender.router),
             "figures": figures(runs[contender.router.name]),
             "difference": difference(runs[contender.router.name], runs[reference]),
@@ -90,12 +94,13 @@ def compare(
         for name, saver in savers.items()
     }
     _test(rows, runs, reference)
-    worth = levels(runs, strongest)
+    worth = levels(runs, [c.router.name for c in contenders if c.causal and not c.learned])
     within_s = deadline_s(scenario, runs["edge"])
     for name, row in rows.items():
         row["goodput"] = goodput(runs[name], within_s)
-        row["over_constant"] = interval(runs[name].returns() - runs[worth["constant"]].returns())
-        row["over_analytic"] = interval(runs[name].returns() - runs[ANALYTIC].returns())
+        for beaten in ("constant", "analytic", "strongest"):
+            theirs = runs[worth[beaten]].returns()
+            row[f"over_{beaten}"] = interval(runs[name].returns() - theirs)
         if "clairvoyant" in runs:
             row["gap_closed"] = gap_closed(runs[name], runs[worth["constant"]], runs["clairvoyant"])
     rule = papers_rule(scenario)
@@ -129,20 +134,16 @@ def _bound(router: Router) -> dict[str, Any]:
     return {"exact": router.exact, "found": dict(router.found)}
 
 
-def levels(runs: Mapping[str, Episodes], strongest: str) -> dict[str, Any]:
-    """Return what deciding is worth: the best constant, the analytic rule, the strongest router.
+def levels(runs: Mapping[str, Episodes], baselines: Sequence[str]) -> dict[str, Any]:
+    """Return the routers that say what deciding is worth, and their mean returns.
 
-    The constant is the better of the two on these very episodes, so the gains over it are if
-    anything understated; `strongest` was chosen on training seeds. All gains are paired: of the
-    analytic rule and of the strongest router over the constant, and of the second over the first.
+    The better constant and the strongest of `baselines` are chosen on these very episodes, so a
+    gain over them is if anything understated.
     """
-    constant = max(CONSTANTS, key=lambda name: runs[name].returns().mean())
-    returns = {name: runs[name].returns() for name in (constant, ANALYTIC, strongest)}
-    return {
-        "constant": constant,
-        "strongest": strongest,
-        "returns": {name: float(values.mean()) for name, values in returns.items()},
-        "analytic_gain": interval(returns[ANALYTIC] - returns[constant]),
-        "strongest_gain": interval(returns[strongest] - returns[constant]),
-        "further_gain": interval(returns[strongest] - returns[ANALYTIC]),
-    }
+
+    def best(names: Sequence[str]) -> str:
+        return max(names, key=lambda name: runs[name].returns().mean())
+
+    worth = {"constant": best(CONSTANTS), "analytic": ANALYTIC, "strongest": best(baselines)}
+    returns = {name: float(runs[name].returns().mean()) for name in worth.values()}
+    return {**worth, "returns": returns}
