@@ -37,7 +37,7 @@ from edgeroute_env.traces.recorded import TraceKind, drawn, recorded_files
 from edgeroute_env.traces.registry import data_folder
 from edgeroute_env.traces.sources import Pinned
 
-SEEDS, EPISODES = range(5), 200
+SEEDS, EPISODES = {"ppo": 5, "dqn": 3}, 200  # training seeds, from 0
 RUNS = Path("runs") / "pretraining"
 OTHERS = ("bao-single", "bao-multi", BAO, "pacing", "lyapunov", LINEAR)
 
@@ -101,7 +101,8 @@ def pretrain(scenario: Scenario, algorithm: str) -> Path:
     """Train all seeds, keep the best, write its card; return its folder."""
     settings = load_settings(algorithm)
     name = f"{scenario.name}-{algorithm}"
-    found = [trained(scenario, settings, RUNS / f"{name}-{seed}", seed) for seed in SEEDS]
+    seeds = range(SEEDS[algorithm])
+    found = [trained(scenario, settings, RUNS / f"{name}-{seed}", seed) for seed in seeds]
     policies, gaps = zip(*found, strict=True)
     kept = int(np.argmax(gaps))
     files = recorded_files(scenario)
@@ -109,7 +110,7 @@ def pretrain(scenario: Scenario, algorithm: str) -> Path:
     kinds: tuple[TraceKind, ...] = ("synthetic", "recorded") if at_hand else ("synthetic",)
     content = {
         "episodes": EPISODES,
-        "seeds": list(SEEDS),
+        "seeds": list(seeds),
         "kept": kept,
         "validation_gaps": list(gaps),
         **{kind: figures(policies, scenario, kind) for kind in kinds},
