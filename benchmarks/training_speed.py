@@ -2,10 +2,10 @@
 
     python benchmarks/training_speed.py
 
-64 environments of `paper`, fresh traces at every reset. `plain` trains on the environment's own
-rewards, `paired` also runs the rule on the same traces; DQN has SB3's default training frequency.
-Of the environments' share, the simulator's is that of the compiled turns and of drawing traces; the
-rest is mostly the rule's margin.
+64 environments of `paper`, fresh traces at every reset, quality paid as the settings say. `plain`
+trains on the environment's own rewards, `paired` also runs the rule on the same traces; DQN has
+SB3's default training frequency. Of the environments' share, the simulator's is that of the
+compiled turns and of drawing traces, their expected qualities included.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import torch
 
 from agents.models import build
 from agents.settings import load_settings
-from agents.training import LINEAR, fitted
+from agents.training import LINEAR, fitted, paid
 from agents.vec_env import EdgeRouteSB3VecEnv
 from baselines.linear import LinearRouter
 from edgeroute_env import load_scenario
@@ -60,7 +60,8 @@ def measured(algorithm: str, paired: bool) -> tuple[float, float, float]:
     scenario = load_scenario("paper")
     rule = LinearRouter(fitted(scenario, "synthetic", LINEAR))
     settings = load_settings(algorithm, {"num_envs": ENVS, "paired": paired})
-    env = Timed(ENVS, scenario, rule=rule, paired=paired)
+    trained_on, source = paid(scenario, "synthetic", settings.quality)
+    env = Timed(ENVS, trained_on, traces=source, rule=rule, paired=paired)
     env.seed(0)
     model = build(settings, env, seed=0)
     model.learn(FRAMES[algorithm] // 4, log_interval=None)

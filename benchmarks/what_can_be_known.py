@@ -1,0 +1,73 @@
+"""How much of the gap to the bound any causal router could close: a bound on the bound.
+
+    python benchmarks/what_can_be_known.py [PRESET ...]
+
+`clairvoyant` knows the whole trace, so also which answers will be right. Here it plans the same
+traces with every answer worth its expectation, given what a router sees of the turn: it still
+knows all future arrivals, lengths, loads and SNR, but not that. What it then earns beyond
+`bao-multi-queue` no causal router can exceed, up to what its search misses and the expectation
+does. Printed beside the whole gap, with `linear` and the packaged `ppo` paid alike.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from agents.expectation import Expectation, Refined
+from agents.routers import learned_router
+from agents.training import BAO, LINEAR, fitted
+from baselines import make_router
+from baselines.clairvoyant import ClairvoyantRouter
+from edgeroute_env import load_scenario
+from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS, generators, run_episodes
+from edgeroute_env.evaluation.metrics import interval
+from edgeroute_env.evaluation.tables import with_interval
+from edgeroute_env.routing import Router
+from edgeroute_env.scenario import Scenario
+from edgeroute_env.scenario_files import scenario_names
+from edgeroute_env.traces.recorded import drawn
+from edgeroute_env.traces.sources import Pinned, TraceSource
+
+EPISODES, FEWER = 60, 20  # the second where an episode has over a thousand turns
+
+
+def gaps(
+    scenario: Scenario, source: TraceSource, routers: dict[str, Router]
+) -> dict[str, NDArray[np.float64]]:
+    """Return each router's returns less those of BAO, and the bound's, episode by episode."""
+    seeds = EVALUATION_SEEDS[: FEWER if scenario.workload.turns > 1000 else EPISODES]
+    pinned = Pinned(source, generators(seeds))
+    runs = {name: run_episodes(r, scenario, pinned, seeds) for name, r in routers.items()}
+    bound = ClairvoyantRouter()
+    bound.incumbents = [run.actions for run in runs.values()]
+    runs["bound"] = run_episodes(bound, scenario, pinned, seeds)
+    return {name: run.returns() - runs[BAO].returns() for name, run in runs.items()}
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    print("gains over bao-multi-queue; share of the whole gap that could be closed at most")
+    for name in sys.argv[1:] or scenario_names():
+        scenario = load_scenario(name)
+        routers: dict[str, Router] = {
+            n: make_router(n, fitted(scenario, "synthetic", n)) for n in (BAO, LINEAR)
+        }
+        routers["ppo"] = learned_router("ppo", scenario)
+        if scenario.objective.kind == "dialogue-min":
+            print(f"{name:<13} the worst of expectations is not the expected worst: left out")
+            continue
+        traces = drawn(scenario, "synthetic", "evaluation")
+        expected = load_scenario(scenario, {"objective.quality": "expected"})
+        known = gaps(expected, Refined(traces, Expectation(scenario)), routers)
+        whole = gaps(scenario, traces, routers)
+        share = known["bound"].mean() / whole["bound"].mean()
+        cells = [f"{n} {with_interval(interval(known[n]))}" for n in (LINEAR, "ppo", "bound")]
+        print(f"{name:<13} {share:6.1%}  {'  '.join(cells)}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
