@@ -43,23 +43,23 @@ _NOTE = """\
 _WIDTHS = CategoricalDistribution(("[32]", "[64]", "[32, 32]", "[64, 64]", "[128, 128]"))
 _SPACES: dict[str, dict[str, BaseDistribution]] = {
     "ppo": {
-        # Less moves nothing within the frames; with more the policy leaves its start at once.
+        # A decade or so around the packaged rate, which suits a policy that starts good.
         "learning_rate": FloatDistribution(2e-5, 2e-3, log=True),
-        # From an eighth of an episode of many users to whole ones; with the packaged 64
-        # environments every batch size divides every rollout.
+        # Whole episodes of the presets' 128 turns; with the packaged 64 environments every batch
+        # size divides every rollout.
         "n_steps": IntDistribution(128, 1024, step=128),
         "batch_size": CategoricalDistribution((1024, 2048, 4096, 8192)),  # rewards are noisy
         "n_epochs": IntDistribution(1, 10),
-        "gae_lambda": FloatDistribution(0.8, 1.0),  # below, a turn's effect on later ones is lost
+        "gae_lambda": FloatDistribution(0.8, 1.0),  # 0.8 leaves a tenth after ten turns
         "clip_range": FloatDistribution(0.05, 0.4),
-        # Rewards are a few hundredths: a larger bonus would pay more than routing well does.
+        # The start is nearly certain of each turn; a larger bonus would pay for forgetting it.
         "ent_coef": FloatDistribution(0.0, 0.01),
         "widths": _WIDTHS,
     },
     "dqn": {
         "learning_rate": FloatDistribution(5e-6, 5e-4, log=True),
         "gamma": FloatDistribution(0.5, 1.0),  # what a turn does is mostly over after a few turns
-        # Frames; from a few dozen updates to a target that moves ten times in a training.
+        # Frames; from a few updates to a target that moves ten times in a training.
         "target_update_interval": IntDistribution(1_000, 150_000, log=True),
         "exploration_fraction": FloatDistribution(0.1, 0.9),
         # Apart, so that exploration never grows.

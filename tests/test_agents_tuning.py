@@ -85,6 +85,7 @@ def test_the_search_writes_what_it_found_and_train_takes_it(edgeroute: Command) 
     assert found["trials_asked"] == len(found["trials"]) == 2
     for number, trial in enumerate(found["trials"]):
         assert set(trial["settings"]) == SEARCHED
+        assert set(trial["validations"]) == {0, 1}  # of every 128 frames; the last is the value
         about = load_policy(Path("found") / f"trial-{number:03d}" / FILE).about
         assert about["settings"] == {**found["start"], **trial["settings"]}
     assert found["trials"][0]["settings"].items() <= found["start"].items()
