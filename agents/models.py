@@ -14,6 +14,7 @@ from agents.network import Features
 from agents.policies import SHARPNESS, MarginActorCritic, MarginDQNPolicy
 from agents.settings import DqnSettings, PpoSettings
 from agents.vec_env import EdgeRouteSB3VecEnv
+from edgeroute_env.scenario import Scenario
 
 
 class BatchDQN(DQN):
@@ -51,9 +52,7 @@ def build(
         names: tuple[str, ...] = ("n_steps", "n_epochs", "clip_range", "ent_coef", "vf_coef")
         architecture = {"features_extractor_class": Features, "widths": settings.widths}
         own = {name: getattr(settings, name) for name in names}
-        budgets = env.scenario.budgets
-        limited = budgets.edge_calls is not None or budgets.battery_j is not None
-        own["gae_lambda"] = settings.gae_lambda_budget if limited else settings.gae_lambda
+        own["gae_lambda"] = getattr(settings, lambda_field(env.scenario))
         return PPO(MarginActorCritic, policy_kwargs=architecture, **shared, **own)
     names = (
         *("buffer_size", "learning_starts", "train_freq", "gradient_steps"),
@@ -63,6 +62,13 @@ def build(
     architecture = {"features_extractor_class": Features, "net_arch": list(settings.widths)}
     own = {name: getattr(settings, name) for name in names}
     return BatchDQN(MarginDQNPolicy, policy_kwargs=architecture, **shared, **own)
+
+
+def lambda_field(scenario: Scenario) -> str:
+    """Return the field of PPO's settings that holds its lambda on a scenario."""
+    budgets = scenario.budgets
+    limited = budgets.edge_calls is not None or budgets.battery_j is not None
+    return "gae_lambda_budget" if limited else "gae_lambda"
 
 
 def start_at(model: PPO | BatchDQN, worth: nn.Sequential) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
@@ -62,17 +63,25 @@ KINDS: dict[str, type[PpoSettings] | type[DqnSettings]] = {"ppo": PpoSettings, "
 
 
 def load_settings(
-    algorithm: str, overrides: Mapping[str, Any] | None = None
+    algorithm: str, overrides: Mapping[str, Any] | None = None, tuned: Path | None = None
 ) -> PpoSettings | DqnSettings:
     """Return the settings of "ppo" or "dqn" with `overrides` by field.
 
+    Args:
+        algorithm: "ppo" or "dqn".
+        overrides: go before all else.
+        tuned: what `edgeroute tune ALGORITHM` wrote; by default the packaged settings.
+
     Raises:
-        InputError: names the unknown algorithm or the first bad field.
+        InputError: names the unknown algorithm, the unusable file or the first bad field.
     """
     if algorithm not in KINDS:
         raise InputError("algorithm", algorithm, "one of " + ", ".join(KINDS))
     kind = KINDS[algorithm]
-    content = read_yaml(config_path("agents", f"{algorithm}.yaml"))
+    if tuned is None:
+        content = read_yaml(config_path("agents", f"{algorithm}.yaml"))
+    else:
+        content = _tuned(tuned, algorithm)
     try:
         return kind.model_validate({**content, **(overrides or {})})
     except ValidationError as error:
@@ -82,3 +91,12 @@ def load_settings(
         if first["type"] == "extra_forbidden":
             allowed = "one of the fields " + ", ".join(kind.model_fields)
         raise InputError(field, first["input"], allowed) from None
+
+
+def _tuned(path: Path, algorithm: str) -> dict[str, Any]:
+    found = read_yaml(path)
+    settings = found.get("settings")
+    if found.get("algorithm") != algorithm or not isinstance(settings, dict):
+        allowed = f"a file that edgeroute tune {algorithm} wrote"
+        raise InputError("--settings", str(path), allowed)
+    return settings

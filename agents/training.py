@@ -70,10 +70,7 @@ class Training:
         Raises:
             InputError: there is no valid stored fit, or no usable checkpoint to resume from.
         """
-        if not 0 <= seed < RUNS:
-            raise InputError("seed", seed, f"a whole number from 0 to {RUNS - 1}")
-        if settings.num_envs > SEEDS_A_RUN:
-            raise InputError("num_envs", settings.num_envs, f"at most {SEEDS_A_RUN}")
+        check_seeds(settings, seed)
         torch.set_num_threads(1)  # more threads only wait for each other on networks this small
         kind = "ppo" if isinstance(settings, PpoSettings) else "dqn"
         analytic = reference or make_router(BAO, fitted(scenario, traces, BAO))
@@ -137,6 +134,14 @@ class Training:
                 return False
             self.watch.validate()
         return True
+
+
+def check_seeds(settings: PpoSettings | DqnSettings, seed: int) -> None:
+    """Raise InputError where a training would need seeds that are not its own."""
+    if not 0 <= seed < RUNS:
+        raise InputError("seed", seed, f"a whole number from 0 to {RUNS - 1}")
+    if settings.num_envs > SEEDS_A_RUN:
+        raise InputError("num_envs", settings.num_envs, f"at most {SEEDS_A_RUN}")
 
 
 def paid(scenario: Scenario, traces: TraceKind, quality: str) -> tuple[Scenario, TraceSource]:

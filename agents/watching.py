@@ -66,6 +66,7 @@ class Watch(BaseCallback):
         self._notes = notes or {"best": None, "next": 0, "curve": 0}
         self._clock = (time.perf_counter(), -1)
         self.stops = False  # set it to end the training after the present rollout
+        self.validated: Callable[[], None] = lambda: None  # called after each validation
 
     def _on_step(self) -> bool:
         return True
@@ -102,6 +103,7 @@ class Watch(BaseCallback):
         self._report(frames, verdict, is_best)
         self._notes["next"] = frames + self._every
         self._save()
+        self.validated()
 
     @property
     def best(self) -> float:

@@ -49,7 +49,7 @@ FLOORS = {
 }
 HEAVY = (
     "pandas pyarrow scipy matplotlib typer rich torch pooch requests platformdirs hypothesis "
-    "transformers tokenizers sklearn safetensors"
+    "transformers tokenizers sklearn safetensors optuna"
 ).split()
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -34,6 +37,8 @@ OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace what
 ResumeOption = Annotated[bool, typer.Option("--resume", help="Keep what is finished in --out.")]
 EpisodesOption = Annotated[int, typer.Option(min=2, max=100_000, help="Evaluation episodes.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="Show no progress bar.")]
+
+INTERRUPTED = 130  # what a shell says of a program that SIGINT ended
 
 # Tables keep their columns where the output is a file or a pipe.
 console = Console(width=None if sys.stdout.isatty() else 110)
@@ -69,3 +74,13 @@ def progress(quiet: bool) -> Progress:
     """Return a progress bar on standard error, so that standard output stays a result."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     return Progress(*columns, TimeRemainingColumn(), console=notes, disable=quiet, transient=True)
+
+
+@contextmanager
+def on_interrupt(stop: Callable[[], None]) -> Iterator[None]:
+    """Let Ctrl-C call `stop` instead of ending the program inside the block."""
+    before = signal.signal(signal.SIGINT, lambda *_: stop())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

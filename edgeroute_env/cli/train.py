@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from edgeroute_env.cli.options import (
+    INTERRUPTED,
     OverwriteOption,
     QuietOption,
     ScenarioOption,
@@ -16,12 +16,11 @@ from edgeroute_env.cli.options import (
     chosen_scenario,
     chosen_traces,
     notes,
+    on_interrupt,
     progress,
 )
 from edgeroute_env.errors import InputError, missing_package
 from edgeroute_env.scenario_files import parse_overrides
-
-INTERRUPTED = 130  # what a shell says of a program that SIGINT ended
 
 
 def train(
@@ -30,6 +29,10 @@ def train(
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="FIELD=VALUE", help="Override a training setting."),
+    ] = None,
+    tuned: Annotated[
+        Path | None,
+        typer.Option("--settings", metavar="FILE", help="What edgeroute tune ALGORITHM wrote."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of networks and environments.")] = 0,
     traces: TracesOption = "synthetic",
@@ -50,7 +53,7 @@ def train(
     from agents.settings import load_settings
 
     chosen = chosen_scenario(scenario, None)
-    asked = load_settings(algorithm, parse_overrides(settings or []))
+    asked = load_settings(algorithm, parse_overrides(settings or []), tuned)
     kind, why = chosen_traces(chosen, traces)
     folder = out or Path("runs") / f"{chosen.name}-{algorithm}-{seed}"
     _open(folder, overwrite, resume)
@@ -72,14 +75,11 @@ def train(
             tell=lambda frames: bar.update(task, completed=frames),
         )
 
-        def stop(*_: object) -> None:
+        def stop() -> None:
             training.watch.stops = True
 
-        before = signal.signal(signal.SIGINT, stop)
-        try:
+        with on_interrupt(stop):
             finished = training.run()
-        finally:
-            signal.signal(signal.SIGINT, before)
     if not finished:
         notes.print(f"stopped; continue with --resume --out {folder}")
         raise typer.Exit(INTERRUPTED)

@@ -47,10 +47,10 @@ class Kind:
         return f"{self.name}.csv"
 
 
-def provenance() -> dict[str, Any]:
-    """Return the exact command and the versions that it ran with."""
+def provenance(*more: str) -> dict[str, Any]:
+    """Return the exact command and the versions that it ran with, those of `more` packages too."""
     versions = {"python": platform.python_version()}
-    for name in _PACKAGES:
+    for name in (*_PACKAGES, *more):
         try:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
