@@ -35,7 +35,7 @@ TUNED = "tuned.yaml"
 PRUNING_TRIALS = 5  # finished ones before any is cut short: a median of fewer says little
 PRUNING_STEPS = 3  # validations that none is cut short before: all start at the distilled rule
 _NOTE = """\
-# Written by `edgeroute tune`. A value is by how much a trial's kept policy is better than the rule
+# Written by `edgeroute tune`. A value is by how much a trial's best policy is better than the rule
 # it started from: the lower end of the 95 % interval of the paired gap on the validation seeds.
 """
 
@@ -177,7 +177,9 @@ class Search:
     def best(self) -> FrozenTrial:
         """The best trial, of equal ones the first."""
         ended = self._study.get_trials(states=(TrialState.COMPLETE,))
-        return max(ended, key=lambda trial: float(trial.value or 0.0))
+        return max(
+            ended, key=lambda trial: float(trial.value if trial.value is not None else -np.inf)
+        )
 
     def _try(self, trial: Trial) -> bool:
         """Train with a trial's settings; return whether it came to an end of its own."""
@@ -194,7 +196,7 @@ class Search:
 
         def judge() -> None:
             if watch.num_timesteps < settings.frames:  # the last validation gives the value
-                trial.report(watch.surely, watch.num_timesteps // settings.validate_every)
+                trial.report(watch.learned, watch.num_timesteps // settings.validate_every)
                 watch.stops |= trial.should_prune()
 
         watch.validated = judge
@@ -204,12 +206,12 @@ class Search:
         if not ended and self._stops:
             return False
         if ended:
-            self._study.tell(trial, watch.surely)
+            self._study.tell(trial, watch.learned)
         else:
             self._study.tell(trial, state=TrialState.PRUNED)
         cut = "" if ended else ", cut short"
         best = f"best {self.best.value:+.4f}, trial {self.best.number}"
-        self._say(f"trial {trial.number}: {watch.surely:+.4f}{cut} ({best})")
+        self._say(f"trial {trial.number}: {watch.learned:+.4f}{cut} ({best})")
         return True
 
     def _settings(self, params: Mapping[str, Any]) -> PpoSettings | DqnSettings:

@@ -98,6 +98,7 @@ class Watch(BaseCallback):
         # By the lower end of an interval: of many policies as good as the rule, the one that
         # looks best is the luckiest.
         is_best = verdict.surely > self.surely
+        self._notes["learned"] = max(verdict.surely, self._notes.get("learned", verdict.surely))
         if is_best:
             self._keep(verdict)
         self._report(frames, verdict, is_best)
@@ -114,6 +115,11 @@ class Watch(BaseCallback):
     def surely(self) -> float:
         """By how much the kept policy is better than its start, at least; see `Verdict`."""
         return float(self._notes["best"]["surely"])
+
+    @property
+    def learned(self) -> float:
+        """The same of the best policy since learning began: below 0 where the rule is better."""
+        return float(self._notes["learned"])
 
     def _save(self) -> None:
         path = self._folder / checkpoints.FILE
