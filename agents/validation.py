@@ -15,6 +15,7 @@ from edgeroute_env.traces.sources import Pinned, TraceSource
 
 # Training seeds that neither the fits (the first of them) nor the training environments use.
 VALIDATION_SEEDS = FIT_SEEDS[900_000:]
+MOST_TURNS = 131_072  # fewer episodes where they are long
 NORMAL_95 = 1.96
 
 
@@ -44,9 +45,16 @@ class Validation:
     def __init__(
         self, scenario: Scenario, source: TraceSource, analytic: Router, episodes: int
     ) -> None:
-        """Draw the traces once and run the analytic router over them."""
+        """Draw the traces once and run the analytic router over them.
+
+        Args:
+            scenario: what is simulated, and how it pays.
+            source: of the traces.
+            analytic: what gaps are taken to.
+            episodes: how many, of MOST_TURNS turns in all at most.
+        """
         self._scenario = scenario
-        self._seeds = VALIDATION_SEEDS[:episodes]
+        self._seeds = VALIDATION_SEEDS[: min(episodes, MOST_TURNS // scenario.workload.turns)]
         self._traces = Pinned(source, generators(self._seeds))
         self.analytic = analytic
         self._analytic = self._start = self._run(analytic).returns()
