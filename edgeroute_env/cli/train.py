@@ -25,7 +25,7 @@ INTERRUPTED = 130  # what a shell says of a program that SIGINT ended
 
 
 def train(
-    algorithm: Annotated[str, typer.Argument(help="ppo or dqn.")],
+    algorithm: Annotated[str, typer.Argument(help="ppo, dqn, recurrent-ppo or qr-dqn.")],
     scenario: ScenarioOption = "paper",
     settings: Annotated[
         list[str] | None,
