@@ -1,4 +1,4 @@
-"""Learned routers by name, those of `agents.settings.KINDS`, from a file or from `agents/pretrained`."""
+"""Learned routers by name, as in `agents.settings.KINDS`: a file, or of `agents/pretrained`."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ class Training:
             "seed": seed,
             "settings": settings.model_dump(mode="json"),
         }
-        self._policy_of = lambda: Policy(
+        self.policy_of = lambda: Policy(
             kind, rule, layers_of(self._model), about, memory_of(self._model)
         )
         described = json.dumps([about, rule.name, dict(rule.weights)], sort_keys=True)
@@ -111,7 +111,7 @@ class Training:
         if resume:
             notes = checkpoints.restore(folder / checkpoints.FILE, key, self._model, self._env)
         self.watch = Watch(
-            *(self._env, validation, settings.validate_every, folder, key, self._policy_of),
+            *(self._env, validation, settings.validate_every, folder, key, self.policy_of),
             *(say, tell, notes),
         )
         if not resume:

@@ -75,9 +75,8 @@ def _router(
             raise InputError("--param", ", ".join(given), f"none: {name} has learned its own")
         return learned_router(name, scenario, policy), {}
     if policy is not None:
-        raise InputError(
-            "--policy", str(policy), f"given with --router {' or '.join(learned_names())}"
-        )
+        allowed = f"given with --router {' or '.join(learned_names())} alone"
+        raise InputError("--policy", str(policy), allowed)
     if not given:
         found = stored_parameters(scenario, traces, name)
         if found is None:
