@@ -6,7 +6,8 @@ First, by hindsight rollouts of the rule: what one step of improvement earns bey
 seen now, and with an LSTM that has seen the episode so far; then the same with the report hidden,
 the control in which memory must tell something. Then it trains ppo, recurrent-ppo, dqn and qr-dqn
 (continuing what an earlier call began, under `runs/memory`) and prints paired gaps of the last
-policies, the mean of the training seeds, over evaluation episodes. Intervals are 95 % bootstrap intervals over episodes.
+policies, the mean of the training seeds, over evaluation episodes.
+Intervals are 95 % bootstrap intervals over episodes.
 """
 
 from __future__ import annotations
