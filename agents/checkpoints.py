@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from stable_baselines3 import PPO
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
-from agents.models import BatchDQN
+from agents.models import Model
 from agents.vec_env import EdgeRouteSB3VecEnv
 from edgeroute_env.errors import InputError
 from edgeroute_env.files import replacing
@@ -25,11 +25,12 @@ _COUNTERS = (
     "_n_calls",
     "_episode_num",
     "_current_progress_remaining",
+    "exploration_rate",
 )
 
 
 def save(
-    path: Path, key: str, model: PPO | BatchDQN, env: EdgeRouteSB3VecEnv, notes: dict[str, Any]
+    path: Path, key: str, model: Model, env: EdgeRouteSB3VecEnv, notes: dict[str, Any]
 ) -> None:
     """Write a checkpoint, whole or not at all.
 
@@ -53,7 +54,10 @@ def save(
         "torch": torch.get_rng_state(),
         "env": _mapped(env.state(), _bytes),
     }
-    if isinstance(model, BatchDQN):
+    states = getattr(model, "_last_lstm_states", None)
+    if states is not None:
+        content["states"] = [list(pair) for pair in states]
+    if isinstance(model, OffPolicyAlgorithm):
         buffer: Any = model.replay_buffer
         held = buffer.buffer_size if buffer.full else buffer.pos
         arrays = {name: torch.as_tensor(getattr(buffer, name)[:held]) for name in _BUFFER}
@@ -62,7 +66,7 @@ def save(
         torch.save(content, part)
 
 
-def restore(path: Path, key: str, model: PPO | BatchDQN, env: EdgeRouteSB3VecEnv) -> dict[str, Any]:
+def restore(path: Path, key: str, model: Model, env: EdgeRouteSB3VecEnv) -> dict[str, Any]:
     """Put a freshly built model and its environment where `save` left them; return the notes.
 
     Raises:
@@ -84,8 +88,12 @@ def restore(path: Path, key: str, model: PPO | BatchDQN, env: EdgeRouteSB3VecEnv
         setattr(model, name, value)
     model._last_obs = content["last"].numpy()
     model._last_episode_starts = content["starts"].numpy()
+    if "states" in content:
+        recurrent: Any = model
+        kind = type(recurrent._last_lstm_states)
+        recurrent._last_lstm_states = kind(*map(tuple, content["states"]))
     env.restore(_mapped(content["env"], lambda tensor: tensor.numpy()))
-    if isinstance(model, BatchDQN):
+    if isinstance(model, OffPolicyAlgorithm):
         buffer: Any = model.replay_buffer
         for name, tensor in content["buffer"]["arrays"].items():
             getattr(buffer, name)[: len(tensor)] = tensor.numpy()

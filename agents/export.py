@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from agents.network import squashed
 from agents.policy import Policy
 from baselines.linear import margin
-from edgeroute_env.errors import missing_package
+from edgeroute_env.errors import InputError, missing_package
 from edgeroute_env.files import replacing
 from edgeroute_env.simulator.features import COUNT, NAMES, SCALE
 
@@ -54,8 +54,10 @@ def export(policy: Policy, path: Path) -> None:
     """Write the policy as ONNX: input `observations` float32 (n, 32), output `actions` int64 (n,).
 
     Raises:
-        InputError: onnx is not installed, or `path` cannot be written.
+        InputError: the policy has a memory, onnx is not installed, or `path` cannot be written.
     """
+    if policy.memory is not None:
+        raise InputError("policy", policy.name, "a policy without a memory")
     try:
         import onnx  # noqa: F401  (torch asks for it)
     except ImportError:

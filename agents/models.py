@@ -1,4 +1,4 @@
-"""SB3's PPO and DQN on the batched kernel, built from settings, and what a policy takes of them."""
+"""SB3's algorithms on the batched kernel, built from settings, and what a policy takes of them."""
 
 from __future__ import annotations
 
@@ -8,36 +8,32 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from stable_baselines3 import DQN, PPO
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from torch import nn
 
+from agents.exploration import Explores
+from agents.memory import Memory
 from agents.network import Features
 from agents.policies import SHARPNESS, MarginActorCritic, MarginDQNPolicy
-from agents.settings import DqnSettings, PpoSettings
+from agents.settings import DqnSettings, PpoSettings, QrDqnSettings, RecurrentPpoSettings
 from agents.vec_env import EdgeRouteSB3VecEnv
+from edgeroute_env.errors import missing_package
 from edgeroute_env.scenario import Scenario
 
-
-class BatchDQN(DQN):
-    """DQN whose environments explore independently of each other, with no loop over them."""
-
-    def _sample_action(
-        self, learning_starts: int, action_noise: Any = None, n_envs: int = 1
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return epsilon-greedy actions, twice; SB3 tosses one coin for all environments."""
-        del learning_starts, action_noise  # the rule is a better start than coins
-        with torch.no_grad():
-            seen = torch.as_tensor(self._last_obs, device=self.device)
-            greedy = self.q_net(seen).argmax(dim=1).cpu().numpy()
-            coins = torch.rand(2, n_envs).numpy()
-        explores = coins[0] < self.exploration_rate
-        actions = np.where(explores, coins[1] < 0.5, greedy).astype(np.int64)
-        return actions, actions
+Model = OnPolicyAlgorithm | OffPolicyAlgorithm
 
 
-def build(
-    settings: PpoSettings | DqnSettings, env: EdgeRouteSB3VecEnv, seed: int
-) -> PPO | BatchDQN:
-    """Return an untrained model that acts as the environment's rule."""
+class BatchDQN(Explores, DQN):
+    """DQN on a batch."""
+
+
+def build(settings: PpoSettings | DqnSettings, env: EdgeRouteSB3VecEnv, seed: int) -> Model:
+    """Return an untrained model that acts as the environment's rule.
+
+    Raises:
+        InputError: the algorithm is one of sb3-contrib's, which is not installed.
+    """
     first_rate = settings.learning_rate
     shared: dict[str, Any] = {
         "env": env,
@@ -48,20 +44,26 @@ def build(
         "seed": seed,
         "device": "cpu",  # a network this small is faster there
     }
+    architecture: dict[str, Any] = {"features_extractor_class": Features}
     if isinstance(settings, PpoSettings):
         names: tuple[str, ...] = ("n_steps", "n_epochs", "clip_range", "ent_coef", "vf_coef")
-        architecture = {"features_extractor_class": Features, "widths": settings.widths}
-        own = {name: getattr(settings, name) for name in names}
-        own["gae_lambda"] = getattr(settings, lambda_field(env.scenario))
-        return PPO(MarginActorCritic, policy_kwargs=architecture, **shared, **own)
-    names = (
-        *("buffer_size", "learning_starts", "train_freq", "gradient_steps"),
-        *("target_update_interval", "exploration_fraction"),
-        *("exploration_initial_eps", "exploration_final_eps"),
-    )
-    architecture = {"features_extractor_class": Features, "net_arch": list(settings.widths)}
+        architecture["widths"] = settings.widths
+        if isinstance(settings, RecurrentPpoSettings):
+            architecture["units"] = settings.lstm_units
+        shared["gae_lambda"] = getattr(settings, lambda_field(env.scenario))
+    else:
+        names = (
+            *("buffer_size", "learning_starts", "train_freq", "gradient_steps"),
+            *("target_update_interval", "exploration_fraction"),
+            *("exploration_initial_eps", "exploration_final_eps"),
+        )
+        architecture["net_arch"] = list(settings.widths)
+        if isinstance(settings, QrDqnSettings):
+            architecture["n_quantiles"] = settings.n_quantiles
     own = {name: getattr(settings, name) for name in names}
-    return BatchDQN(MarginDQNPolicy, policy_kwargs=architecture, **shared, **own)
+    algorithm, policy = _kinds(settings)
+    model: Model = algorithm(policy, policy_kwargs=architecture, **shared, **own)
+    return model
 
 
 def lambda_field(scenario: Scenario) -> str:
@@ -71,26 +73,44 @@ def lambda_field(scenario: Scenario) -> str:
     return "gae_lambda_budget" if limited else "gae_lambda"
 
 
-def start_at(model: PPO | BatchDQN, worth: nn.Sequential) -> None:
+def _kinds(settings: PpoSettings | DqnSettings) -> tuple[Any, Any]:
+    """Return SB3's algorithm and its policy; sb3-contrib is loaded by what needs it alone."""
+    try:
+        if isinstance(settings, RecurrentPpoSettings):
+            from sb3_contrib import RecurrentPPO
+
+            from agents.recurrent import MarginRecurrentActorCritic
+
+            return RecurrentPPO, MarginRecurrentActorCritic
+        if isinstance(settings, QrDqnSettings):
+            from agents.quantiles import BatchQRDQN, MarginQRDQNPolicy
+
+            return BatchQRDQN, MarginQRDQNPolicy
+    except ImportError:
+        raise missing_package("sb3-contrib", "qr-dqn and recurrent-ppo", "agents") from None
+    if isinstance(settings, PpoSettings):
+        return PPO, MarginActorCritic
+    return BatchDQN, MarginDQNPolicy
+
+
+def start_at(model: Any, worth: nn.Sequential) -> None:
     """Let an untrained model act on the margin plus `worth`; see `agents.distillation`."""
     sides = torch.tensor([[-0.5], [0.5]])
     *trunk, last = worth
     with torch.no_grad():
-        if isinstance(model, PPO):
+        if isinstance(model, OnPolicyAlgorithm):
             policy: Any = model.policy
             policy.mlp_extractor.actor.load_state_dict(nn.Sequential(*trunk).state_dict())
-            policy.action_net.weight[:, :-1] = SHARPNESS * sides * last.weight
+            policy.action_net.weight[:, : last.in_features] = SHARPNESS * sides * last.weight
             policy.action_net.bias[:] = SHARPNESS * (sides * last.bias).flatten()
             return
         model.q_net.q_net.load_state_dict(worth.state_dict())
         model.q_net_target.load_state_dict(model.q_net.state_dict())
 
 
-def layers_of(
-    model: PPO | BatchDQN,
-) -> tuple[tuple[NDArray[np.float32], NDArray[np.float32]], ...]:
+def layers_of(model: Any) -> tuple[tuple[NDArray[np.float32], NDArray[np.float32]], ...]:
     """Return the acting network's layers as `agents.policy.Policy` takes them."""
-    if isinstance(model, PPO):
+    if isinstance(model, OnPolicyAlgorithm):
         policy: Any = model.policy
         found = [*_linear(policy.mlp_extractor.actor), _arrays(policy.action_net)]
     else:
@@ -100,6 +120,16 @@ def layers_of(
         both = np.concatenate((weight, np.ones((1, 1), np.float32)), axis=1)
         found[-1] = (np.concatenate((0.0 * both, both)), np.concatenate((0.0 * bias, bias)))
     return tuple(found)
+
+
+def memory_of(model: Any) -> Memory | None:
+    """Return what a recurrent policy remembers with, None for the others."""
+    if not hasattr(model.policy, "lstm_actor"):
+        return None
+    lstm = model.policy.lstm_actor
+    bias = lstm.bias_ih_l0 + lstm.bias_hh_l0
+    named = {"inputs": lstm.weight_ih_l0, "hidden": lstm.weight_hh_l0, "bias": bias}
+    return Memory({name: value.detach().numpy().copy() for name, value in named.items()})
 
 
 def _linear(sequence: Any) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:

@@ -17,25 +17,32 @@ from edgeroute_env.simulator.features import COUNT
 SHARPNESS = 60.0
 
 
-class _Trunk(nn.Module):
+class Trunk(nn.Module):
     """Separate layers for actor and critic; the margin passes the actor's by.
 
     The critic also sees what the rule sees, where rewards are paired; the actor never does.
+    A memory of `units` columns, after the `inputs` features, passes the actor's by as well.
     """
 
-    def __init__(self, inputs: int, widths: tuple[int, ...]) -> None:
+    def __init__(self, inputs: int, widths: tuple[int, ...], units: int = 0) -> None:
+        """Take the features' number, the hidden layers' widths and the memory's size."""
         super().__init__()
-        self.actor, self.critic = layers(ACTOR_INPUTS, widths), layers(inputs, widths)
-        self.latent_dim_pi, self.latent_dim_vf = widths[-1] + 1, widths[-1]
+        self._inputs = inputs
+        self.actor, self.critic = layers(ACTOR_INPUTS, widths), layers(inputs + units, widths)
+        self.latent_dim_pi, self.latent_dim_vf = widths[-1] + units + 1, widths[-1]
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what the actor's head sees, and the critic's."""
         return self.forward_actor(features), self.forward_critic(features)
 
     def forward_actor(self, features: Tensor) -> Tensor:
+        """Return the last layer, the memory and the margin, shape (n, latent_dim_pi)."""
         latent = self.actor(features[:, :ACTOR_INPUTS])
-        return torch.cat((latent, features[:, COUNT:ACTOR_INPUTS]), dim=1)
+        memory = features[:, self._inputs :]
+        return torch.cat((latent, memory, features[:, COUNT:ACTOR_INPUTS]), dim=1)
 
     def forward_critic(self, features: Tensor) -> Tensor:
+        """Return the last layer, shape (n, latent_dim_vf)."""
         latent: Tensor = self.critic(features)
         return latent
 
@@ -49,7 +56,7 @@ class MarginActorCritic(ActorCriticPolicy):
         super().__init__(*args, **kwargs)
 
     def _build_mlp_extractor(self) -> None:
-        self.mlp_extractor = _Trunk(self.features_dim, self._widths)  # type: ignore[assignment]
+        self.mlp_extractor = Trunk(self.features_dim, self._widths)  # type: ignore[assignment]
 
     def _build(self, lr_schedule: Any) -> None:
         super()._build(lr_schedule)
@@ -71,18 +78,24 @@ class MarginQNetwork(QNetwork):
     def __init__(self, *, net_arch: Any, **kwargs: Any) -> None:
         """Take the hidden layers' widths as `net_arch`."""
         super().__init__(net_arch=list(net_arch), **kwargs)
-        self.q_net, self.value_net = (_scalar(tuple(net_arch)) for _ in range(2))
+        self.q_net, self.value_net = (silent(tuple(net_arch), 1) for _ in range(2))
 
     def forward(self, obs: Any) -> Tensor:
         """Return the values of both actions, shape (n, 2)."""
         features = self.extract_features(obs, self.features_extractor)[:, :ACTOR_INPUTS]
-        margin = features[:, COUNT:ACTOR_INPUTS] + self.q_net(features)
         value: Tensor = self.value_net(features)
-        return value - torch.relu(torch.cat((margin, -margin), dim=1))
+        return value - regrets(features, self.q_net)
 
 
-def _scalar(widths: tuple[int, ...]) -> nn.Sequential:
-    head = nn.Linear(widths[-1], 1)
+def regrets(features: Tensor, network: nn.Module) -> Tensor:
+    """Return both actions' regrets, shape (n, 2), of features (n, 33) by margin and network."""
+    margin = features[:, COUNT:ACTOR_INPUTS] + network(features)
+    return torch.relu(torch.cat((margin, -margin), dim=1))
+
+
+def silent(widths: tuple[int, ...], outputs: int) -> nn.Sequential:
+    """Return a network over features (n, 33) that says zero until it has learned."""
+    head = nn.Linear(widths[-1], outputs)
     silence(head)
     return nn.Sequential(*layers(ACTOR_INPUTS, widths), head)
 

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.memory import Memory, Weights
 from baselines.linear import LinearRouter
 from edgeroute_env.errors import InputError, missing_package
 from edgeroute_env.files import replacing
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.simulator.features import FEATURES
 
-Weights = NDArray[np.float32]
 LAYOUT = hashlib.sha256(repr(FEATURES).encode()).hexdigest()[:16]  # of the observations
 FILE = "policy.safetensors"
 
@@ -39,14 +39,16 @@ class Policy:
         name: of the algorithm that trained it, its name in tables.
         rule: what it started from.
         layers: weights (outputs, inputs) and biases of the rectified layers, then of the head,
-            whose last column weighs the margin.
+            whose last column weighs the margin, the last but those the memory.
         about: the scenario's name and hash, the observations' layout, and how it was trained.
+        memory: of a recurrent policy, which is asked once a turn, in order, from `reset` on.
     """
 
     name: str
     rule: LinearRouter
     layers: tuple[tuple[Weights, Weights], ...]
     about: dict[str, Any]
+    memory: Memory | None = None
 
     def fingerprint(self) -> str:
         """Return a hash of all that decides."""
@@ -60,16 +62,21 @@ class Policy:
         return bool(self.about["scenario_hash"] == scenario_hash(scenario))
 
     def reset(self, n: int) -> None:
-        """Nothing to forget."""
+        """Forget what came before, and prepare for `n` episodes."""
+        if self.memory is not None:
+            self.memory.reset(n)
 
     def preferences(self, observations: NDArray[np.float32]) -> Weights:
         """Return logits (PPO) or values (DQN, up to a shared offset) of both actions, (n, 2)."""
         margins = self.rule.margins(observations).astype(np.float32)[:, None]
         hidden = np.sign(observations) * np.log1p(np.abs(observations))
         hidden = np.concatenate((hidden, margins), axis=1)
+        known = None if self.memory is None else self.memory.advance(hidden)
         *trunk, (weight, bias) = self.layers
         for matrix, offset in trunk:
             hidden = np.maximum(hidden @ matrix.T + offset, np.float32(0.0))
+        if known is not None:
+            hidden = np.concatenate((hidden, known), axis=1)
         # The margin last and alone, as in torch: a network of zeros leaves it as it is.
         found: Weights = hidden @ weight[:, :-1].T + bias + margins * weight[:, -1]
         return found
@@ -84,6 +91,8 @@ class Policy:
         arrays: dict[str, Weights] = {}
         for i, (weight, bias) in enumerate(self.layers):
             arrays |= {f"{i}.weight": np.ascontiguousarray(weight), f"{i}.bias": bias.copy()}
+        if self.memory is not None:
+            arrays |= {f"memory.{name}": array for name, array in self.memory.arrays.items()}
         rule = {"name": self.rule.name, "weights": dict(self.rule.weights)}
         header = {"name": self.name, "rule": rule, "about": self.about}
         content = _safetensors().save(arrays, {"policy": json.dumps(header)})
@@ -110,13 +119,16 @@ def load_policy(path: Path, scenario: Scenario | None = None) -> Policy:
         length = int.from_bytes(content[:8], "little")
         header = json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["policy"])
         arrays = module.load(content)
-        count = len(arrays) // 2
+        count = sum(name.endswith(".weight") for name in arrays)
         layers = tuple((arrays[f"{i}.weight"], arrays[f"{i}.bias"]) for i in range(count))
         rule = LinearRouter(header["rule"]["weights"], header["rule"]["name"])
-        policy = Policy(header["name"], rule, layers, header["about"])
+        parts = {name.removeprefix("memory."): array for name, array in arrays.items()}
+        memory = Memory(parts) if len(arrays) > 2 * count else None
+        policy = Policy(header["name"], rule, layers, header["about"], memory)
         layout = policy.about["layout"]
         if layout == LAYOUT:
             policy.preferences(np.ones((1, len(FEATURES)), np.float32))  # the shapes fit
+            policy.reset(1)
     except Exception as error:  # a damaged file fails in many ways
         reason = " ".join(str(error).split())[:160]
         raise InputError("policy", str(path), f"a readable policy ({reason})") from None

@@ -1,4 +1,4 @@
-"""Learned routers by name: `ppo` and `dqn`, from a file or from `agents/pretrained`."""
+"""Learned routers by name, as in `agents.settings.KINDS`: a file, or of `agents/pretrained`."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def learned_router(name: str, scenario: Scenario, path: Path | None = None) -> P
     """Return a learned router for a scenario.
 
     Args:
-        name: "ppo" or "dqn".
+        name: of an algorithm, as in `agents.settings.KINDS`.
         scenario: what it is to route; it must have been trained on this very scenario.
         path: its file; by default the packaged one.
 

@@ -14,7 +14,7 @@ from edgeroute_env.fields import Count, NonNegative, Part, Positive, Share
 
 
 class Settings(Part):
-    """What both algorithms need to know."""
+    """What all algorithms need to know."""
 
     # What the policy starts from; strongest: linear where it is surely better in validation.
     rule: Literal["strongest", "linear", "bao-multi-queue"]
@@ -59,13 +59,33 @@ class DqnSettings(Settings):
     exploration_final_eps: Share
 
 
-KINDS: dict[str, type[PpoSettings] | type[DqnSettings]] = {"ppo": PpoSettings, "dqn": DqnSettings}
+class RecurrentPpoSettings(PpoSettings):
+    """PPO with a memory; see `agents.recurrent`."""
+
+    lstm_units: Count
+
+
+class QrDqnSettings(DqnSettings):
+    """DQN that values by quantiles; see `agents.quantiles`."""
+
+    n_quantiles: Count
+
+
+KINDS: dict[str, type[PpoSettings] | type[DqnSettings]] = {
+    "ppo": PpoSettings,
+    "dqn": DqnSettings,
+    "recurrent-ppo": RecurrentPpoSettings,
+    "qr-dqn": QrDqnSettings,
+}
+
+
+SEARCHED = ("ppo", "dqn")  # whose settings `agents.tuning` looks for
 
 
 def load_settings(
     algorithm: str, overrides: Mapping[str, Any] | None = None, tuned: Path | None = None
 ) -> PpoSettings | DqnSettings:
-    """Return the settings of "ppo" or "dqn" with `overrides` by field.
+    """Return the settings of an algorithm, a name of KINDS, with `overrides` by field.
 
     Args:
         algorithm: "ppo" or "dqn".

@@ -15,9 +15,9 @@ from stable_baselines3.common.logger import configure
 from agents import checkpoints
 from agents.distillation import EPISODES, advantages, distilled
 from agents.expectation import Expectation, Refined
-from agents.models import build, layers_of, start_at
+from agents.models import build, layers_of, memory_of, start_at
 from agents.policy import LAYOUT, Policy, scenario_hash
-from agents.settings import DqnSettings, PpoSettings
+from agents.settings import KINDS, DqnSettings, PpoSettings
 from agents.validation import Validation
 from agents.vec_env import EdgeRouteSB3VecEnv
 from agents.watching import Stopped, Watch
@@ -72,7 +72,7 @@ class Training:
         """
         check_seeds(settings, seed)
         torch.set_num_threads(1)  # more threads only wait for each other on networks this small
-        kind = "ppo" if isinstance(settings, PpoSettings) else "dqn"
+        kind = next(name for name, kind in KINDS.items() if type(settings) is kind)
         analytic = reference or make_router(BAO, fitted(scenario, traces, BAO))
         trained_on, source = paid(scenario, traces, settings.quality)
         validation = Validation(trained_on, source, analytic, settings.validation_episodes)
@@ -97,7 +97,9 @@ class Training:
             "seed": seed,
             "settings": settings.model_dump(mode="json"),
         }
-        self._policy_of = lambda: Policy(kind, rule, layers_of(self._model), about)
+        self.policy_of = lambda: Policy(
+            kind, rule, layers_of(self._model), about, memory_of(self._model)
+        )
         described = json.dumps([about, rule.name, dict(rule.weights)], sort_keys=True)
         key = hashlib.sha256(described.encode()).hexdigest()
         self._frames = settings.frames
@@ -106,7 +108,7 @@ class Training:
         if resume:
             notes = checkpoints.restore(folder / checkpoints.FILE, key, self._model, self._env)
         self.watch = Watch(
-            *(self._env, validation, settings.validate_every, folder, key, self._policy_of),
+            *(self._env, validation, settings.validate_every, folder, key, self.policy_of),
             *(say, tell, notes),
         )
         if not resume:

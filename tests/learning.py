@@ -38,9 +38,14 @@ def tiny_settings(algorithm: str, **more: Any) -> PpoSettings | DqnSettings:
         "distilled_turns": 0,
     }
     sizes |= {"validation_episodes": 4, "widths": [8]}
-    own = {
-        "ppo": {"n_steps": 64, "batch_size": 64},
-        "dqn": {"buffer_size": 400, "learning_starts": 64, "batch_size": 16},
+    ppo = {"n_steps": 64, "batch_size": 64}
+    dqn: dict[str, float] = {"buffer_size": 400, "learning_starts": 64, "batch_size": 16}
+    dqn |= {"exploration_initial_eps": 0.9, "exploration_final_eps": 0.5}
+    own: dict[str, dict[str, float]] = {
+        "ppo": ppo,
+        "dqn": dqn,
+        "recurrent-ppo": {**ppo, "lstm_units": 4},
+        "qr-dqn": {**dqn, "n_quantiles": 8},
     }
     return load_settings(algorithm, {**sizes, **own[algorithm], **more})
 

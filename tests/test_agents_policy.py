@@ -12,8 +12,9 @@ from learning import BAO_RULE, LINEAR_RULE, RULES, observations, short, tiny_set
 
 from agents import policy as policies
 from agents.export import Lazy
-from agents.models import build, layers_of
+from agents.models import build, layers_of, memory_of
 from agents.policy import LAYOUT, Policy, load_policy, scenario_hash
+from agents.settings import KINDS
 from agents.vec_env import EdgeRouteSB3VecEnv, with_margin
 from baselines.linear import LinearRouter, margin
 from edgeroute_env import InputError, decode, load_scenario
@@ -32,22 +33,23 @@ def made(algorithm: str, rule: LinearRouter, learned: bool = False) -> tuple[Any
             for weights in model.policy.parameters():
                 weights += (0.3 if algorithm == "ppo" else 0.1) * torch.randn_like(weights)
     about = {"scenario": "short", "scenario_hash": scenario_hash(scenario), "layout": LAYOUT}
-    return model, Policy(algorithm, rule, layers_of(model), about)
+    return model, Policy(algorithm, rule, layers_of(model), about, memory_of(model))
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
-@pytest.mark.parametrize("algorithm", ["ppo", "dqn"])
+@pytest.mark.parametrize("algorithm", KINDS)
 def test_an_untrained_policy_is_its_rule(algorithm: str, rule: LinearRouter) -> None:
     seen = observations(MANY)
     expected = rule.route(seen)
     assert 0.05 < expected.mean() < 0.95
     model, policy = made(algorithm, rule)
+    policy.reset(MANY)
     assert np.array_equal(policy.route(seen), expected)
     actions, _ = model.predict(with_margin(seen, rule), deterministic=True)
     assert np.array_equal(actions, expected)
 
 
-@pytest.mark.parametrize("algorithm", ["ppo", "dqn"])
+@pytest.mark.parametrize("algorithm", ["ppo", "dqn", "qr-dqn"])
 def test_numpy_and_torch_decide_alike(algorithm: str) -> None:
     seen = observations(MANY, seed=3)
     model, policy = made(algorithm, LINEAR_RULE, learned=True)
@@ -55,6 +57,8 @@ def test_numpy_and_torch_decide_alike(algorithm: str) -> None:
     with torch.no_grad():
         if algorithm == "dqn":
             expected = model.q_net(torch.as_tensor(inputs)).numpy()
+        elif algorithm == "qr-dqn":
+            expected = model.quantile_net(torch.as_tensor(inputs)).mean(dim=1).numpy()
         else:
             expected = model.policy.get_distribution(torch.as_tensor(inputs)).distribution.logits
             expected = expected.numpy()

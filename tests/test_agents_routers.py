@@ -118,7 +118,9 @@ def test_a_benchmark_shows_what_is_packaged_or_trained(
 
 
 def test_unknown_names_and_untrained_scenarios_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="router: got 'a2c'; allowed: one of ppo, dqn"):
+    with pytest.raises(
+        InputError, match="router: got 'a2c'; allowed: one of ppo, dqn, recurrent-ppo, qr-dqn"
+    ):
         learned_router("a2c", short())
     with pytest.raises(InputError, match="scenario: got 'short'; allowed: a scenario that ppo"):
         learned_router("ppo", short())
@@ -151,7 +153,7 @@ def routers_hash(scenario: Any) -> str:
     return scenario_hash(scenario)
 
 
-@pytest.mark.parametrize("algorithm", ["ppo", "dqn"])
+@pytest.mark.parametrize("algorithm", ["ppo", "dqn", "qr-dqn"])
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_the_exported_graph_decides_alike(
     algorithm: str, rule: LinearRouter, tmp_path: Path

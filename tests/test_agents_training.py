@@ -25,7 +25,7 @@ from agents.watching import LOG
 from edgeroute_env import InputError
 from edgeroute_env.scenario import Scenario
 
-ALGORITHMS = ("ppo", "dqn")
+ALGORITHMS = tuple(KINDS)
 
 
 def training(folder: Path, algorithm: str, scenario: Scenario | None = None, **more: Any) -> Any:
@@ -174,7 +174,7 @@ def test_the_command_trains_and_refuses(edgeroute: Command, tmp_path: Path) -> N
     unknown = edgeroute("train", "a2c")
     assert (unknown.code, unknown.err.strip()) == (
         2,
-        "edgeroute: algorithm: got 'a2c'; allowed: one of ppo, dqn",
+        "edgeroute: algorithm: got 'a2c'; allowed: one of ppo, dqn, recurrent-ppo, qr-dqn",
     )
     without = edgeroute("train", "ppo", "-s", "tiny.yaml", *some, "--overwrite")
     assert without.code == 2

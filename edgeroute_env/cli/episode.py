@@ -39,7 +39,8 @@ def run(
 ) -> None:
     """Play one episode with a router and print it turn by turn.
 
-    `ppo` and `dqn` are the policies that come with the package; --policy takes one of your own.
+    `ppo` is the policies that come with the package; --policy takes one of your own, of any
+    algorithm that edgeroute train knows.
     """
     chosen = chosen_scenario(scenario, overrides)
     traces_kind, why = chosen_traces(chosen, traces)
@@ -74,7 +75,8 @@ def _router(
             raise InputError("--param", ", ".join(given), f"none: {name} has learned its own")
         return learned_router(name, scenario, policy), {}
     if policy is not None:
-        raise InputError("--policy", str(policy), "given with --router ppo or dqn alone")
+        allowed = f"given with --router {' or '.join(learned_names())} alone"
+        raise InputError("--policy", str(policy), allowed)
     if not given:
         found = stored_parameters(scenario, traces, name)
         if found is None:

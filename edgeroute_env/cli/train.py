@@ -24,7 +24,7 @@ from edgeroute_env.scenario_files import parse_overrides
 
 
 def train(
-    algorithm: Annotated[str, typer.Argument(help="ppo or dqn.")],
+    algorithm: Annotated[str, typer.Argument(help="ppo, dqn, recurrent-ppo or qr-dqn.")],
     scenario: ScenarioOption = "paper",
     settings: Annotated[
         list[str] | None,

@@ -60,15 +60,15 @@ def tune(
     ppo and dqn: search training settings with Optuna instead, each trial a training of its own,
     the first with the packaged settings. The best end up in --out; edgeroute train takes them.
     """
-    from agents.settings import KINDS
+    from agents.settings import SEARCHED
     from baselines.fitted import FITTED_ROUTERS, fit_all, fitted_file, has_entry, store, to_extend
     from baselines.fitting import trials as settings_tried
 
     chosen = chosen_scenario(scenario, None)
-    kind, why = chosen_traces(chosen, traces or ("synthetic" if router in KINDS else "auto"))
-    if router not in (ALL, *FITTED_ROUTERS, *KINDS):
-        raise InputError("router", router, ", ".join((ALL, *FITTED_ROUTERS, *KINDS)))
-    if router in KINDS:
+    kind, why = chosen_traces(chosen, traces or ("synthetic" if router in SEARCHED else "auto"))
+    if router not in (ALL, *FITTED_ROUTERS, *SEARCHED):
+        raise InputError("router", router, ", ".join((ALL, *FITTED_ROUTERS, *SEARCHED)))
+    if router in SEARCHED:
         _refuse(context, ("tolerance",), f"only for {ALL} and fitted routers")
         folder = out or Path("runs") / f"{chosen.name}-{router}-tuned"
         fixed = parse_overrides(overrides or [])
