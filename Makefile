@@ -7,7 +7,7 @@ SOURCES := edgeroute_env baselines agents benchmarks calibration examples tests
 PRESETS := $(notdir $(basename $(wildcard configs/scenarios/*.yaml)))
 WITHOUT_RECORDINGS := paper cr2
 
-.PHONY: benchmark test test-slow check speed tune validation clean
+.PHONY: benchmark test test-slow check speed tune pretrain validation clean
 
 benchmark: $(VENV)/.cli  ## the main job: all routers on all workloads
 	$(BIN)/edgeroute benchmark
@@ -31,6 +31,12 @@ tune: $(addprefix tune-,$(PRESETS))  ## fit all routers again, e.g. make -j2 tun
 tune-%: $(VENV)/.cli
 	$(BIN)/edgeroute tune -s $* --traces synthetic --overwrite --quiet
 	$(if $(filter $*,$(WITHOUT_RECORDINGS)),,$(BIN)/edgeroute tune -s $* --traces recorded --overwrite --quiet)
+
+pretrain: $(addprefix pretrain-,$(PRESETS))  ## train the packaged policies again, e.g. make -j2 pretrain (hours of CPU)
+
+pretrain-%: $(VENV)/.dev
+	$(BIN)/python -m agents.pretraining $* ppo
+	$(BIN)/python -m agents.pretraining $* dqn
 
 validation: $(VENV)/.dev  ## docs/validation.md: the model beside figures, theory and recordings
 	$(BIN)/edgeroute validate --out docs --overwrite
