@@ -161,6 +161,7 @@ def test_settings_are_checked(algorithm: str) -> None:
 
 def test_the_command_trains_and_refuses(edgeroute: Command, tmp_path: Path) -> None:
     sizes = "num_envs=2 frames=128 n_steps=32 batch_size=16 validate_every=64 widths=[4]"
+    sizes += " distilled_turns=0 quality=sampled"
     some = [part for size in sizes.split() for part in ("--set", size)]
     some += ["--set", "validation_episodes=2", "--out", "run", "--quiet"]
     ended = edgeroute("train", "ppo", "-s", "paper", *some)
@@ -191,6 +192,7 @@ def test_an_interrupt_stops_after_the_rollout(
         return run(made)
 
     some = ["--set", "frames=30000", "--set", "validation_episodes=2", "--out", "run", "--quiet"]
+    some += ["--set", "distilled_turns=0", "--set", "quality=sampled"]
     with monkeypatch.context() as patch:
         patch.setattr(Training, "run", interrupted)
         ended = edgeroute("train", "ppo", *some)

@@ -21,7 +21,7 @@ from edgeroute_env import load_scenario
 
 SIZES = (
     "num_envs=2 frames=256 validate_every=128 distilled_turns=0 validation_episodes=4 n_steps=64"
-    " batch_size=64 widths=[8]"
+    " batch_size=64 widths=[8] quality=sampled"
 )
 SMALL = [part for size in SIZES.split() for part in ("--set", size)]
 LAST = {"ppo": 7, "dqn": 5}  # validation of a stub's training, by the packaged settings
