@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from agents.network import layers
 from agents.regression import fit
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.traces.recorded import drawn
@@ -41,10 +42,8 @@ class Expectation:
         paid = _columns(rows, [f"quality_{side}" for side in SIDES])
         with torch.random.fork_rng():
             torch.manual_seed(0)
-            network = nn.Sequential(
-                nn.Linear(inputs.shape[1], WIDTH), nn.ReLU(),
-                nn.Linear(WIDTH, WIDTH), nn.ReLU(), nn.Linear(WIDTH, len(SIDES)),
-            )  # fmt: skip
+            hidden = layers(inputs.shape[1], (WIDTH, WIDTH))
+            network = nn.Sequential(*hidden, nn.Linear(WIDTH, len(SIDES)))
         standard, beyond = (inputs - self._middle) / self._scale, paid - _expected(rows)
         self._network = fit(network, standard, beyond, 0, nn.functional.mse_loss)
 

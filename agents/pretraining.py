@@ -3,7 +3,7 @@
     python -m agents.pretraining SCENARIO ALGORITHM
 
 trains under `runs/pretraining`, keeps the seed that is best on validation seeds in
-`agents/pretrained/SCENARIO/ALGORITHM`, and writes what all of them earn on evaluation seeds beside
+`agents/pretrained/ALGORITHM-SCENARIO`, and writes what all of them earn on evaluation seeds beside
 it. Repeated after an interrupt, it goes on where it was.
 """
 
@@ -21,7 +21,7 @@ import numpy as np
 from agents import checkpoints
 from agents.card import card
 from agents.policy import FILE, Policy, load_policy
-from agents.routers import FIGURES, PRETRAINED
+from agents.routers import FIGURES, packaged_folder
 from agents.settings import DqnSettings, PpoSettings, load_settings
 from agents.training import BAO, LINEAR, Training, fitted
 from baselines import make_router
@@ -115,7 +115,7 @@ def pretrain(scenario: Scenario, algorithm: str) -> Path:
         "validation_gaps": list(gaps),
         **{kind: figures(policies, scenario, kind) for kind in kinds},
     }
-    folder = PRETRAINED / scenario.name / algorithm
+    folder = packaged_folder(scenario.name, algorithm)
     folder.mkdir(parents=True, exist_ok=True)
     with replacing(folder / FILE) as part:
         shutil.copyfile(RUNS / f"{name}-{kept}" / FILE, part)

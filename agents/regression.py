@@ -7,6 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from agents.network import silence
+
 BATCH, EPOCHS, RATE = 4_096, 6, 3e-3
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -24,8 +26,7 @@ def fit(
         seed: of the order of samples; the caller's random numbers stay as they are.
         loss: of outputs and targets.
     """
-    nn.init.zeros_(layers[-1].weight)  # type: ignore[arg-type]
-    nn.init.zeros_(layers[-1].bias)  # type: ignore[arg-type]
+    silence(layers[-1])
     order = torch.Generator().manual_seed(seed)
     size = min(BATCH, len(inputs))
     rounds = len(inputs) // size

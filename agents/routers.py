@@ -18,18 +18,22 @@ def learned_names() -> list[str]:
     return list(KINDS)
 
 
+def packaged_folder(scenario_name: str, name: str) -> Path:
+    """Return where a learned router's policy for a scenario lies, with its card and figures."""
+    return PRETRAINED / f"{name}-{scenario_name}"
+
+
 def pretrained_scenarios(name: str) -> list[str]:
     """Return the names of the scenarios that `name` has been trained on, sorted."""
-    return sorted(path.parent.parent.name for path in PRETRAINED.glob(f"*/{name}/{FILE}"))
+    found = PRETRAINED.glob(f"{name}-*/{FILE}")
+    return sorted(path.parent.name.removeprefix(f"{name}-") for path in found)
 
 
 def packaged(scenario: Scenario) -> list[Policy]:
     """Return the policies that come with the package for exactly this scenario."""
-    if not (PRETRAINED / scenario.name).is_dir():
-        return []
     found = []
     for name in learned_names():
-        path = PRETRAINED / scenario.name / name / FILE
+        path = packaged_folder(scenario.name, name) / FILE
         if path.is_file() and (policy := load_policy(path)).fits(scenario):
             found.append(policy)
     return found
@@ -48,7 +52,7 @@ def learned_router(name: str, scenario: Scenario, path: Path | None = None) -> P
     """
     if name not in KINDS:
         raise InputError("router", name, "one of " + ", ".join(KINDS))
-    file = path or PRETRAINED / scenario.name / name / FILE
+    file = path or packaged_folder(scenario.name, name) / FILE
     if path is None and not file.is_file():
         trained = ", ".join(pretrained_scenarios(name)) or "no scenario yet"
         allowed = f"a scenario that {name} was trained on ({trained}), or a policy's file"

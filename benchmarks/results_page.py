@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from agents.routers import FIGURES, PRETRAINED
+from agents.routers import FIGURES, packaged_folder
 from edgeroute_env.evaluation.literature import CLAIMED
 from edgeroute_env.evaluation.statistics import LEVEL
 from edgeroute_env.evaluation.tables import (
@@ -75,7 +75,7 @@ def learned(results: list[tuple[tuple[str, str], Result]]) -> Iterator[str]:
         rows, level = result["routers"], result["levels"]
         analytic, bound = (rows[n]["figures"]["return"] for n in (level["analytic"], BOUND))
         for algorithm in LEARNED:
-            path = PRETRAINED / name / algorithm / FIGURES
+            path = packaged_folder(name, algorithm) / FIGURES
             if algorithm not in rows or not path.is_file():
                 continue
             seeds = json.loads(path.read_text(encoding="utf-8"))[traces]["routers"]

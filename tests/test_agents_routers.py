@@ -35,7 +35,7 @@ def test_packaged_policies_load_and_route() -> None:
             assert policy.name == name
             assert set(policy.route(observations(500, scenario))) <= {0, 1}
             assert policy.fits(load_scenario(scenario))
-            folder = routers.PRETRAINED / scenario / name
+            folder = routers.packaged_folder(scenario, name)
             assert f"# {name} on `{scenario}`" in (folder / "README.md").read_text("utf-8")
             figures = json.loads((folder / routers.FIGURES).read_text("utf-8"))
             assert figures["kept"] == policy.about["seed"]
@@ -62,7 +62,7 @@ def test_pretraining_keeps_the_best_seed_and_tells_what_all_earn(
     monkeypatch.setattr(pretraining, "SEEDS", {"ppo": 2, "dqn": 2})
     monkeypatch.setattr(pretraining, "EPISODES", 6)
     monkeypatch.setattr(pretraining, "RUNS", tmp_path / "runs")
-    monkeypatch.setattr(pretraining, "PRETRAINED", tmp_path)
+    monkeypatch.setattr(routers, "PRETRAINED", tmp_path)
     monkeypatch.setattr(pretraining, "load_settings", lambda name: tiny_settings(name))
     for module in (pretraining, training):
         monkeypatch.setattr(module, "fitted", lambda scenario, traces, name: fits[name])

@@ -84,3 +84,13 @@ def on_interrupt(stop: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def says(bar: Progress, quiet: bool) -> Callable[[str], None]:
+    """Return what prints a line above a progress bar, nothing where that is hidden."""
+
+    def say(line: str) -> None:
+        if not quiet:
+            bar.console.print(line, highlight=False, soft_wrap=True)
+
+    return say

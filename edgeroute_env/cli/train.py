@@ -18,6 +18,7 @@ from edgeroute_env.cli.options import (
     notes,
     on_interrupt,
     progress,
+    says,
 )
 from edgeroute_env.errors import InputError, missing_package
 from edgeroute_env.scenario_files import parse_overrides
@@ -64,14 +65,9 @@ def train(
     notes.print(f"{chosen.name} · {kind} traces, {why} · {algorithm}, {asked.frames:,} frames")
     with progress(quiet) as bar:
         task = bar.add_task(algorithm, total=asked.frames)
-
-        def say(line: str) -> None:
-            if not quiet:
-                bar.console.print(line, highlight=False, soft_wrap=True)
-
         training = Training(
             *(chosen, asked, folder, seed, kind, resume),
-            say=say,
+            say=says(bar, quiet),
             tell=lambda frames: bar.update(task, completed=frames),
         )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from edgeroute_env.cli.options import INTERRUPTED, notes, on_interrupt, progress
+from edgeroute_env.cli.options import INTERRUPTED, notes, on_interrupt, progress, says
 from edgeroute_env.errors import missing_package
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.traces.recorded import TraceKind
@@ -39,14 +39,9 @@ def search(
         raise missing_package(str(error.name), f"edgeroute tune {algorithm}", "agents") from None
     with progress(quiet) as bar:
         task = bar.add_task(algorithm, total=trials * start.frames)
-
-        def say(line: str) -> None:
-            if not quiet:
-                bar.console.print(line, highlight=False, soft_wrap=True)
-
         found = Search(
             *(scenario, start, fixed, folder, seed, traces, overwrite, resume),
-            say=say,
+            say=says(bar, quiet),
             tell=lambda frames: bar.update(task, completed=frames),
         )
         size = f"{trials} trials of {start.frames:,} frames"
