@@ -18,13 +18,12 @@ from torch import Tensor, nn
 
 from agents.network import layers
 from agents.regression import fit
+from edgeroute_env._compile import compiled
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.traces.recorded import drawn
 from edgeroute_env.traces.sources import Pinned, TraceSource
 
-SEEN = ("score", "prompt_tokens", "attachment_bytes", "turn")
-SEEN += ("predicted_tokens_device", "predicted_tokens_edge")
-SIDES = ("device", "edge")
+SEEN, SIDES = 6, 2  # columns that `_gather` writes: of what is seen, of expected qualities
 TURNS, WIDTH = 400_000, 48
 
 
@@ -36,25 +35,25 @@ class Expectation:
         turns = scenario.workload.turns
         # Streams that are no episode's.
         streams = [np.random.default_rng([1, k]) for k in range(-(-TURNS // turns))]
-        rows = Pinned(drawn(scenario, "synthetic", "fit"), streams).rows.reshape(-1)
-        inputs = _inputs(rows)
+        rows = Pinned(drawn(scenario, "synthetic", "fit"), streams).rows
+        inputs = _inputs(rows, np.arange(len(rows)))
         self._middle, self._scale = inputs.mean(dim=0), inputs.std(dim=0) + 1e-6
-        paid = _columns(rows, [f"quality_{side}" for side in SIDES])
+        paid = np.stack([rows["quality_device"], rows["quality_edge"]], axis=-1)
         with torch.random.fork_rng():
             torch.manual_seed(0)
             hidden = layers(inputs.shape[1], (WIDTH, WIDTH))
-            network = nn.Sequential(*hidden, nn.Linear(WIDTH, len(SIDES)))
-        standard, beyond = (inputs - self._middle) / self._scale, paid - _expected(rows)
+            network = nn.Sequential(*hidden, nn.Linear(WIDTH, SIDES))
+        standard = (inputs - self._middle) / self._scale
+        beyond = torch.from_numpy(paid).flatten(0, 1) - inputs[:, SEEN:]
         self._network = fit(network, standard, beyond, 0, nn.functional.mse_loss)
 
-    def fill(self, rows: NDArray[Any]) -> None:
-        """Replace the expected qualities of turns, ROW of any shape, by better ones."""
-        flat = rows.reshape(-1)
+    def fill(self, store: NDArray[Any], which: NDArray[np.int64]) -> None:
+        """Replace the expected qualities of the traces `store[which]`, ROW (m, T), by better."""
         with torch.no_grad():
-            beyond = self._network((_inputs(flat) - self._middle) / self._scale)
-        values = (_expected(flat) + beyond).clamp(0.0, 1.0).numpy()
-        for side, column in zip(SIDES, values.T, strict=True):
-            rows[f"expected_quality_{side}"] = column.reshape(rows.shape)
+            inputs = _inputs(store, which)
+            better = inputs[:, SEEN:].clone()
+            better += self._network(inputs.sub_(self._middle).div_(self._scale))
+        _scatter(better.clamp_(0.0, 1.0).numpy(), which, store)
 
 
 class Refined:
@@ -77,19 +76,38 @@ class Refined:
     ) -> None:
         """Draw a trace for each of the episodes `which`."""
         self._source.assign(which, generators, store, episodes)
-        places = episodes["trace"][which]
-        rows = store[places]
-        self._expectation.fill(rows)
-        store[places] = rows
+        self._expectation.fill(store, episodes["trace"][which])
 
 
-def _inputs(rows: NDArray[Any]) -> Tensor:
-    return torch.cat((torch.log1p(_columns(rows, SEEN)), _expected(rows)), dim=1)
+def _inputs(store: NDArray[Any], which: NDArray[np.int64]) -> Tensor:
+    """Return what the network sees of the turns of traces, shape (turns, SEEN + SIDES)."""
+    turns = np.empty((len(which) * store.shape[1], SEEN + SIDES), np.float32)
+    _gather(store, which, turns)
+    inputs = torch.from_numpy(turns)
+    inputs[:, :SEEN].log1p_()
+    return inputs
 
 
-def _expected(rows: NDArray[Any]) -> Tensor:
-    return _columns(rows, [f"expected_quality_{side}" for side in SIDES])
+# Compiled, because copies of whole rows cost as much as the network does.
+@compiled
+def _gather(store: Any, which: NDArray[np.int64], turns: NDArray[np.float32]) -> None:
+    length = store.shape[1]
+    for n in range(len(turns)):
+        row, turn = store[which[n // length], n % length], turns[n]
+        turn[0] = row.score
+        turn[1] = row.prompt_tokens
+        turn[2] = row.attachment_bytes
+        turn[3] = row.turn
+        turn[4] = row.predicted_tokens_device
+        turn[5] = row.predicted_tokens_edge
+        turn[6] = row.expected_quality_device
+        turn[7] = row.expected_quality_edge
 
 
-def _columns(rows: NDArray[Any], names: Sequence[str]) -> Tensor:
-    return torch.tensor(np.stack([rows[name] for name in names], axis=1), dtype=torch.float32)
+@compiled
+def _scatter(qualities: NDArray[np.float32], which: NDArray[np.int64], store: Any) -> None:
+    length = store.shape[1]
+    for n in range(len(qualities)):
+        row = store[which[n // length], n % length]
+        row.expected_quality_device = qualities[n, 0]
+        row.expected_quality_edge = qualities[n, 1]

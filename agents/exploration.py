@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 class Explores:
     """Before an algorithm of SB3's with a replay buffer among the bases of a class."""
 
-    policy: Any
-    device: Any
+    q_net: Any
     exploration_rate: float
     _last_obs: Any
 
@@ -23,7 +22,7 @@ class Explores:
         """Return epsilon-greedy actions, twice; SB3 tosses one coin for all environments."""
         del learning_starts, action_noise  # the rule is a better start than coins
         with torch.no_grad():
-            greedy = self.policy(torch.as_tensor(self._last_obs, device=self.device)).cpu().numpy()
+            greedy = self.q_net._predict(torch.from_numpy(self._last_obs)).numpy()
             coins = torch.rand(2, n_envs).numpy()
         explores = coins[0] < self.exploration_rate
         actions = np.where(explores, coins[1] < 0.5, greedy).astype(np.int64)

@@ -42,7 +42,7 @@ def layers(inputs: int, widths: tuple[int, ...]) -> nn.Sequential:
     stack: list[nn.Module] = []
     width = inputs
     for following in widths:
-        stack += [nn.Linear(width, following), nn.ReLU()]
+        stack += [nn.Linear(width, following), nn.ReLU(inplace=True)]
         width = following
     return nn.Sequential(*stack)
 

@@ -86,11 +86,22 @@ class MarginQNetwork(QNetwork):
         value: Tensor = self.value_net(features)
         return value - regrets(features, self.q_net)
 
+    def _predict(self, observation: Any, deterministic: bool = True) -> Tensor:
+        """Return the better actions, shape (n,): what the state is worth says nothing of them."""
+        features = self.extract_features(observation, self.features_extractor)[:, :ACTOR_INPUTS]
+        return (preference(features, self.q_net)[:, 0] > 0.0).long()
+
 
 def regrets(features: Tensor, network: nn.Module) -> Tensor:
     """Return both actions' regrets, shape (n, 2), of features (n, 33) by margin and network."""
-    margin = features[:, COUNT:ACTOR_INPUTS] + network(features)
+    margin = preference(features, network)
     return torch.relu(torch.cat((margin, -margin), dim=1))
+
+
+def preference(features: Tensor, network: nn.Module) -> Tensor:
+    """Return by how much margin and network prefer the edge, shape (n, 1), of features (n, 33)."""
+    margin: Tensor = features[:, COUNT:ACTOR_INPUTS] + network(features)
+    return margin
 
 
 def silent(widths: tuple[int, ...], outputs: int) -> nn.Sequential:
@@ -107,3 +118,6 @@ class MarginDQNPolicy(DQNPolicy):
         """Return a network of values that starts as the rule."""
         arguments = self._update_features_extractor(self.net_args, features_extractor=None)
         return MarginQNetwork(**arguments).to(self.device)
+
+    def set_training_mode(self, mode: bool) -> None:
+        """Nothing: no layer here acts otherwise in training, and SB3 calls this every rollout."""

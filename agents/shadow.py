@@ -66,27 +66,26 @@ class Shadow:
         self.follow(leader)
         self._batch.begin(which, ())
 
-    def earn(self, margins: NDArray[np.float64], leader: Batch) -> NDArray[np.float64]:
+    def earn(self, leader: Batch) -> NDArray[np.float64]:
         """Route the next turn and return what it earned, shape (n,).
 
-        `margins` are the rule's, of `observations`: its owner computes them with its own.
         Where the leader's episode ends before its trace does (an empty battery), all that the
         router still earns is added, so that the sum over an episode is always its whole return.
         """
-        earned = self._turn(margins)
+        earned = self._turn()
         ended_early = leader.over & ~self._batch.over
         if ended_early.any():
             running = self._batch.over
             self._batch.episodes["over"][~ended_early] = 1
             while not self._batch.over.all():
-                earned += self._turn(self._rule.margins(self.observations))
+                earned += self._turn()
             self._batch.episodes["over"] = running | ended_early
         return earned
 
-    def _turn(self, margins: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _turn(self) -> NDArray[np.float64]:
         batch = self._batch
         over = batch.over
-        batch.step((margins > 0.0).astype(np.int64))
+        batch.step(self._rule.route(batch.observations))
         return np.where(over, 0.0, batch.figures[:, 0])
 
     def state(self) -> dict[str, NDArray[Any]]:

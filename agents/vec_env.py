@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents.shadow import Shadow, refill
-from baselines.linear import LinearRouter
+from baselines.linear import LinearRouter, join_margins, scratch
 from edgeroute_env.envs.observation import observation_space
 from edgeroute_env.envs.setup import ScenarioLike, TracesLike, prepare
 from edgeroute_env.errors import InputError
 from edgeroute_env.simulator.batch import Batch
+from edgeroute_env.simulator.features import COUNT
 from edgeroute_env.simulator.state import OUTCOME
 
 NOTHING: dict[str, Any] = {}  # what most infos are: shared, since nobody reads or fills them
@@ -64,7 +65,7 @@ class EdgeRouteSB3VecEnv(VecEnv):
             raise InputError("paired", paired, "False where no rule is given")
         self._rule = rule
         self._shadow = Shadow(self.scenario, rule, num_envs) if rule and paired else None
-        self._shadow_margins = np.zeros(num_envs)
+        self._scratch, self._margins = scratch(), np.zeros(num_envs)
         self._bootstraps = bootstraps
         self._generators: list[np.random.Generator] = []
         self._actions = np.zeros(num_envs, np.int64)
@@ -103,7 +104,7 @@ class EdgeRouteSB3VecEnv(VecEnv):
         self._sums += batch.figures
         self._turns += self.num_envs
         if self._shadow is not None:
-            rewards -= self._shadow.earn(self._shadow_margins, batch)
+            rewards -= self._shadow.earn(batch)
         over = batch.over
         infos = self._restart(over) if over.any() else self._infos
         return self._seen(), rewards.astype(np.float32), over, infos
@@ -170,14 +171,12 @@ class EdgeRouteSB3VecEnv(VecEnv):
         observations = self.batch.observations
         if self._rule is None:
             return observations
-        n = self.num_envs
-        if self._shadow is None:
-            return with_margin(observations, self._rule)
-        # Both at once: the calls cost more than the arithmetic.
-        theirs = self._shadow.observations
-        both = self._rule.margins(np.concatenate((observations, theirs)))
-        self._shadow_margins = both[n:]
-        return _joined(observations, both[:n, None], theirs)
+        assert self.observation_space.shape is not None
+        joined = np.empty((self.num_envs, *self.observation_space.shape), np.float32)
+        join_margins(observations, *self._scratch, self._rule.record, self._margins, joined)
+        if self._shadow is not None:
+            joined[:, COUNT + 1 :] = self._shadow.observations
+        return joined
 
     def _forget(self) -> None:
         self._sums = np.zeros_like(self.batch.figures)
@@ -219,10 +218,7 @@ def with_margin(observations: NDArray[np.float32], rule: LinearRouter) -> NDArra
 
     The margin is rounded to float32, which keeps its sign.
     """
-    return _joined(observations, rule.margins(observations)[:, None])
-
-
-def _joined(*columns: NDArray[Any]) -> NDArray[np.float32]:
+    columns = (observations, rule.margins(observations)[:, None])
     return np.concatenate(columns, axis=1, dtype=np.float32, casting="same_kind")
 
 
