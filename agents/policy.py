@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,20 @@ class Policy:
         for weight, bias in self.layers:
             digest.update(weight.tobytes() + bias.tobytes())
         return digest.hexdigest()[:16]
+
+    @property
+    def described(self) -> str:
+        """What decides: the name of the rule, and whether a network is added to it."""
+        weight, bias = self.layers[-1]
+        added = " and a network" if weight[:, :-1].any() or bias.any() else ""
+        return f"`{self.rule.name}`{added}"
+
+    def as_rule(self, rule: LinearRouter) -> Policy:
+        """Return the policy whose network says nothing, so that it acts as `rule`."""
+        *trunk, (weight, bias) = self.layers
+        silent = np.zeros_like(weight)
+        silent[:, -1] = (-0.5, 0.5)
+        return replace(self, rule=rule, layers=(*trunk, (silent, np.zeros_like(bias))))
 
     def fits(self, scenario: Scenario) -> bool:
         """Return whether it was trained on this very scenario."""

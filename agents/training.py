@@ -18,14 +18,12 @@ from agents.expectation import Expectation, Refined
 from agents.models import build, layers_of, memory_of, start_at
 from agents.policy import LAYOUT, Policy, scenario_hash
 from agents.settings import KINDS, DqnSettings, PpoSettings
-from agents.validation import Validation
+from agents.validation import CONFIRMATION_SEEDS, Validation
 from agents.vec_env import EdgeRouteSB3VecEnv
 from agents.watching import Stopped, Watch
-from baselines import make_router
 from baselines.fitted import stored_parameters
 from baselines.linear import LinearRouter, from_bao
 from edgeroute_env.errors import InputError
-from edgeroute_env.routing import Router
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.scenario_files import load_scenario
 from edgeroute_env.traces.recorded import TraceKind, drawn
@@ -49,7 +47,7 @@ class Training:
         traces: TraceKind = "synthetic",
         resume: bool = False,
         rule: LinearRouter | None = None,
-        reference: Router | None = None,
+        reference: LinearRouter | None = None,
         say: Callable[[str], None] = lambda line: None,
         tell: Callable[[int], None] = lambda frames: None,
     ) -> None:
@@ -73,9 +71,10 @@ class Training:
         check_seeds(settings, seed)
         torch.set_num_threads(1)  # more threads only wait for each other on networks this small
         kind = next(name for name, kind in KINDS.items() if type(settings) is kind)
-        analytic = reference or make_router(BAO, fitted(scenario, traces, BAO))
+        analytic = reference or _analytic(scenario, traces)
         trained_on, source = paid(scenario, traces, settings.quality)
-        validation = Validation(trained_on, source, analytic, settings.validation_episodes)
+        judges = (trained_on, source, analytic, settings.validation_episodes)
+        validation = Validation(*judges)
         rule = rule or _start(settings.rule, scenario, traces, validation)
         validation.start_at(rule)
         self._env = EdgeRouteSB3VecEnv(
@@ -105,6 +104,9 @@ class Training:
         self._frames = settings.frames
         notes = None
         self._resumes = resume
+        self._confirm = lambda: self.watch.confirm(
+            Validation(*judges, CONFIRMATION_SEEDS), analytic
+        )
         if resume:
             notes = checkpoints.restore(folder / checkpoints.FILE, key, self._model, self._env)
         self.watch = Watch(
@@ -121,7 +123,8 @@ class Training:
     def run(self) -> bool:
         """Train to the end, or until `watch.stops`; return whether it is finished.
 
-        The best policy on the validation seeds, the start included, lies in the folder.
+        The best policy on the validation seeds, the start included, lies in the folder; once it
+        is finished, what fresh episodes confirm of it (`Watch.confirm`).
         """
         left = self._frames - self._model.num_timesteps
         if left > 0:
@@ -135,6 +138,7 @@ class Training:
             except Stopped:
                 return False
             self.watch.validate()
+        self._confirm()
         return True
 
 
@@ -166,10 +170,15 @@ def _start(
 ) -> LinearRouter:
     """Return the fitted rule that a policy starts from, in the linear rule's terms."""
     linear = LinearRouter(fitted(scenario, traces, LINEAR))
-    bao = LinearRouter(from_bao(**fitted(scenario, traces, BAO)), BAO)
+    bao = _analytic(scenario, traces)
     if name == "strongest":
         return linear if validation.prefers(linear) else bao
     return {LINEAR: linear, BAO: bao}[name]
+
+
+def _analytic(scenario: Scenario, traces: TraceKind) -> LinearRouter:
+    """Return the tuned analytic router, in the linear rule's terms."""
+    return LinearRouter(from_bao(**fitted(scenario, traces, BAO)), BAO)
 
 
 def fitted(scenario: Scenario, traces: TraceKind, name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ from edgeroute_env.scenario import Scenario
 from edgeroute_env.traces.sources import Pinned, TraceSource
 
 # Training seeds that neither the fits (the first of them) nor the training environments use.
-VALIDATION_SEEDS = FIT_SEEDS[900_000:]
+VALIDATION_SEEDS, CONFIRMATION_SEEDS = FIT_SEEDS[900_000:950_000], FIT_SEEDS[950_000:]
 MOST_TURNS = 131_072  # fewer episodes where they are long
 NORMAL_95 = 1.96
 
@@ -38,12 +39,22 @@ class Verdict:
     edge_share: float
     collapsed: str | None
 
+    @property
+    def confirms(self) -> bool:
+        """Whether the policy is better than the analytic router beyond the episodes' noise."""
+        return self.gap > self.half_width
+
 
 class Validation:
     """Fixed episodes, and what the analytic router and the starting rule earn on them."""
 
     def __init__(
-        self, scenario: Scenario, source: TraceSource, analytic: Router, episodes: int
+        self,
+        scenario: Scenario,
+        source: TraceSource,
+        analytic: Router,
+        episodes: int,
+        seeds: Sequence[int] = VALIDATION_SEEDS,
     ) -> None:
         """Draw the traces once and run the analytic router over them.
 
@@ -52,9 +63,10 @@ class Validation:
             source: of the traces.
             analytic: what gaps are taken to.
             episodes: how many, of MOST_TURNS turns in all at most.
+            seeds: whose first ones are used.
         """
         self._scenario = scenario
-        self._seeds = VALIDATION_SEEDS[: min(episodes, MOST_TURNS // scenario.workload.turns)]
+        self._seeds = seeds[: min(episodes, MOST_TURNS // scenario.workload.turns)]
         self._traces = Pinned(source, generators(self._seeds))
         self.analytic = analytic
         self._analytic = self._start = self._run(analytic).returns()
@@ -68,8 +80,7 @@ class Validation:
 
     def prefers(self, router: Router) -> bool:
         """Return whether a router is better than the analytic one, beyond the noise."""
-        gap, half_width = _interval(self._run(router).returns() - self._analytic)
-        return gap > half_width
+        return self.judge(router).confirms
 
     def judge(self, router: Router) -> Verdict:
         """Return how a router does beside the analytic one and the starting rule."""

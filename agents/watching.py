@@ -10,9 +10,10 @@ from typing import Any
 from stable_baselines3.common.callbacks import BaseCallback
 
 from agents import checkpoints
-from agents.policy import FILE, Policy
+from agents.policy import FILE, Policy, load_policy
 from agents.validation import Validation, Verdict
 from agents.vec_env import EdgeRouteSB3VecEnv
+from baselines.linear import LinearRouter
 from edgeroute_env.simulator.state import FIGURES, LATENCY_PARTS, REWARD_TERMS
 
 LOG = "training.log"
@@ -83,28 +84,49 @@ class Watch(BaseCallback):
 
     def keep_rule(self) -> None:
         """Judge and keep the policy as it is before anything is learned: the rule alone."""
-        verdict = self._validation.judge(self._policy_of())
-        self._keep(verdict)
+        rule = self._policy_of()
+        verdict = self._validation.judge(rule)
+        self._keep(verdict, rule)
         self._note(f"{'the rule':>18}: {self._shown(verdict)}")
 
-    def _keep(self, verdict: Verdict) -> None:
+    def _keep(self, verdict: Verdict, policy: Policy) -> None:
         self._notes["best"] = {"surely": verdict.surely, "gap": verdict.gap}
-        self._policy_of().save(self._folder / FILE)
+        policy.save(self._folder / FILE)
 
     def validate(self) -> None:
         """Judge the policy, keep it where it is the best, write a checkpoint."""
         frames = self.num_timesteps
-        verdict = self._validation.judge(self._policy_of())
+        policy = self._policy_of()
+        verdict = self._validation.judge(policy)
         # By the lower end of an interval: of many policies as good as the rule, the one that
         # looks best is the luckiest.
         is_best = verdict.surely > self.surely
         self._notes["learned"] = max(verdict.surely, self._notes.get("learned", verdict.surely))
         if is_best:
-            self._keep(verdict)
+            self._keep(verdict, policy)
         self._report(frames, verdict, is_best)
         self._notes["next"] = frames + self._every
         self._save()
         self.validated()
+
+    def confirm(self, fresh: Validation, analytic: LinearRouter) -> None:
+        """Keep what episodes never looked at confirm to be better than the analytic router.
+
+        That is the kept policy, else the rule it started from; else the policy is the analytic
+        router itself. Looked at often enough, the validation's episodes flatter some policy.
+        """
+        if self._notes.get("confirmed"):
+            return
+        kept = load_policy(self._folder / FILE)
+        for policy in (kept, kept.as_rule(kept.rule), kept.as_rule(analytic)):
+            verdict = fresh.judge(policy)
+            if verdict.confirms:
+                break
+        self._note(f"{'fresh episodes':>18}: {self._shown(verdict)}, kept as {policy.described}")
+        if policy is not kept:
+            self._keep(self._validation.judge(policy), policy)
+        self._notes["confirmed"] = True
+        self._save()
 
     @property
     def best(self) -> float:
