@@ -113,6 +113,7 @@ class Training:
             *(self._env, validation, settings.validate_every, folder, key, self.policy_of),
             *(say, tell, notes),
         )
+        self.watch.model = self._model  # also where nothing is left to learn
         if not resume:
             self.watch.keep_rule()
             if settings.distilled_turns:

@@ -22,6 +22,7 @@ from agents.policy import FILE, load_policy
 from agents.settings import KINDS, load_settings
 from agents.training import Training
 from agents.watching import LOG
+from baselines.linear import LinearRouter
 from edgeroute_env import InputError
 from edgeroute_env.scenario import Scenario
 
@@ -70,6 +71,25 @@ def test_training_changes_the_network_and_keeps_the_best(algorithm: str, tmp_pat
     assert verdict.surely == made.watch.surely > 0.0  # the rule, improved upon
     assert list(tmp_path.glob("events.out.tfevents.*"))
     assert "best" in (tmp_path / LOG).read_text()
+
+
+@pytest.mark.parametrize("theta", [-10.0, 10.0])
+def test_only_what_fresh_episodes_confirm_is_kept(theta: float, tmp_path: Path) -> None:
+    dear = short(**{"weights.edge_call": 10.0})
+    stopped = training(tmp_path, "ppo", dear)
+    stopped.watch.stops = True
+    assert not stopped.run()
+    constant = LinearRouter({**BAO_RULE.weights, "theta": theta}, "constant")
+    load_policy(tmp_path / FILE).as_rule(constant).save(tmp_path / FILE)
+    made = training(tmp_path, "ppo", dear, resume=True)
+    made._frames = 0  # nothing more is learned
+    assert made.run()
+    better = theta > 0.0  # it never asks for the edge
+    kept = constant if better else BAO_RULE
+    seen = observations(2000)
+    assert np.array_equal(load_policy(tmp_path / FILE).route(seen), kept.route(seen))
+    assert f"kept as `{kept.name}`" in (tmp_path / LOG).read_text()
+    assert made.watch.best == 0.0 or better
 
 
 def test_a_collapse_is_named_in_the_log(tmp_path: Path) -> None:
