@@ -20,7 +20,7 @@ def card(policy: Policy, figures: Mapping[str, Any]) -> str:
     changed = "".join(f" --set {name}={value}" for name, value in _changed(policy).items())
     return f"""# {policy.name} on `{about["scenario"]}`
 
-Trained on {about["traces"]} traces, starting from the fitted `{policy.rule.name}`:
+Trained on {about["traces"]} traces; what decides is {policy.described}:
 
     edgeroute train {policy.name} -s {about["scenario"]} --seed {about["seed"]}{changed}
 
