@@ -46,7 +46,7 @@ def train(
     ] = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Train a policy; the best on validation seeds ends up in --out.
+    """Train a policy; the best on validation seeds, if fresh ones confirm it, ends up in --out.
 
     Ctrl-C ends it after the present rollout; --resume then continues as if nothing had happened.
     """
