@@ -8,7 +8,7 @@ dialogue tell. It is fitted on turns drawn from the scenario's law.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -57,11 +57,18 @@ class Expectation:
 
 
 class Refined:
-    """A trace source whose turns carry the qualities of an `Expectation`."""
+    """A trace source whose traces are changed once they are drawn."""
 
-    def __init__(self, source: TraceSource, expectation: Expectation) -> None:
-        """Take a source that draws a fresh trace for each episode, in memory of its own."""
-        self._source, self._expectation = source, expectation
+    def __init__(
+        self, source: TraceSource, change: Callable[[NDArray[Any], NDArray[np.int64]], None]
+    ) -> None:
+        """Take a source that draws a fresh trace for each episode, in memory of its own.
+
+        Args:
+            source: draws the traces.
+            change: takes that memory, ROW (m, T), and which of its traces have just been drawn.
+        """
+        self._source, self._change = source, change
 
     def store(self, episodes: int) -> NDArray[Any]:
         """Return the source's memory."""
@@ -74,9 +81,9 @@ class Refined:
         store: NDArray[Any],
         episodes: NDArray[Any],
     ) -> None:
-        """Draw a trace for each of the episodes `which`."""
+        """Draw a trace for each of the episodes `which` and change it."""
         self._source.assign(which, generators, store, episodes)
-        self._expectation.fill(store, episodes["trace"][which])
+        self._change(store, episodes["trace"][which])
 
 
 def _inputs(store: NDArray[Any], which: NDArray[np.int64]) -> Tensor:

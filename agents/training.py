@@ -104,9 +104,6 @@ class Training:
         self._frames = settings.frames
         notes = None
         self._resumes = resume
-        self._confirm = lambda: self.watch.confirm(
-            Validation(*judges, CONFIRMATION_SEEDS), analytic
-        )
         if resume:
             notes = checkpoints.restore(folder / checkpoints.FILE, key, self._model, self._env)
         self.watch = Watch(
@@ -114,6 +111,9 @@ class Training:
             *(say, tell, notes),
         )
         self.watch.model = self._model  # also where nothing is left to learn
+        self._confirm = lambda: self.watch.confirm(
+            Validation(*judges, CONFIRMATION_SEEDS), analytic
+        )
         if not resume:
             self.watch.keep_rule()
             if settings.distilled_turns:
@@ -162,7 +162,7 @@ def paid(scenario: Scenario, traces: TraceKind, quality: str) -> tuple[Scenario,
         return load_scenario(scenario, {"objective.quality": "sampled"}), source
     return (
         load_scenario(scenario, {"objective.quality": "expected"}),
-        Refined(source, Expectation(scenario)),
+        Refined(source, Expectation(scenario).fill),
     )
 
 
@@ -173,7 +173,7 @@ def _start(
     linear = LinearRouter(fitted(scenario, traces, LINEAR))
     bao = _analytic(scenario, traces)
     if name == "strongest":
-        return linear if validation.prefers(linear) else bao
+        return linear if validation.judge(linear).confirms else bao
     return {LINEAR: linear, BAO: bao}[name]
 
 

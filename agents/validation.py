@@ -78,10 +78,6 @@ class Validation:
         """Take `rule` as what training starts from."""
         self._start = self._run(rule).returns()
 
-    def prefers(self, router: Router) -> bool:
-        """Return whether a router is better than the analytic one, beyond the noise."""
-        return self.judge(router).confirms
-
     def judge(self, router: Router) -> Verdict:
         """Return how a router does beside the analytic one and the starting rule."""
         own = self._run(router)

@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents.shadow import Shadow, refill
-from baselines.linear import LinearRouter, join_margins, scratch
+from baselines.linear import LinearRouter
 from edgeroute_env.envs.observation import observation_space
 from edgeroute_env.envs.setup import ScenarioLike, TracesLike, prepare
 from edgeroute_env.errors import InputError
 from edgeroute_env.simulator.batch import Batch
-from edgeroute_env.simulator.features import COUNT
 from edgeroute_env.simulator.state import OUTCOME
 
 NOTHING: dict[str, Any] = {}  # what most infos are: shared, since nobody reads or fills them
@@ -65,7 +64,6 @@ class EdgeRouteSB3VecEnv(VecEnv):
             raise InputError("paired", paired, "False where no rule is given")
         self._rule = rule
         self._shadow = Shadow(self.scenario, rule, num_envs) if rule and paired else None
-        self._scratch, self._margins = scratch(), np.zeros(num_envs)
         self._bootstraps = bootstraps
         self._generators: list[np.random.Generator] = []
         self._actions = np.zeros(num_envs, np.int64)
@@ -171,12 +169,8 @@ class EdgeRouteSB3VecEnv(VecEnv):
         observations = self.batch.observations
         if self._rule is None:
             return observations
-        assert self.observation_space.shape is not None
-        joined = np.empty((self.num_envs, *self.observation_space.shape), np.float32)
-        join_margins(observations, *self._scratch, self._rule.record, self._margins, joined)
-        if self._shadow is not None:
-            joined[:, COUNT + 1 :] = self._shadow.observations
-        return joined
+        theirs = () if self._shadow is None else (self._shadow.observations,)
+        return with_margin(observations, self._rule, *theirs)
 
     def _forget(self) -> None:
         self._sums = np.zeros_like(self.batch.figures)
@@ -213,12 +207,14 @@ def seen_space(with_rule: bool, paired: bool) -> gym.spaces.Box:
     return gym.spaces.Box(np.concatenate(low), np.concatenate(high))
 
 
-def with_margin(observations: NDArray[np.float32], rule: LinearRouter) -> NDArray[np.float32]:
-    """Return observations (n, 32) with the rule's margin as the last column.
+def with_margin(
+    observations: NDArray[np.float32], rule: LinearRouter, *more: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return observations (n, 32) with the rule's margin as the next column, then `more` columns.
 
     The margin is rounded to float32, which keeps its sign.
     """
-    columns = (observations, rule.margins(observations)[:, None])
+    columns = (observations, rule.margins(observations)[:, None], *more)
     return np.concatenate(columns, axis=1, dtype=np.float32, casting="same_kind")
 
 

@@ -142,26 +142,6 @@ def _margins(
         found[e] = compiled_margin(observations[e], physical, seen, weights)
 
 
-@compiled
-def join_margins(
-    observations: NDArray[np.float32],
-    physical: NDArray[np.float64],
-    seen: Any,
-    weights: Any,
-    margins: NDArray[np.float64],
-    joined: NDArray[np.float32],
-) -> None:
-    """Write observations (n, 32) and behind them their margins, as float32, into the rows `joined`.
-
-    The margins go to `margins` (n,) as they are.
-    """
-    features = observations.shape[1]
-    for e in range(margins.size):
-        margins[e] = compiled_margin(observations[e], physical, seen, weights)
-        joined[e, :features] = observations[e]
-        joined[e, features] = margins[e]
-
-
 def scratch() -> tuple[NDArray[np.float64], NDArray[Any]]:
     """Return room for one decoded observation, and the same memory with the features by name."""
     physical = np.empty((1, features.COUNT))

@@ -14,7 +14,6 @@ expected qualities.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -39,30 +38,10 @@ from edgeroute_env.traces.sources import Pinned, TraceSource
 EPISODES, FEWER = 60, 20  # the second where an episode has over a thousand turns
 
 
-class AsPredicted:
-    """A trace source whose answers are as long as a router may expect."""
-
-    def __init__(self, source: TraceSource) -> None:
-        """Take a source that draws a fresh trace for each episode, in memory of its own."""
-        self._source = source
-
-    def store(self, episodes: int) -> NDArray[Any]:
-        """Return the source's memory."""
-        return self._source.store(episodes)
-
-    def assign(
-        self,
-        which: NDArray[np.int64],
-        generators: Sequence[np.random.Generator],
-        store: NDArray[Any],
-        episodes: NDArray[Any],
-    ) -> None:
-        """Draw a trace for each of the episodes `which`."""
-        self._source.assign(which, generators, store, episodes)
-        drawn_now = episodes["trace"][which]
-        for side in ("device", "edge"):
-            predicted = store[f"predicted_tokens_{side}"][drawn_now]
-            store[f"answer_tokens_{side}"][drawn_now] = predicted
+def as_predicted(store: NDArray[Any], which: NDArray[np.int64]) -> None:
+    """Make the answers of the traces `store[which]` as long as a router may expect."""
+    for side in ("device", "edge"):
+        store[f"answer_tokens_{side}"][which] = store[f"predicted_tokens_{side}"][which]
 
 
 def gaps(
@@ -95,9 +74,9 @@ def main() -> None:
             continue
         traces = drawn(scenario, "synthetic", "evaluation")
         expected = load_scenario(scenario, {"objective.quality": "expected"})
-        refined = Refined(traces, Expectation(scenario))
+        refined = Refined(traces, Expectation(scenario).fill)
         known = gaps(expected, refined, routers)
-        seen = gaps(expected, AsPredicted(refined), routers)
+        seen = gaps(expected, Refined(refined, as_predicted), routers)
         whole = gaps(scenario, traces, routers)["bound"].mean()
         shares = f"{known['bound'].mean() / whole:6.1%} {seen['bound'].mean() / whole:6.1%}"
         cells = [f"{n} {with_interval(interval(known[n]))}" for n in (LINEAR, "ppo", "bound")]
