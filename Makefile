@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
-SOURCES := edgeroute_env baselines agents benchmarks calibration examples tests
+SOURCES := edgeroute_env baselines agents validation studies examples tests
 PRESETS := $(notdir $(basename $(wildcard configs/scenarios/*.yaml)))
 WITHOUT_RECORDINGS := paper cr2
 
@@ -24,7 +24,7 @@ check: $(VENV)/.dev  ## lint and types
 	$(BIN)/mypy
 
 speed: $(VENV)/.cli  ## steps per CPU-second beside CartPole-v1
-	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python studies/speed.py
 
 tune: $(addprefix tune-,$(PRESETS))  ## fit all routers again, e.g. make -j2 tune (over an hour of CPU)
 
@@ -35,11 +35,11 @@ tune-%: $(VENV)/.cli
 pretrain: $(addprefix pretrain-,$(PRESETS))  ## train the packaged policies again, e.g. make -j2 pretrain (hours of CPU)
 
 pretrain-%: $(VENV)/.dev
-	$(BIN)/python -m agents.pretraining $* ppo
-	$(BIN)/python -m agents.pretraining $* dqn
+	$(BIN)/python -m edgeroute_agents.pretraining $* ppo
+	$(BIN)/python -m edgeroute_agents.pretraining $* dqn
 
 validation: $(VENV)/.dev  ## docs/validation.md: the model beside figures, theory and recordings
-	$(BIN)/edgeroute validate --out docs --overwrite
+	$(BIN)/python -m validation --out docs --overwrite
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

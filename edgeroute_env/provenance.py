@@ -2,7 +2,7 @@
 
 Marks and words are the comments of the YAML files. A comment on the line that opens a group holds
 for the group, one beside a flow mapping for all its fields, and the opening comment of a catalog or
-workload file for all its entries, until a field has a comment of its own.
+benchmark file for all its entries, until a field has a comment of its own.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
-from edgeroute_env.calibration import Dialogues, Questions
+from edgeroute_env.benchmarks import DialogueBenchmark, QuestionBenchmark
 from edgeroute_env.catalog import DeviceSpeed, GpuSpec, ModelSpec
 from edgeroute_env.config_files import Loader, config_path
 from edgeroute_env.scenario_files import laid_over, load_scenario, scenario_file
@@ -137,8 +137,8 @@ def _named(part: BaseModel, leaf: _Leaf) -> dict[str, Any]:
     for kind, catalog in _CATALOGS.items():
         if isinstance(part, kind):
             return {"name": leaf, **_tree(config_path("catalog", f"{catalog}.yaml"))[leaf.value]}
-    if isinstance(part, Questions | Dialogues):
-        return {"name": leaf, **_tree(config_path("workloads", f"{leaf.value}.yaml"))}
+    if isinstance(part, QuestionBenchmark | DialogueBenchmark):
+        return {"name": leaf, **_tree(config_path("benchmarks", f"{leaf.value}.yaml"))}
     return dict.fromkeys(type(part).model_fields, leaf)
 
 

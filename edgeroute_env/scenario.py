@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
-from edgeroute_env.calibration import Calibration, from_workload_files
+from edgeroute_env.benchmarks import Benchmark, from_benchmark_files
 from edgeroute_env.catalog import DeviceSpeed, GpuSpec, ModelSpec, from_catalog
 from edgeroute_env.errors import InputError
 from edgeroute_env.fields import NonNegative, OpenShare, Part, Positive, Share
@@ -165,13 +165,13 @@ class Radio(Part):
 
 
 class Mix(Part):
-    """One benchmark's share of the dialogues, its calibration and its recorded tables.
+    """One benchmark's share of the dialogues, its law and its recorded tables.
 
     The scores of recorded outcomes are `drawn` at the workload's AUC, or the `scorer`'s, out of
     fold (edgeroute_env.semantic).
     """
 
-    calibration: Annotated[Calibration, BeforeValidator(from_workload_files)]
+    benchmark: Annotated[Benchmark, BeforeValidator(from_benchmark_files)]
     share: Positive
     scores: Literal["drawn", "scorer"] = "drawn"
     outcomes: Table | None = None
@@ -180,9 +180,9 @@ class Mix(Part):
     @model_validator(mode="after")
     def _tables_fit(self) -> Mix:
         for name, kind in (("outcomes", "questions"), ("dialogues", "dialogues")):
-            if getattr(self, name) is not None and self.calibration.kind != kind:
-                allowed = f"a calibration of kind {kind!r} beside {name}"
-                raise InputError("calibration", self.calibration.name, allowed)
+            if getattr(self, name) is not None and self.benchmark.kind != kind:
+                allowed = f"a benchmark of kind {kind!r} beside {name}"
+                raise InputError("benchmark", self.benchmark.name, allowed)
         return self
 
 
@@ -203,7 +203,7 @@ class Bursts(Part):
 class Workload(Part):
     """What users ask and when.
 
-    `score_auc` is how well drawn scores rank; null: as each benchmark's calibration states.
+    `score_auc` is how well drawn scores rank; null: as each benchmark states.
     """
 
     turns: Annotated[int, Field(ge=1, le=100_000)]

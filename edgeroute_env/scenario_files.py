@@ -151,7 +151,7 @@ def _first_error(error: ValidationError) -> InputError:
     first = error.errors(include_url=False)[0]
     parts = [str(part) for part in first["loc"]]
     # Pydantic puts a union's tag into the path, where a file has none.
-    loc = [part for before, part in pairwise(["", *parts]) if before != "calibration"]
+    loc = [part for before, part in pairwise(["", *parts]) if before != "benchmark"]
     field = ".".join(loc) or "scenario"
     if first["type"] == "extra_forbidden":
         return InputError(field, first["input"], "one of the fields " + _fields_at(loc[:-1]))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from baselines import make_router
+from edgeroute_baselines import make_router
 from edgeroute_env import load_scenario
 from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS, run_episodes
 from edgeroute_env.traces.recorded import drawn

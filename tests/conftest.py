@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from command_line import Command, in_process, write_scenario
 
-from baselines import fitted, fitting, registry
+from edgeroute_baselines import fitted, fitting, registry
 from edgeroute_env import Trace
+from tests.helpers.command_line import Command, in_process, write_scenario
 
 # No load, no delay, no outage, no eviction; single-turn questions on one phone.
 AT_REST: dict[str, Any] = {
@@ -20,7 +20,7 @@ AT_REST: dict[str, Any] = {
     "device": 0,
     "turn": 1,
     "last_turn": True,
-    "workload": 0,
+    "benchmark": 0,
     "prompt_tokens": 50,
     "attachment_bytes": 0,
     "answer_tokens_device": 100,

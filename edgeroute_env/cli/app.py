@@ -15,7 +15,6 @@ from edgeroute_env.cli import (
     trace,
     train,
     tune,
-    validate,
 )
 
 app = typer.Typer(
@@ -31,7 +30,6 @@ app.command("run")(episode.run)
 app.command("sweep")(sweep.sweep)
 app.command("train")(train.train)
 app.command("tune")(tune.tune)
-app.command("validate")(validate.validate)
 app.command("scenarios")(scenarios.scenarios)
 app.add_typer(score.app, name="score")
 app.add_typer(trace.app, name="trace")

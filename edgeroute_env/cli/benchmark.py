@@ -36,7 +36,7 @@ from edgeroute_env.scenario_files import scenario_names
 from edgeroute_env.traces.recorded import drawn
 
 if TYPE_CHECKING:
-    from agents.policy import Policy
+    from edgeroute_agents.policy import Policy
 
 WORKLOADS = ("mmlu", "gsm8k", "mtbench101", "paper")
 ALL = "all"  # every preset
@@ -73,8 +73,8 @@ def benchmark(
     fitted on training seeds otherwise. Policies come with the package for the presets as they
     are; they were trained on synthetic traces.
     """
-    from baselines import router_names
-    from baselines.fitted import fingerprint
+    from edgeroute_baselines import router_names
+    from edgeroute_baselines.fitted import fingerprint
 
     if reference not in router_names():
         raise InputError("--reference", reference, "one of " + ", ".join(router_names()))
@@ -120,15 +120,15 @@ def benchmark(
 
 def _policies(scenario: Scenario, folder: Path | None, quiet: bool) -> list[Policy]:
     """Return the learned routers of a scenario: packaged ones, or trained now in `folder`."""
-    from agents.routers import packaged
+    from edgeroute_agents.routers import packaged
 
     if folder is None:
         return packaged(scenario)
     try:
-        from agents.pretraining import trained
+        from edgeroute_agents.pretraining import trained
     except ImportError as error:
         raise missing_package(str(error.name), "--train", "agents") from None
-    from agents.settings import load_settings
+    from edgeroute_agents.settings import load_settings
 
     found = []
     with progress(quiet) as bar:
@@ -153,12 +153,12 @@ def _compared(
     bar: Progress,
 ) -> dict[str, Any]:
     """Fit what no stored fit is valid for, then run every router on the evaluation traces."""
-    from baselines import make_router, router_names
-    from baselines.fitted import FITTED_ROUTERS, fit_all, missing, parameters, stored
-    from baselines.fitting import in_hindsight, trials
-    from baselines.length import TOKENS
-    from baselines.registry import kind as kind_of
-    from baselines.static import SHARES
+    from edgeroute_baselines import make_router, router_names
+    from edgeroute_baselines.fitted import FITTED_ROUTERS, fit_all, missing, parameters, stored
+    from edgeroute_baselines.fitting import in_hindsight, trials
+    from edgeroute_baselines.length import TOKENS
+    from edgeroute_baselines.registry import kind as kind_of
+    from edgeroute_baselines.static import SHARES
 
     kind, tolerance = settings["traces"], settings["tolerance_points"]
     entry = stored(scenario, kind, tolerance)
@@ -206,6 +206,6 @@ def _moved(
     name: str, parameter: str, fitted: Mapping[str, float] | None = None
 ) -> Callable[[float], Router]:
     """Return what makes a router of one parameter, the others as fitted."""
-    from baselines import make_router
+    from edgeroute_baselines import make_router
 
     return lambda value: make_router(name, {**(fitted or {}), parameter: value})

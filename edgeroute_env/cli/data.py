@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 
 from edgeroute_env.cli.options import QuietOption, console
-from edgeroute_env.traces import registry
+from edgeroute_env.recordings import downloads
 
 app = typer.Typer(help="List, fetch and locate published data.", no_args_is_help=True)
 
@@ -17,9 +17,9 @@ app = typer.Typer(help="List, fetch and locate published data.", no_args_is_help
 def list_datasets() -> None:
     """List the published datasets: files, size, licence, and whether they are here."""
     table = Table("dataset", "files", "size", "licence", "here")
-    for name, dataset in registry.datasets().items():
-        folder = registry.data_folder() / name
-        here = sum((folder / file.name).is_file() for file in registry.published(name))
+    for name, dataset in downloads.datasets().items():
+        folder = downloads.data_folder() / name
+        here = sum((folder / file.name).is_file() for file in downloads.published(name))
         size = f"{dataset.bytes / 1e6:.1f} MB"
         table.add_row(name, str(dataset.files), size, dataset.licence, f"{here}/{dataset.files}")
     console.print(table)
@@ -32,11 +32,11 @@ def get(
     quiet: QuietOption = False,
 ) -> None:
     """Download a dataset, verified by SHA-256; a repeated call continues where it stopped."""
-    for path in registry.download(name, base_url=base_url, progress=not quiet):
+    for path in downloads.download(name, base_url=base_url, progress=not quiet):
         console.print(str(path), soft_wrap=True, highlight=False)
 
 
 @app.command("path")
 def path() -> None:
     """Print the data folder: $EDGEROUTE_DATA, else the user's data folder."""
-    console.print(str(registry.data_folder()), soft_wrap=True, highlight=False)
+    console.print(str(downloads.data_folder()), soft_wrap=True, highlight=False)

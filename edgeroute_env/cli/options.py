@@ -13,11 +13,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from edgeroute_env.errors import InputError
+from edgeroute_env.recordings.downloads import data_folder
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.scenario_files import load_scenario, parse_overrides
 from edgeroute_env.semantic.recorded_scores import at_hand
 from edgeroute_env.traces.recorded import TraceKind, recorded_files, scored_tables
-from edgeroute_env.traces.registry import data_folder
 
 ScenarioOption = Annotated[
     str, typer.Option("--scenario", "-s", help="A preset's name or a path to a YAML file.")

@@ -56,8 +56,8 @@ def report(
 
 def _routers(result: Mapping[str, Any]) -> dict[str, Router]:
     """Make the routers that figures show as they were; a policy only where it still is the same."""
-    from agents.routers import packaged
-    from baselines import make_router
+    from edgeroute_agents.routers import packaged
+    from edgeroute_baselines import make_router
 
     rows = result["routers"]
     asked = dict.fromkeys((*SHOWN, result["levels"]["strongest"]))

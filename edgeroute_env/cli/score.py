@@ -18,12 +18,12 @@ from edgeroute_env.cli.options import (
 )
 from edgeroute_env.errors import InputError
 from edgeroute_env.files import refuse_overwrite, replacing
+from edgeroute_env.recordings.downloads import data_file
 from edgeroute_env.semantic.encoder import DEFAULT_ENCODER, LAST, LAYERS, Encoded, Encoder
 from edgeroute_env.semantic.inputs import Row, read_rows, write_rows
 from edgeroute_env.semantic.network import DEFAULTS
 from edgeroute_env.semantic.questions import Questions, Recipe, load_recipe, read_questions
 from edgeroute_env.semantic.scorer import DEFAULT_PAIR, SUFFIX, Scorer, load_head, pair_of
-from edgeroute_env.traces.registry import data_file
 
 app = typer.Typer(help="Score prompts; train and test scorers.", no_args_is_help=True)
 RecipeArgument = Annotated[

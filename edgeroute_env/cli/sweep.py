@@ -60,8 +60,8 @@ def sweep(
     Routers keep the parameters fitted to the scenario itself, as a deployed router would, and run
     on identical traces at each value.
     """
-    from baselines import make_router
-    from baselines.fitted import fingerprint
+    from edgeroute_baselines import make_router
+    from edgeroute_baselines.fitted import fingerprint
 
     asked = _numbers(values)
     chosen = chosen_scenario(scenario, overrides)
@@ -114,7 +114,7 @@ def _numbers(text: str) -> list[float]:
 
 def _parameters(scenario: Scenario, kind: TraceKind, name: str) -> dict[str, float]:
     """Return what a router is deployed with."""
-    from baselines.fitted import stored_parameters
+    from edgeroute_baselines.fitted import stored_parameters
 
     found = stored_parameters(scenario, kind, name)
     if found is None:

@@ -21,11 +21,11 @@ from edgeroute_env.cli.options import (
 )
 from edgeroute_env.errors import InputError
 from edgeroute_env.files import refuse_overwrite
+from edgeroute_env.recordings.files import TABLES, write_table
+from edgeroute_env.recordings.importers import IMPORTERS
+from edgeroute_env.recordings.shapes import Recording
 from edgeroute_env.traces.columns import BASE
-from edgeroute_env.traces.importers import IMPORTERS
 from edgeroute_env.traces.recorded import drawn
-from edgeroute_env.traces.recording_files import TABLES, write_table
-from edgeroute_env.traces.recordings import Recording
 from edgeroute_env.traces.sources import Pinned
 from edgeroute_env.traces.trace import Trace
 

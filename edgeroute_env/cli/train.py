@@ -50,8 +50,8 @@ def train(
 
     Ctrl-C ends it after the present rollout; --resume then continues as if nothing had happened.
     """
-    from agents.policy import FILE
-    from agents.settings import load_settings
+    from edgeroute_agents.policy import FILE
+    from edgeroute_agents.settings import load_settings
 
     chosen = chosen_scenario(scenario, None)
     asked = load_settings(algorithm, parse_overrides(settings or []), tuned)
@@ -59,7 +59,7 @@ def train(
     folder = out or Path("runs") / f"{chosen.name}-{algorithm}-{seed}"
     _open(folder, overwrite, resume)
     try:
-        from agents.training import Training
+        from edgeroute_agents.training import Training
     except ImportError as error:
         raise missing_package(str(error.name), "edgeroute train", "agents") from None
     notes.print(f"{chosen.name} · {kind} traces, {why} · {algorithm}, {asked.frames:,} frames")
@@ -84,7 +84,7 @@ def train(
 
 def _open(folder: Path, overwrite: bool, resume: bool) -> None:
     """Make the folder; refuse one that holds a training unless it may be replaced or resumed."""
-    from agents.policy import FILE
+    from edgeroute_agents.policy import FILE
 
     if (folder / FILE).exists() and not (overwrite or resume):
         allowed = "a folder without a policy, --overwrite or --resume"

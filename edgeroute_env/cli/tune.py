@@ -60,9 +60,16 @@ def tune(
     ppo and dqn: search training settings with Optuna instead, each trial a training of its own,
     the first with the packaged settings. The best end up in --out; edgeroute train takes them.
     """
-    from agents.settings import SEARCHED
-    from baselines.fitted import FITTED_ROUTERS, fit_all, fitted_file, has_entry, store, to_extend
-    from baselines.fitting import trials as settings_tried
+    from edgeroute_agents.settings import SEARCHED
+    from edgeroute_baselines.fitted import (
+        FITTED_ROUTERS,
+        fit_all,
+        fitted_file,
+        has_entry,
+        store,
+        to_extend,
+    )
+    from edgeroute_baselines.fitting import trials as settings_tried
 
     chosen = chosen_scenario(scenario, None)
     kind, why = chosen_traces(chosen, traces or ("synthetic" if router in SEARCHED else "auto"))

@@ -30,11 +30,11 @@ def search(
 
     Ctrl-C ends it after the present rollout; a resumed search repeats that trial alone.
     """
-    from agents.settings import load_settings
+    from edgeroute_agents.settings import load_settings
 
     start = load_settings(algorithm, fixed)
     try:
-        from agents.tuning import TUNED, Search
+        from edgeroute_agents.tuning import TUNED, Search
     except ImportError as error:
         raise missing_package(str(error.name), f"edgeroute tune {algorithm}", "agents") from None
     with progress(quiet) as bar:

@@ -11,9 +11,9 @@ import numpy as np
 from gymnasium.error import InvalidAction, ResetNeeded
 from numpy.typing import NDArray
 
+from edgeroute_env.envs.info import scalar_info
 from edgeroute_env.envs.observation import observation_space
 from edgeroute_env.envs.rendering import describe
-from edgeroute_env.envs.reward import scalar_info
 from edgeroute_env.envs.setup import ScenarioLike, TracesLike, given, prepare
 from edgeroute_env.errors import InputError
 from edgeroute_env.simulator.batch import Batch
@@ -93,7 +93,7 @@ class EdgeRouteEnv(gym.Env[NDArray[np.float32], np.int64]):
     ## Information
 
     `step` returns the turn's figures (`latency_s`, `ttft_s`, `energy_j`, `quality`, `edge_call`,
-    `switched`, `recomputed_tokens`, `failed`, `refused`, `workload`, `radio_ttft_s`: the radio's
+    `switched`, `recomputed_tokens`, `failed`, `refused`, `benchmark`, `radio_ttft_s`: the radio's
     part of the time to first token, `edge_energy_j`, `relative_cost`), the reward's terms
     (`rewards`) and the parts of the latency (`latency_parts`: radio, queue, switch, prefill and
     decode, in seconds; they sum to `latency_s`).

@@ -15,8 +15,8 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from edgeroute_env.envs.edge_route import ACTIONS_ALLOWED
+from edgeroute_env.envs.info import vector_info
 from edgeroute_env.envs.observation import observation_space
-from edgeroute_env.envs.reward import vector_info
 from edgeroute_env.envs.setup import ScenarioLike, TracesLike, prepare
 from edgeroute_env.errors import InputError
 from edgeroute_env.simulator.batch import Batch

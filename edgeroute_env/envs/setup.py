@@ -12,8 +12,8 @@ from edgeroute_env.errors import InputError
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.scenario_files import load_scenario
 from edgeroute_env.traces.columns import ROW
+from edgeroute_env.traces.law import synthetic_law
 from edgeroute_env.traces.sources import Drawn, Given, TraceSource
-from edgeroute_env.traces.tables import synthetic_tables
 from edgeroute_env.traces.trace import Trace
 
 ScenarioLike: TypeAlias = str | os.PathLike[str] | Mapping[str, Any] | Scenario
@@ -58,7 +58,7 @@ def given(traces: Sequence[Trace], scenario: Scenario) -> Given:
     """Return a source that picks from a set of traces, which may differ in length."""
     if not traces or not all(isinstance(trace, Trace) for trace in traces):
         raise InputError("traces", traces, "at least one Trace")
-    tables = synthetic_tables(scenario)
+    tables = synthetic_law(scenario)
     lengths = np.array([len(trace) for trace in traces])
     rows = np.zeros((len(traces), int(lengths.max())), ROW)
     for i, trace in enumerate(traces):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from edgeroute_env.calibration import Questions
+from edgeroute_env.benchmarks import QuestionBenchmark
 from edgeroute_env.evaluation.episodes import Episodes, run_episodes
 from edgeroute_env.evaluation.frontier import Point, routing_metrics
 from edgeroute_env.evaluation.metrics import saving
@@ -94,7 +94,7 @@ def gap_closed(
 
 def papers_rule(scenario: Scenario) -> str:
     """Return the paper's rule for a workload: its multi-turn costs where there are dialogues."""
-    single = all(isinstance(entry.calibration, Questions) for entry in scenario.workload.mix)
+    single = all(isinstance(entry.benchmark, QuestionBenchmark) for entry in scenario.workload.mix)
     return "bao-single" if single else "bao-multi"
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeroute_env.scenario import Scenario
-from edgeroute_env.simulator import features, turn
+from edgeroute_env.simulator import features, kernel
 from edgeroute_env.simulator.edge_queue import PLACES_PER_PHONE, SPARE_PLACES
 from edgeroute_env.simulator.state import DEVICE, EPISODE, OUTCOME, lower
 from edgeroute_env.traces.sources import TraceSource
@@ -39,7 +39,7 @@ class Batch:
     def begin(self, which: NDArray[np.int64], generators: Sequence[np.random.Generator]) -> None:
         """Give the episodes `which` a new trace each and observe its first turn."""
         self.source.assign(which, generators, self.traces, self.episodes)
-        turn.begin(
+        kernel.begin(
             self.parameters,
             self.traces,
             self.episodes,
@@ -53,7 +53,7 @@ class Batch:
 
     def step(self, actions: NDArray[np.int64]) -> None:
         """Route one turn of every episode that is not over; see `observations`, `outcomes`."""
-        turn.step(
+        kernel.step(
             self.parameters,
             self.traces,
             self.episodes,

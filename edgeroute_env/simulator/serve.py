@@ -52,7 +52,7 @@ def serve(
     out.edge_call = out.failed = out.refused = out.switched = out.recomputed_tokens = 0.0
     out.radio_s = out.queue_s = out.switch_s = out.prefill_s = out.decode_s = 0.0
     out.energy_j = out.edge_energy_j = out.relative_cost = 0.0
-    out.workload = row.workload
+    out.benchmark = row.benchmark
     out.scoring_s = p.scoring_s
     asked_s = row.arrival_s + p.scoring_s
     ready_s = max(asked_s, dev.answered_at_s)

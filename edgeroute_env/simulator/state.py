@@ -14,8 +14,8 @@ from edgeroute_env.physics import queueing, radio
 from edgeroute_env.physics.inference import EdgeCost
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.traces.cell import cell_maps
+from edgeroute_env.traces.law import surroundings
 from edgeroute_env.traces.sources import FOLLOWS
-from edgeroute_env.traces.tables import surroundings
 
 DEVICE_ROUTE, EDGE_ROUTE, NO_ROUTE = 0, 1, -1
 OBJECTIVES = {"sum": 0, "ttft": 1, "deadline": 2, "dialogue-min": 3, "relative-cost": 4}
@@ -80,7 +80,7 @@ LATENCY_PARTS = ("scoring", "radio", "queue", "switch", "prefill", "decode")
 REWARD_TERMS = ("quality", "latency", "energy", "edge_call", "failure")
 FIGURES = (
     *("latency_s", "ttft_s", "energy_j", "quality", "edge_call", "switched", "recomputed_tokens"),
-    *("failed", "refused", "workload", "radio_ttft_s", "edge_energy_j", "relative_cost"),
+    *("failed", "refused", "benchmark", "radio_ttft_s", "edge_energy_j", "relative_cost"),
 )
 OUTCOME = np.dtype(
     [("reward", "f8"), ("terminated", "f8"), ("truncated", "f8")]

@@ -31,7 +31,7 @@ BASE = (
     Column("device", "i4", 0, 2**31 - 1, "the phone that sends it"),
     Column("turn", "i4", 1, 2**31 - 1, "position in the phone's dialogue; 1 starts a new dialogue"),
     Column("last_turn", "?", 0, 1, "whether the dialogue ends with this turn"),
-    Column("workload", "i4", 0, 2**31 - 1, "index into the scenario's workload.mix"),
+    Column("benchmark", "i4", 0, 2**31 - 1, "index into the scenario's workload.mix"),
     Column("prompt_tokens", "f4", 1, 1e7, "tokens the user adds in this turn"),
     Column("attachment_bytes", "f4", 0, 1e9, "image or file sent along when the edge answers"),
     Column("answer_tokens_device", "f4", 1, 1e7, "length of the device model's answer"),

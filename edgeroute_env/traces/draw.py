@@ -1,7 +1,7 @@
 """From a block of uniforms to a trace: who asks what and when, and how well it is answered.
 
 Each draw reads its own column of the block, so one stage never shifts another's. What the
-recordings of `tables.Tables` hold replaces what would be drawn.
+recordings of `tables.TraceLaw` hold replaces what would be drawn.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeroute_env._compile import compiled
-from edgeroute_env.calibration import JUDGE_MAX, JUDGE_MIN
+from edgeroute_env.benchmarks import JUDGE_MAX, JUDGE_MIN
+from edgeroute_env.traces.law import NORMAL_CELLS
 from edgeroute_env.traces.lengths import Z_MAX, Z_PER_UNIT
-from edgeroute_env.traces.tables import NORMAL_CELLS
 
 # Columns of a turn's row of uniforms.
 (
@@ -140,7 +140,7 @@ def draw_schedule(t: Any, phones: int, block: Any, rows: Any, items: NDArray[np.
         row.device = d
         row.turn = turn[d]
         row.last_turn = ends
-        row.workload = about.benchmark
+        row.benchmark = about.benchmark
         items[k] = item[d]
         if not ends and t.recorded_follow_ups_s.size:
             next_s[d] += t.recorded_follow_ups_s[int(u[GAP] * t.recorded_follow_ups_s.size)]
@@ -184,7 +184,7 @@ def _draw_score(t: Any, about: Any, record: Any, u: Any, row: Any) -> None:
     margin = about.need_margin if about.judged else 1.0
     needed = JUDGE_MAX * (row.quality_edge - row.quality_device) >= margin
     if math.isnan(record.score):
-        law = t.score[t.score_law[row.user], row.workload, 1 if needed else 0]
+        law = t.score[t.score_law[row.user], row.benchmark, 1 if needed else 0]
         row.score = at_normal(law, normal(t.normal, u[SCORE]))
     else:
         row.score = record.score
@@ -201,7 +201,7 @@ def draw_content(t: Any, phones: int, block: Any, rows: Any, items: NDArray[np.i
     for k in range(rows.size):
         u = block[PHONE_ROWS + phones + k]
         row = rows[k]
-        about = t.benchmarks[row.workload]
+        about = t.benchmarks[row.benchmark]
         item = t.items[items[k]]
         record = t.recorded[item.first_recorded + row.turn - 1 if item.first_recorded > 0 else 0]
         mood = moods[row.device]
@@ -216,8 +216,8 @@ def draw_content(t: Any, phones: int, block: Any, rows: Any, items: NDArray[np.i
         z_device = normal(t.normal, u[ANSWER_DEVICE])
         own = math.sqrt(1.0 - link * link)
         z_edge = link * z_device + own * normal(t.normal, u[ANSWER_EDGE])
-        laws = t.answer_tokens[row.workload]
-        prompt = at_normal(t.prompt_tokens[row.workload, 0 if row.turn == 1 else 1], z_prompt)
+        laws = t.answer_tokens[row.benchmark]
+        prompt = at_normal(t.prompt_tokens[row.benchmark, 0 if row.turn == 1 else 1], z_prompt)
         device = at_normal(laws[0, 0 if row.quality_device > 0.0 else 1], z_device)
         edge = at_normal(laws[1, 0 if row.quality_edge > 0.0 else 1], z_edge)
         row.prompt_tokens = whole_tokens(recorded_or(record.prompt_tokens, prompt))

@@ -12,7 +12,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeroute_env.calibration import Answers, Calibration, LogNormal, Questions
+from edgeroute_env.benchmarks import Answers, Benchmark, LogNormal, QuestionBenchmark
 
 Z_MAX, Z_PER_UNIT = 4.5, 32  # the argument's range and its grid
 _Z = np.linspace(-Z_MAX, Z_MAX, int(2 * Z_MAX * Z_PER_UNIT) + 1)
@@ -30,17 +30,17 @@ def length_table(law: LogNormal) -> NDArray[np.float64]:
     return np.clip(np.exp(law.mu + law.sigma * _Z), law.low, law.high)
 
 
-def prompt_tables(calibration: Calibration) -> NDArray[np.float64]:
+def prompt_tables(benchmark: Benchmark) -> NDArray[np.float64]:
     """Return the prompt lengths, shape (2: opening a dialogue or following up, z)."""
-    follow_up = length_table(calibration.prompt)
-    opening = getattr(calibration, "opening", None)
+    follow_up = length_table(benchmark.prompt)
+    opening = getattr(benchmark, "opening", None)
     return np.array([follow_up if opening is None else length_table(opening), follow_up])
 
 
-def answer_tables(calibration: Calibration) -> NDArray[np.float64]:
+def answer_tables(benchmark: Benchmark) -> NDArray[np.float64]:
     """Return the answer lengths, shape (2 routes, 2: right or wrong, z)."""
-    wrong = _wrong_shares(calibration)
-    answers = calibration.answers
+    wrong = _wrong_shares(benchmark)
+    answers = benchmark.answers
     return np.array(
         [
             _right_wrong(answers, answers.device, wrong[_DEVICE]),
@@ -49,26 +49,26 @@ def answer_tables(calibration: Calibration) -> NDArray[np.float64]:
     )
 
 
-def inner_correlation(calibration: Calibration) -> float:
+def inner_correlation(benchmark: Benchmark) -> float:
     """Return the correlation, among equally right answers, that gives the stated one overall.
 
     Being wrong together lengthens both answers, which already ties them.
     """
-    answers = calibration.answers
-    if not isinstance(calibration, Questions):
+    answers = benchmark.answers
+    if not isinstance(benchmark, QuestionBenchmark):
         return answers.correlation
-    wrong = _wrong_shares(calibration)
+    wrong = _wrong_shares(benchmark)
     device = _split(answers, answers.device, wrong[_DEVICE])
     edge = _split(answers, answers.edge, wrong[_EDGE])
-    both_wrong = calibration.joint.shares()[3] - wrong[_DEVICE] * wrong[_EDGE]
+    both_wrong = benchmark.joint.shares()[3] - wrong[_DEVICE] * wrong[_EDGE]
     tied = device[0] * edge[0] * both_wrong
     return min(max((answers.correlation - tied) / (device[1] * edge[1]), 0.0), 0.99)
 
 
-def _wrong_shares(calibration: Calibration) -> tuple[float, float]:
-    if not isinstance(calibration, Questions):
+def _wrong_shares(benchmark: Benchmark) -> tuple[float, float]:
+    if not isinstance(benchmark, QuestionBenchmark):
         return (0.0, 0.0)  # a judged answer is not right or wrong
-    both, edge_only, device_only, _ = calibration.joint.shares()
+    both, edge_only, device_only, _ = benchmark.joint.shares()
     return (1.0 - both - device_only, 1.0 - both - edge_only)
 
 

@@ -14,24 +14,23 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeroute_env.calibration import Calibration
-from edgeroute_env.calibration import Dialogues as DialogueCalibration
+from edgeroute_env.benchmarks import Benchmark, DialogueBenchmark
 from edgeroute_env.errors import InputError
+from edgeroute_env.recordings import files
+from edgeroute_env.recordings.downloads import data_file
+from edgeroute_env.recordings.shapes import Arrivals, Dialogues, Outcomes, SnrRuns
 from edgeroute_env.scenario import Mix, Scenario, Table
 from edgeroute_env.semantic.questions import Questions, read_questions
 from edgeroute_env.semantic.recorded_scores import recorded_scores, source_of
-from edgeroute_env.traces import recording_files as files
-from edgeroute_env.traces.recordings import Arrivals, Dialogues, Outcomes, SnrRuns
-from edgeroute_env.traces.registry import data_file
-from edgeroute_env.traces.sources import Drawn
-from edgeroute_env.traces.tables import (
+from edgeroute_env.traces.law import (
     ITEM,
     RECORDED_TURN,
-    Tables,
+    TraceLaw,
     pooled,
     synthetic_items,
-    synthetic_tables,
+    synthetic_law,
 )
+from edgeroute_env.traces.sources import Drawn
 
 TraceKind = Literal["synthetic", "recorded"]
 Split = Literal["all", "fit", "evaluation"]
@@ -46,7 +45,7 @@ def recorded_files(scenario: Scenario) -> list[str]:
     return sorted({table.file for table in tables if table is not None})
 
 
-def recorded_tables(scenario: Scenario, split: Split = "all") -> Tables:
+def recorded_law(scenario: Scenario, split: Split = "all") -> TraceLaw:
     """Return the tables of a scenario with its recordings, read from the data folder.
 
     Args:
@@ -61,7 +60,7 @@ def recorded_tables(scenario: Scenario, split: Split = "all") -> Tables:
         raise InputError(
             "traces", "recorded", f"a scenario with recordings; {scenario.name} has none"
         )
-    tables = asking_half(synthetic_tables(scenario), split)
+    tables = asking_half(synthetic_law(scenario), split)
     work = scenario.workload
     turns = [tables.recorded]
     pools = []
@@ -107,11 +106,11 @@ def _asked(table: Table) -> tuple[Questions, str]:
 def drawn(scenario: Scenario, traces: TraceKind, split: Split = "all") -> Drawn:
     """Return the source of a scenario's traces, from `split` of its users and recordings."""
     if traces == "recorded":
-        return Drawn(scenario, recorded_tables(scenario, split))
-    return Drawn(scenario, asking_half(synthetic_tables(scenario), split))
+        return Drawn(scenario, recorded_law(scenario, split))
+    return Drawn(scenario, asking_half(synthetic_law(scenario), split))
 
 
-def asking_half(tables: Tables, split: Split) -> Tables:
+def asking_half(tables: TraceLaw, split: Split) -> TraceLaw:
     """Return tables that draw the episodes of every second user, where there are several."""
     if len(tables.asking) == 1:
         return tables
@@ -131,9 +130,9 @@ def _pool(entry: Mix, split: Split, first: int) -> tuple[NDArray[Any], NDArray[A
         return _half(items, split, entry.outcomes), turns
     if entry.dialogues is not None:
         read = _read(files.read_dialogues, entry.dialogues)
-        items, turns = _dialogues(read, entry.calibration, entry.dialogues, first)
+        items, turns = _dialogues(read, entry.benchmark, entry.dialogues, first)
         return _half(items, split, entry.dialogues), turns
-    return synthetic_items(entry.calibration), np.zeros(0, RECORDED_TURN)
+    return synthetic_items(entry.benchmark), np.zeros(0, RECORDED_TURN)
 
 
 def _questions(outcomes: Outcomes, first: int) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -156,9 +155,9 @@ def _questions(outcomes: Outcomes, first: int) -> tuple[NDArray[Any], NDArray[An
 
 
 def _dialogues(
-    dialogues: Dialogues, calibration: Calibration, table: Table, first: int
+    dialogues: Dialogues, benchmark: Benchmark, table: Table, first: int
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    assert isinstance(calibration, DialogueCalibration)  # the scenario's validation saw to it
+    assert isinstance(benchmark, DialogueBenchmark)  # the scenario's validation saw to it
     turns = np.full(len(dialogues), np.nan, RECORDED_TURN)
     turns["prompt_tokens"] = dialogues.prompt_tokens
     turns["answer_device"] = turns["answer_edge"] = dialogues.answer_tokens
@@ -168,11 +167,11 @@ def _dialogues(
     items["turns"] = np.diff([*starts, len(dialogues)])
     items["first_recorded"] = first + starts
     for item, task in zip(items, dialogues.task[starts], strict=True):
-        if task not in calibration.tasks:
-            allowed = f"a task of {calibration.name}: {', '.join(calibration.tasks)}"
+        if task not in benchmark.tasks:
+            allowed = f"a task of {benchmark.name}: {', '.join(benchmark.tasks)}"
             raise InputError(f"{table.file}: task", str(task), allowed)
-        item["device_mean"] = calibration.tasks[task].device
-        item["edge_mean"] = calibration.tasks[task].edge
+        item["device_mean"] = benchmark.tasks[task].device
+        item["edge_mean"] = benchmark.tasks[task].edge
     return items, turns
 
 

@@ -1,7 +1,7 @@
 """The law of a classifier's score, given whether the large model is needed, as tables.
 
 A calibrated score's two laws follow from its law over all questions: a question with score s needs
-the large model with probability s. The calibration gives that law's shape, on the scale of logits;
+the large model with probability s. The benchmark gives that law's shape, on the scale of logits;
 it is stretched to the AUC asked for and shifted until its mean is the rate at which the large model
 is needed.
 """
@@ -15,7 +15,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeroute_env.calibration import SCORE_LEVELS, ScoreLaw
+from edgeroute_env.benchmarks import SCORE_LEVELS, ScoreLaw
 from edgeroute_env.errors import InputError
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.traces.lengths import normal_levels
@@ -35,14 +35,14 @@ def score_tables(users: Sequence[Scenario]) -> tuple[Floats, NDArray[np.int64]]:
     Shapes (laws, m benchmarks, 2: large model not needed or needed, z) and (users,).
 
     Raises:
-        InputError: neither the workload nor a calibration says how well the score ranks.
+        InputError: neither the workload nor a benchmark says how well the score ranks.
     """
     asked = [user.workload.score_auc for user in users]
     distinct = sorted(set(asked), key=lambda auc: -1.0 if auc is None else auc)
     laws = np.array([distinct.index(auc) for auc in asked], np.int64)
     columns = []
     for entry in users[0].workload.mix:
-        about = entry.calibration
+        about = entry.benchmark
         if about.score is None and None in distinct:
             allowed = f"a number, since {about.name} states no law of scores"
             raise InputError("workload.score_auc", None, allowed)

@@ -12,7 +12,7 @@ from edgeroute_env._compile import compiled
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.traces.columns import ROW
 from edgeroute_env.traces.draw import block_shape, draw_content, draw_schedule
-from edgeroute_env.traces.tables import Tables, synthetic_tables
+from edgeroute_env.traces.law import TraceLaw, synthetic_law
 from edgeroute_env.traces.world import derive, draw_load, draw_radio
 
 # What a source tells an episode: which trace to follow, and for how many turns.
@@ -41,11 +41,11 @@ class TraceSource(Protocol):
 class Drawn:
     """Draws a fresh trace at every reset, from a scenario's law or its recordings."""
 
-    def __init__(self, scenario: Scenario, tables: Tables | None = None) -> None:
+    def __init__(self, scenario: Scenario, tables: TraceLaw | None = None) -> None:
         """Take the scenario and, for recorded workloads, the tables that hold them."""
         self.turns = scenario.workload.turns
         self.phones = scenario.device.count
-        self.tables = synthetic_tables(scenario) if tables is None else tables
+        self.tables = synthetic_law(scenario) if tables is None else tables
 
     def store(self, episodes: int) -> NDArray[Any]:
         """Return room for one trace an episode."""

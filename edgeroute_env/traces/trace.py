@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from edgeroute_env.errors import InputError
 from edgeroute_env.traces.columns import BASE, BASE_NAMES, ROW, Column
-from edgeroute_env.traces.tables import Tables
+from edgeroute_env.traces.law import TraceLaw
 from edgeroute_env.traces.world import derive
 
 
@@ -59,9 +59,9 @@ class Trace:
         """Return the trace that the kernel's rows (ROW, shape (T,)) hold."""
         return cls({name: rows[name] for name in BASE_NAMES})
 
-    def rows(self, tables: Tables, phones: int) -> NDArray[Any]:
+    def rows(self, tables: TraceLaw, phones: int) -> NDArray[Any]:
         """Return the kernel's rows, ROW (T,), with the columns that the scenario implies."""
-        counts = {"device": phones, "workload": len(tables.benchmarks), "user": len(tables.world)}
+        counts = {"device": phones, "benchmark": len(tables.benchmarks), "user": len(tables.world)}
         for name, count in counts.items():
             beyond = np.flatnonzero(self[name] >= count)
             if beyond.size:

@@ -22,7 +22,7 @@ from edgeroute_env.physics.radio import (
 from edgeroute_env.traces import draw
 from edgeroute_env.traces.cell import LOS_SHARE, LOS_SNR, NLOS_SNR
 from edgeroute_env.traces.draw import at_normal, normal, revert
-from edgeroute_env.traces.tables import EFFICIENCY_CELLS_PER_DB, LOAD_CELLS, MAX_LOAD
+from edgeroute_env.traces.law import EFFICIENCY_CELLS_PER_DB, LOAD_CELLS, MAX_LOAD
 
 
 @compiled

@@ -1,0 +1,136 @@
+"""Train the policies that come with the package: several seeds, of which the best is kept.
+
+    python -m edgeroute_agents.pretraining SCENARIO ALGORITHM
+
+trains under `runs/pretraining`, keeps the seed that is best on validation seeds in
+`pretrained/ALGORITHM-SCENARIO`, and writes what all of them earn on evaluation seeds beside it.
+Repeated after an interrupt, it goes on where it was.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgeroute_agents import checkpoints
+from edgeroute_agents.card import card
+from edgeroute_agents.policy import FILE, Policy, load_policy
+from edgeroute_agents.routers import FIGURES, packaged_folder
+from edgeroute_agents.settings import DqnSettings, PpoSettings, load_settings
+from edgeroute_agents.training import BAO, LINEAR, Training, fitted
+from edgeroute_baselines import make_router
+from edgeroute_env.evaluation.benchmark import CONSTANTS
+from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS, generators, run_episodes
+from edgeroute_env.evaluation.metrics import interval
+from edgeroute_env.evaluation.statistics import interquartile_mean
+from edgeroute_env.files import replacing
+from edgeroute_env.recordings.downloads import data_folder
+from edgeroute_env.routing import Router
+from edgeroute_env.scenario import Scenario
+from edgeroute_env.scenario_files import load_scenario
+from edgeroute_env.traces.recorded import TraceKind, drawn, recorded_files
+from edgeroute_env.traces.sources import Pinned
+
+SEEDS, EPISODES = {"ppo": 5, "dqn": 3}, 200  # training seeds, from 0
+RUNS = Path("runs") / "pretraining"
+OTHERS = ("bao-single", "bao-multi", BAO, "pacing", "lyapunov", LINEAR)
+
+
+def trained(
+    scenario: Scenario,
+    settings: PpoSettings | DqnSettings,
+    folder: Path,
+    seed: int,
+    tell: Callable[[int], None] = lambda frames: None,
+) -> tuple[Policy, float]:
+    """Return a seed's policy and its gap on the validation seeds, trained unless it was before.
+
+    An interrupted training in `folder` goes on where it was; `tell` takes the frames done so far.
+    """
+    notes = folder / "finished.json"
+    if not notes.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        resumes = (folder / checkpoints.FILE).exists()
+        training = Training(scenario, settings, folder, seed, resume=resumes, tell=tell)
+        training.run()
+        with replacing(notes) as part:
+            part.write_text(json.dumps({"validation_gap": training.watch.best}), encoding="utf-8")
+    gap = json.loads(notes.read_text(encoding="utf-8"))["validation_gap"]
+    return load_policy(folder / FILE, scenario), float(gap)
+
+
+def figures(policies: Sequence[Policy], scenario: Scenario, traces: TraceKind) -> dict[str, Any]:
+    """Return what policies earn on the evaluation seeds, beside other routers, episode by episode.
+
+    Args:
+        policies: one a training seed.
+        scenario: what they route.
+        traces: the kind; fitted parameters of the others are those for it.
+    """
+    seeds = EVALUATION_SEEDS[:EPISODES]
+    pinned = Pinned(drawn(scenario, traces, "evaluation"), generators(seeds))
+
+    def returns(router: Router) -> Any:
+        return run_episodes(router, scenario, pinned, seeds).returns()
+
+    own = np.stack([returns(policy) for policy in policies])
+    others: dict[str, Router] = {name: make_router(name) for name in CONSTANTS}
+    others |= {name: make_router(name, fitted(scenario, traces, name)) for name in OTHERS}
+    if traces != "synthetic":  # as little seen of the recordings as the policies have
+        others[f"{BAO}, synthetic fit"] = make_router(BAO, fitted(scenario, "synthetic", BAO))
+    rows = {}
+    for name, router in others.items():
+        theirs = returns(router)
+        gaps = own - theirs
+        rows[name] = {
+            "return": float(theirs.mean()),
+            "less": [interval(gap) for gap in gaps],
+            "all_less": interval(gaps.mean(axis=0)),
+            "interquartile_mean": interquartile_mean(gaps.mean(axis=1)[:, None]),
+        }
+    return {"returns": [float(value) for value in own.mean(axis=1)], "routers": rows}
+
+
+def pretrain(scenario: Scenario, algorithm: str) -> Path:
+    """Train all seeds, keep the best, write its card; return its folder."""
+    settings = load_settings(algorithm)
+    name = f"{scenario.name}-{algorithm}"
+    seeds = range(SEEDS[algorithm])
+    found = [trained(scenario, settings, RUNS / f"{name}-{seed}", seed) for seed in seeds]
+    policies, gaps = zip(*found, strict=True)
+    kept = int(np.argmax(gaps))
+    files = recorded_files(scenario)
+    at_hand = bool(files) and all((data_folder() / file).is_file() for file in files)
+    kinds: tuple[TraceKind, ...] = ("synthetic", "recorded") if at_hand else ("synthetic",)
+    content = {
+        "episodes": EPISODES,
+        "seeds": list(seeds),
+        "kept": kept,
+        "validation_gaps": list(gaps),
+        **{kind: figures(policies, scenario, kind) for kind in kinds},
+    }
+    folder = packaged_folder(scenario.name, algorithm)
+    folder.mkdir(parents=True, exist_ok=True)
+    with replacing(folder / FILE) as part:
+        shutil.copyfile(RUNS / f"{name}-{kept}" / FILE, part)
+    with replacing(folder / FIGURES) as part:
+        part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    with replacing(folder / "README.md") as part:
+        part.write_text(card(policies[kept], content), encoding="utf-8")
+    return folder
+
+
+def main() -> None:
+    """Pretrain what the command names."""
+    name, algorithm = sys.argv[1:]
+    print(f"written: {pretrain(load_scenario(name), algorithm)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,221 @@
+"""A Stable-Baselines3 `VecEnv` that is the batched kernel: no environment of its own per row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.utils import seeding
+from numpy.typing import NDArray
+from stable_baselines3.common.vec_env import VecEnv
+
+from edgeroute_agents.shadow import Shadow, refill
+from edgeroute_baselines.linear import LinearRouter
+from edgeroute_env.envs.observation import observation_space
+from edgeroute_env.envs.setup import ScenarioLike, TracesLike, prepare
+from edgeroute_env.errors import InputError
+from edgeroute_env.simulator.batch import Batch
+from edgeroute_env.simulator.state import OUTCOME
+
+NOTHING: dict[str, Any] = {}  # what most infos are: shared, since nobody reads or fills them
+
+
+class EdgeRouteSB3VecEnv(VecEnv):
+    """`num_envs` episodes for SB3, restarted on fresh traces as they end.
+
+    Env i seeded s follows the traces of `EdgeRouteEnv` seeded s + i, bit for bit. An info holds
+    something only where an episode has just ended: `terminal_observation`,
+    `TimeLimit.truncated`, and SB3's `episode` with the return (never the paired one) and length.
+    """
+
+    def __init__(
+        self,
+        num_envs: int = 64,
+        scenario: ScenarioLike = "paper",
+        overrides: Mapping[str, Any] | None = None,
+        traces: TracesLike = None,
+        rule: LinearRouter | None = None,
+        paired: bool = False,
+        bootstraps: bool = True,
+    ) -> None:
+        """Validate the scenario and allocate the episodes.
+
+        Args:
+            num_envs: how many episodes run side by side, at least 1.
+            scenario: as for `EdgeRouteEnv`.
+            overrides: as for `EdgeRouteEnv`.
+            traces: as for `EdgeRouteEnv`.
+            rule: whose margin becomes the last column of the observations.
+            paired: whether what the rule earns on the same traces is subtracted, turn by turn, so
+                that an episode's rewards sum to the gap between the two returns. What the rule
+                sees there is appended to the observations, for a critic: without it a spent
+                quota would look harmless, since the rule has mostly spent its own by then.
+            bootstraps: whether SB3 may go on valuing an episode beyond its last turn
+                (`TimeLimit.truncated`); False makes the last turn the end, as an evaluation does.
+        """
+        if isinstance(num_envs, bool) or not isinstance(num_envs, int) or num_envs < 1:
+            raise InputError("num_envs", num_envs, "a whole number from 1")
+        self.scenario, source = prepare(scenario, overrides, traces)
+        self.render_mode = None
+        self.batch = Batch(self.scenario, source, num_envs)
+        if paired and rule is None:
+            raise InputError("paired", paired, "False where no rule is given")
+        self._rule = rule
+        self._shadow = Shadow(self.scenario, rule, num_envs) if rule and paired else None
+        self._bootstraps = bootstraps
+        self._generators: list[np.random.Generator] = []
+        self._actions = np.zeros(num_envs, np.int64)
+        self._returns = np.zeros(num_envs)
+        self._lengths = np.zeros(num_envs, np.int64)
+        self._infos = [NOTHING] * num_envs
+        self._forget()
+        super().__init__(num_envs, seen_space(rule is not None, paired), gym.spaces.Discrete(2))
+
+    def reset(self) -> NDArray[np.float32]:
+        """Start all episodes; the seed given by `seed` is used once, then the streams continue."""
+        seeds = [s for s in self._seeds if s is not None]
+        if seeds or not self._generators:
+            self._generators = [seeding.np_random(s)[0] for s in self._seeds]
+        self._reset_seeds()
+        self._reset_options()
+        self.batch.renew()
+        self._begin(np.arange(self.num_envs))
+        return self._seen()
+
+    def step_async(self, actions: NDArray[np.int64]) -> None:
+        """Take the actions, shape (n,)."""
+        self._actions[:] = actions
+
+    def step_wait(
+        self,
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:
+        """Route the current turn of every environment."""
+        batch = self.batch
+        if self._rule is None:  # else what is returned is joined of copies
+            batch.renew()
+        batch.step(self._actions)
+        rewards = batch.figures[:, 0].copy()
+        self._returns += rewards
+        self._lengths += 1
+        self._sums += batch.figures
+        self._turns += self.num_envs
+        if self._shadow is not None:
+            rewards -= self._shadow.earn(batch)
+        over = batch.over
+        infos = self._restart(over) if over.any() else self._infos
+        return self._seen(), rewards.astype(np.float32), over, infos
+
+    def take_means(self) -> dict[str, float]:
+        """Return the mean of every figure of OUTCOME a turn since the last call, and forget."""
+        turns = max(self._turns, 1)
+        means = {
+            name: float(total) / turns
+            for name, total in zip(OUTCOME.names or (), self._sums.sum(axis=0), strict=True)
+        }
+        self._forget()
+        return means
+
+    def state(self) -> dict[str, Any]:
+        """Return all that the next step depends on, as arrays and plain values."""
+        batch = {name: getattr(self.batch, name).copy() for name in _ARRAYS}
+        own = {"returns": self._returns.copy(), "lengths": self._lengths.copy()}
+        streams = [generator.bit_generator.state for generator in self._generators]
+        shadow = None if self._shadow is None else self._shadow.state()
+        return {"batch": batch, "own": own, "streams": streams, "shadow": shadow}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from a `state` of an environment made with the same arguments.
+
+        Its arrays may also be given as bytes (uint8), as a file holds them.
+        """
+        for name, value in state["batch"].items():
+            refill(getattr(self.batch, name), value)
+        refill(self._returns, state["own"]["returns"])
+        refill(self._lengths, state["own"]["lengths"])
+        self._generators = [seeding.np_random(0)[0] for _ in state["streams"]]
+        for generator, stream in zip(self._generators, state["streams"], strict=True):
+            generator.bit_generator.state = stream
+        if self._shadow is not None:
+            self._shadow.follow(self.batch)
+            self._shadow.restore(state["shadow"])
+        self._seen()
+
+    def _begin(self, which: NDArray[np.int64]) -> None:
+        self.batch.begin(which, self._generators)
+        self._returns[which] = 0.0
+        self._lengths[which] = 0
+        if self._shadow is not None:
+            self._shadow.begin(which, self.batch)
+
+    def _restart(self, over: NDArray[np.bool_]) -> list[dict[str, Any]]:
+        """Begin the next episodes of the ended environments and tell of the last ones."""
+        infos = [NOTHING] * self.num_envs
+        truncated = self.batch.outcomes["truncated"] != 0.0
+        ended = np.flatnonzero(over)
+        last = self._seen()[ended].copy()
+        for e, observation in zip(ended, last, strict=True):
+            infos[e] = {
+                "terminal_observation": observation,
+                "TimeLimit.truncated": bool(truncated[e]) and self._bootstraps,
+                "episode": {"r": float(self._returns[e]), "l": int(self._lengths[e]), "t": 0.0},
+            }
+        self._begin(ended)
+        return infos
+
+    def _seen(self) -> NDArray[np.float32]:
+        """Return the observations, with their margins where there is a rule."""
+        observations = self.batch.observations
+        if self._rule is None:
+            return observations
+        theirs = () if self._shadow is None else (self._shadow.observations,)
+        return with_margin(observations, self._rule, *theirs)
+
+    def _forget(self) -> None:
+        self._sums = np.zeros_like(self.batch.figures)
+        self._turns = 0
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+    def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
+        """Return an attribute, the same for every environment."""
+        return [getattr(self, attr_name) for _ in self._get_indices(indices)]
+
+    def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
+        """Refuse: the environments share everything."""
+        raise NotImplementedError("the environments of a batch have no attributes of their own")
+
+    def env_method(self, method_name: str, *args: Any, indices: Any = None, **kwargs: Any) -> Any:
+        """Refuse: there is no environment object to call."""
+        raise NotImplementedError("the environments of a batch have no methods of their own")
+
+    def env_is_wrapped(self, wrapper_class: Any, indices: Any = None) -> list[bool]:
+        """Return False for each: episode returns are in the infos without a Monitor."""
+        return [False for _ in self._get_indices(indices)]
+
+
+def seen_space(with_rule: bool, paired: bool) -> gym.spaces.Box:
+    """Return the space of observations (32,), with a margin (33,), with the rule's too (65,)."""
+    plain = observation_space()
+    assert isinstance(plain, gym.spaces.Box)
+    unbounded = np.full(int(with_rule), np.inf, np.float32)
+    low, high = [plain.low, -unbounded], [plain.high, unbounded]
+    if paired:
+        low, high = [*low, plain.low], [*high, plain.high]
+    return gym.spaces.Box(np.concatenate(low), np.concatenate(high))
+
+
+def with_margin(
+    observations: NDArray[np.float32], rule: LinearRouter, *more: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return observations (n, 32) with the rule's margin as the next column, then `more` columns.
+
+    The margin is rounded to float32, which keeps its sign.
+    """
+    columns = (observations, rule.margins(observations)[:, None], *more)
+    return np.concatenate(columns, axis=1, dtype=np.float32, casting="same_kind")
+
+
+_ARRAYS = ("traces", "episodes", "devices", "waiting", "slots", "observations")

@@ -1,0 +1,60 @@
+"""Expected quality less priced cost, after CARROT (Somerstep et al. 2025, arXiv 2502.03261).
+
+CARROT predicts each model's quality and cost and takes the model with the greatest
+`quality - mu * cost`. Here the cost of a route is what its user pays by their own stated prices,
+the time of every part with both queues included: `weight_latency_per_s * T` and, for the edge,
+`weight_edge_call`. The difference in expected quality is the score less P(only the phone is
+right). That probability, taken proportional to 1 - score, only rescales the rule, so the prices
+take it up.
+
+Against `bao-multi-queue` there is no threshold and a second costs each user what *they* say. With
+one user whose prices never change this is the analytic rule in other coordinates, and ties with
+it; it differs where users' prices do. The flat prices, in reward per second and per call, cover
+what the stated ones leave out, e.g. a quota or an objective that pays neither.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeroute_baselines.bao import fused
+from edgeroute_baselines.checks import finite, not_negative
+from edgeroute_env import decode
+
+# Steps of ordinary size, where the search begins to look, and what bounds it from below.
+SCALES = {"own_prices": 0.3, "price_per_s": 0.02, "price_call": 0.05}
+LEAST = {"own_prices": 0.0, "price_per_s": 0.0}
+
+
+@dataclass(frozen=True)
+class CarrotRouter:
+    """`own_prices` multiplies the user's stated prices; the others are flat, 1/s and a call."""
+
+    own_prices: float
+    price_per_s: float
+    price_call: float
+    name: str = "carrot-queue"
+
+    def __post_init__(self) -> None:
+        """Refuse prices that are none; a call may be worth a premium beyond its quality."""
+        not_negative(own_prices=self.own_prices, price_per_s=self.price_per_s)
+        finite(price_call=self.price_call)
+
+    def reset(self, n: int) -> None:
+        """Nothing to forget."""
+
+    def route(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
+        """Return the actions, shape (n,)."""
+        seen = decode(observations)
+        longer_s = seen["score"] - fused(seen, 1.0)  # the edge's time less the phone's
+        stated = seen["weight_latency_per_s"] * longer_s + seen["weight_edge_call"]
+        gain = fused(seen, self.price_per_s) - self.own_prices * stated
+        return (gain > self.price_call).astype(np.int64)
+
+
+def from_bao(alpha_per_s: float, theta: float) -> dict[str, float]:
+    """Return the prices that make this rule `bao-multi-queue`."""
+    return {"own_prices": 0.0, "price_per_s": alpha_per_s, "price_call": theta}

@@ -1,0 +1,63 @@
+"""The analytic rule with a price on the delay that an edge call causes to others.
+
+A call that holds a slot delays those behind it. In a single queue at utilisation rho the total
+delay that one more second of service adds is about rho / (1 - rho) seconds (the congestion toll
+of Naor, Econometrica 1969; M/G/c near saturation behaves alike, every wait there being the one
+bottleneck's). So a call's externality is its own service time, `edge_switch_s + edge_prefill_s +
+edge_decode_s`, times that ratio at the load last reported. The router neither knows how many
+slots there are nor who waits, so the toll is scaled by a fitted price.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeroute_baselines.bao import Floats, Seen, fused
+from edgeroute_baselines.checks import finite, not_negative
+from edgeroute_env import decode
+
+_FULL = 0.95  # a reported load beyond says "full": the ratio would run away
+
+# Steps of ordinary size, where the search begins to look, and what bounds it from below.
+SCALES = {"alpha_per_s": 0.02, "theta": 0.05, "price_per_s": 0.005}
+LEAST = {"alpha_per_s": 0.0, "price_per_s": 0.0}
+
+
+@dataclass(frozen=True)
+class CongestionPriceRouter:
+    """`bao-multi-queue` less `price_per_s` (1/s) for a second of others' delay."""
+
+    alpha_per_s: float
+    theta: float
+    price_per_s: float
+    name: str = "congestion-price"
+
+    def __post_init__(self) -> None:
+        """Refuse parameters that are none."""
+        not_negative(alpha_per_s=self.alpha_per_s, price_per_s=self.price_per_s)
+        finite(theta=self.theta)
+
+    def reset(self, n: int) -> None:
+        """Nothing to forget."""
+
+    def route(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
+        """Return the actions, shape (n,)."""
+        seen = decode(observations)
+        value = fused(seen, self.alpha_per_s) - self.price_per_s * externality_s(seen)
+        return (value > self.theta).astype(np.int64)
+
+
+def externality_s(seen: Seen) -> Floats:
+    """Return the delay that an edge call is expected to cause to others, s, shape (n,)."""
+    load = np.minimum(seen["edge_load"], _FULL)
+    service_s = seen["edge_switch_s"] + seen["edge_prefill_s"] + seen["edge_decode_s"]
+    delay_s: Floats = service_s * load / (1.0 - load)
+    return delay_s
+
+
+def from_bao(alpha_per_s: float, theta: float) -> dict[str, float]:
+    """Return the parameters that make this rule `bao-multi-queue`."""
+    return {"alpha_per_s": alpha_per_s, "theta": theta, "price_per_s": 0.0}

@@ -1,0 +1,40 @@
+"""The prompt's length alone: long questions go to the edge.
+
+The rule of thumb that a learned score has to beat. Hybrid LLM (Ding et al., ICLR 2024, arXiv
+2404.14618) and the length-augmented classifier of Bao et al. (arXiv 2508.11291) both start from
+it: a query's length is what can be known of its difficulty without reading it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeroute_baselines.checks import not_negative
+from edgeroute_env import decode
+
+# About the deciles of all shipped workloads' prompts, from "always the edge" to "never".
+TOKENS = (0.0, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512, 1024, 2048, 4096, 8192, 16384, 1e7)
+
+
+@dataclass(frozen=True)
+class LengthThresholdRouter:
+    """Sends a turn to the edge iff its new prompt is longer than `tokens`."""
+
+    tokens: float
+    name: str = "length-threshold"
+    reads_score: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        """Refuse a threshold that is no length."""
+        not_negative(tokens=self.tokens)
+
+    def reset(self, n: int) -> None:
+        """Nothing to forget."""
+
+    def route(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
+        """Return the actions, shape (n,)."""
+        return (decode(observations)["prompt_tokens"] > self.tokens).astype(np.int64)

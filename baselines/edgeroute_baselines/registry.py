@@ -1,0 +1,169 @@
+"""Every router by name: how it is built, what it knows, and how its parameters are found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from numpy.typing import NDArray
+
+from edgeroute_baselines import carrot, congestion, cr2_gate, linear, lyapunov, pacing, sticky
+from edgeroute_baselines.bao import BaoRouter
+from edgeroute_baselines.clairvoyant import ClairvoyantRouter
+from edgeroute_baselines.length import TOKENS, LengthThresholdRouter
+from edgeroute_baselines.linear import LinearRouter
+from edgeroute_baselines.linucb import WIDTHS, LinUcbRouter
+from edgeroute_baselines.myopic import MyopicOracle
+from edgeroute_baselines.rollout import RolloutRouter
+from edgeroute_baselines.static import DEVICE, EDGE, SHARES, ConstantRouter, RandomRouter
+from edgeroute_baselines.threshold import ScoreThresholdRouter
+from edgeroute_env import InputError
+from edgeroute_env.routing import Router
+
+# Coarse grids, refined around their best point. Alpha in 1/s: geometric, since a second may
+# weigh little or much; theta over the range of calibrated scores, and a little below it.
+ALPHAS_PER_S = (0.0, 0.005, 0.01, 0.02, 0.04, 0.06, 0.1, 0.15, 0.25, 0.4)
+THETAS = (-0.3, -0.15, -0.05, 0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.8)
+
+ANALYTIC = "bao-multi-queue"
+
+
+@dataclass(frozen=True)
+class Search:
+    """Where a router with too many parameters for a grid is looked for: around another's fit.
+
+    `scales` are steps of ordinary size, one a parameter; `start` turns the parameters of the
+    router named `around` into its own; `least` bounds parameters from below. The budget is about
+    that of the largest grid, 248 settings.
+    """
+
+    around: str
+    start: Callable[..., dict[str, float]]
+    scales: Mapping[str, float]
+    least: Mapping[str, float] = field(default_factory=dict)
+    generations: int = 32
+    offspring: int = 8
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """Parameters of which training turns (ROW records) imply the few settings worth a trial."""
+
+    parameters: tuple[str, ...]
+    settings: Callable[[NDArray[Any]], list[dict[str, float]]]
+    trials: int
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How to build a router, what it knows, and where its parameters come from.
+
+    At most one says where: `grid`, `search`, `calibrated`, or `parameters_of`, the router whose
+    fit it takes over.
+
+    Attributes:
+        build: makes the router of its parameters.
+        causal: whether it knows no more than a router could. A grid of one that is not causal is
+            searched on the evaluation traces themselves, in hindsight.
+    """
+
+    build: Callable[..., Router]
+    grid: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    search: Search | None = None
+    calibrated: Calibrated | None = None
+    parameters_of: str | None = None
+    causal: bool = True
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of the parameters that it is built with."""
+        if self.parameters_of is not None:
+            return ROUTERS[self.parameters_of].parameters
+        if self.calibrated is not None:
+            return self.calibrated.parameters
+        return tuple(self.search.scales if self.search else self.grid)
+
+    @property
+    def fitted(self) -> bool:
+        """Whether its parameters are fitted on training seeds for it alone."""
+        return bool(self.parameters) and self.causal and self.parameters_of is None
+
+    @property
+    def in_hindsight(self) -> bool:
+        """Whether its parameters are chosen on the very traces that it is evaluated on."""
+        return bool(self.parameters) and not self.causal and self.parameters_of is None
+
+
+def _bao(name: str) -> Kind:
+    def build(alpha_per_s: float, theta: float) -> Router:
+        return BaoRouter(name, alpha_per_s, theta)
+
+    return Kind(build, {"alpha_per_s": ALPHAS_PER_S, "theta": THETAS})
+
+
+def _around_bao(build: Callable[..., Router], rule: Any) -> Kind:
+    """Return a rule that extends the analytic one, as its module's constants say."""
+    return Kind(build, search=Search(ANALYTIC, rule.from_bao, rule.SCALES, rule.LEAST))
+
+
+ROUTERS: dict[str, Kind] = {
+    "device": Kind(lambda: ConstantRouter("device", DEVICE)),
+    "edge": Kind(lambda: ConstantRouter("edge", EDGE)),
+    "random": Kind(RandomRouter),
+    "static-split": Kind(
+        lambda edge_share: RandomRouter(edge_share, name="static-split"),
+        {"edge_share": SHARES},
+        causal=False,
+    ),
+    "length-threshold": Kind(LengthThresholdRouter, {"tokens": TOKENS}),
+    "score-threshold": Kind(ScoreThresholdRouter, {"theta": THETAS}),
+    "cr2-gate": Kind(
+        cr2_gate.Cr2Gate,
+        calibrated=Calibrated(("risk", "threshold"), cr2_gate.settings, len(cr2_gate.RISKS)),
+    ),
+    "bao-single": _bao("bao-single"),
+    "bao-multi": _bao("bao-multi"),
+    ANALYTIC: _bao(ANALYTIC),
+    "carrot-queue": _around_bao(carrot.CarrotRouter, carrot),
+    "sticky": _around_bao(sticky.StickyRouter, sticky),
+    "pacing": _around_bao(pacing.PacingRouter, pacing),
+    "lyapunov": _around_bao(lyapunov.LyapunovRouter, lyapunov),
+    "congestion-price": _around_bao(congestion.CongestionPriceRouter, congestion),
+    "linear": Kind(
+        lambda **weights: LinearRouter(weights),
+        search=Search(ANALYTIC, linear.from_bao, linear.SCALES, generations=80, offspring=14),
+    ),
+    "linucb": Kind(LinUcbRouter, {"width": WIDTHS}),
+    "rollout": Kind(
+        lambda alpha_per_s, theta: RolloutRouter(LinearRouter(linear.from_bao(alpha_per_s, theta))),
+        parameters_of=ANALYTIC,
+    ),
+    "rollout-linear": Kind(
+        lambda **weights: RolloutRouter(LinearRouter(weights), "rollout-linear"),
+        parameters_of="linear",
+    ),
+    "myopic-oracle": Kind(MyopicOracle, causal=False),
+    "clairvoyant": Kind(ClairvoyantRouter, causal=False),
+}
+
+
+def router_names() -> list[str]:
+    """Return the names of all routers, in the order of the tables."""
+    return list(ROUTERS)
+
+
+def kind(name: str) -> Kind:
+    """Return how to build a router; InputError where there is none of that name."""
+    if name not in ROUTERS:
+        raise InputError("router", name, "one of " + ", ".join(ROUTERS))
+    return ROUTERS[name]
+
+
+def make_router(name: str, parameters: Mapping[str, Any] | None = None) -> Router:
+    """Return a router by name, e.g. `make_router("score-threshold", {"theta": 0.3})`."""
+    chosen, given = kind(name), dict(parameters or {})
+    if set(given) != set(chosen.parameters):
+        needed = ", ".join(chosen.parameters) or "none"
+        raise InputError(f"{name}: parameters", ", ".join(given) or "none", f"exactly {needed}")
+    return chosen.build(**given)

@@ -1,0 +1,158 @@
+"""Rollout of the analytic rule: what each route leads to, over sampled futures.
+
+Each route of the present turn is followed by the tuned `bao-multi-queue`, on the same futures for
+both (common random numbers); the rule's own choice is left only where the other route gains beyond
+the futures' noise. One step of policy improvement (Tesauro & Galperin, NIPS 1996; Bertsekas,
+"Rollout, Policy Iteration, and Distributed Reinforcement Learning", 2020).
+
+Causal. Of the trace it reads the present row's columns `Futures.known`; futures are drawn from the
+scenario's law (`futures`). Of the simulator it reads the asking phone's own record (its
+queue, heat, caches, budgets, the dialogue; all of it observed) and the edge's last report. Other
+phones are taken to be idle. What is under way at the edge is put together from that report, each
+request taking as long as the present turn would, since true lengths are nobody's to know.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeroute_baselines.follow import followed
+from edgeroute_baselines.futures import Futures
+from edgeroute_baselines.linear import LinearRouter
+from edgeroute_env import InputError, decode
+from edgeroute_env.scenario import Scenario
+from edgeroute_env.simulator.batch import Batch
+from edgeroute_env.simulator.edge_queue import NEVER_S
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+FUTURES = 32
+# Turns ahead: until a queue or the heat is forgotten; among many phones a turn is a moment; a
+# budget is felt until it is renewed or the episode ends.
+DEPTH, CROWD_DEPTH, BUDGET_DEPTH = 12, 32, 127
+STANDARD_ERRORS = 3.0  # that a gain must exceed: of many comparisons, few are wrong
+ROWS = 512  # decisions imagined at a time, for memory
+
+
+def horizon(scenario: Scenario) -> int:
+    """Return for how many further turns it matters which way a turn went."""
+    budgets = scenario.budgets
+    depth = CROWD_DEPTH if scenario.device.count > 1 else DEPTH
+    if budgets.edge_calls is not None or budgets.battery_j is not None:
+        depth = BUDGET_DEPTH
+    return min(depth, scenario.workload.turns - 1)
+
+
+@dataclass
+class RolloutRouter:
+    """Follows `rule`; an `edgeroute_env.routing.Insider`."""
+
+    rule: LinearRouter
+    name: str = "rollout"
+    _batch: Batch | None = field(init=False, repr=False, default=None)
+
+    def reset(self, n: int) -> None:
+        """Forget the batch of earlier episodes."""
+        self._batch = None
+
+    def attach(self, scenario: Scenario, batch: Batch) -> None:
+        """Take the batch that is about to run and draw the pool of futures."""
+        self._batch, self._scenario = batch, scenario
+        self._idle = batch.devices[0].copy()  # nothing has been asked of a phone yet
+        self._edge_bits = np.zeros(batch.devices.shape, np.int64)  # routes of the dialogues so far
+        self.futures = Futures(scenario, FUTURES, horizon(scenario))
+
+    def route(self, observations: NDArray[np.float32]) -> Ints:
+        """Return the actions, shape (n,)."""
+        if self._batch is None:
+            raise InputError("router", self.name, "a run that attaches its batch (run_episodes)")
+        actions = self.rule.route(observations)
+        running = np.flatnonzero(~self._batch.over)
+        for part in np.array_split(running, -(-running.size // ROWS)) if running.size else ():
+            gain = self.edge_gain(part, observations[part])
+            mean = gain.mean(axis=1)
+            error = gain.std(axis=1, ddof=1) / np.sqrt(gain.shape[1])
+            sure = np.abs(mean) > STANDARD_ERRORS * error
+            actions[part] = np.where(sure, mean > 0.0, actions[part])
+        self.remember(running, actions[running])
+        return actions
+
+    def edge_gain(self, rows: Ints, observations: NDArray[np.float32]) -> Floats:
+        """Return what the edge earns more than the phone in each future, shape (n, futures).
+
+        Args:
+            rows: running episodes of the batch, shape (n,).
+            observations: theirs, shape (n, 32).
+        """
+        assert self._batch is not None
+        batch, seen = self._batch, decode(observations)
+        episodes = batch.episodes[rows]
+        present = batch.traces[episodes["trace"], episodes["cursor"]]
+        futures, places = self.futures.draw(present, seen)
+        outage_snr_db = batch.parameters["outage_snr_db"][present["user"]]
+        self.futures.sample_outages(futures[..., 0], outage_snr_db[:, None])
+        n, count, turns = futures.shape
+        run = batch.taken(np.tile(np.repeat(rows, count), 2))
+        run.traces = futures.reshape(n * count, turns)
+        run.episodes["trace"] = np.tile(np.arange(n * count), 2)
+        run.episodes["cursor"] = 0
+        of = np.tile(np.repeat(np.arange(n), count), 2)
+        run.episodes["length"] = np.minimum(turns, episodes["length"] - episodes["cursor"])[of]
+        self._imagine_edge(run, of, present, seen)
+        self._imagine_phones(run, of, rows, present, places)
+        actions = np.repeat(np.array([0, 1]), n * count)
+        device, edge = followed(run, actions, self.rule.record).reshape(2, n, count)
+        gain: Floats = edge - device
+        return gain
+
+    def _imagine_edge(
+        self, run: Batch, of: Ints, present: NDArray[Any], seen: dict[str, Floats]
+    ) -> None:
+        """Rebuild the edge's queue from the last report: busy slots, and the wait until one."""
+        episodes, slots = run.episodes, run.slots
+        episodes["next_at_s"], episodes["waiting"] = NEVER_S, 0
+        if "edge-load" in self._scenario.observation.hidden:
+            episodes["reported_busy"] = episodes["reported_wait_s"] = 0.0
+        now_s = present["arrival_s"][of]
+        hold_s = (seen["edge_switch_s"] + seen["edge_prefill_s"] + seen["edge_decode_s"])[of]
+        wait_s = np.maximum(episodes["reported_wait_s"] - present["report_age_s"][of], 0.0)
+        place = np.arange(slots.shape[2])
+        busy = place < np.round(episodes["reported_busy"])[:, None]
+        # Those at work are at all stages of it; what waits for them makes the first free later.
+        spread = (place + 1) / np.maximum(episodes["reported_busy"], 1.0)[:, None]
+        free_s = (now_s + wait_s)[:, None] + hold_s[:, None] * np.minimum(spread, 1.0)
+        free_s[:, 0] = np.where(wait_s > 0.0, now_s + wait_s, free_s[:, 0])
+        slots[:, 0] = np.where(busy, free_s, 0.0)
+        episodes["latest_slot_s"] = slots[:, 0].max(axis=1)
+
+    def _imagine_phones(
+        self, run: Batch, of: Ints, rows: Ints, present: NDArray[Any], places: Ints
+    ) -> None:
+        """Let other phones be idle, and hide of the own what it does not know."""
+        own = (np.arange(of.size), present["device"][of])
+        known = run.devices[own]
+        known["next_edge_wait_s"], known["next_edge_told_at_s"] = 0.0, np.inf
+        if "cache" in self._scenario.observation.hidden:
+            known["cached_device_tokens"] = known["cached_edge_tokens"] = known["context_tokens"]
+        known["worst_quality"] = 1.0
+        if self._scenario.objective.kind == "dialogue-min":
+            bits = self._edge_bits[rows, present["device"]]
+            worst = self.futures.worst_so_far(places, present["turn"].astype(np.int64), bits)
+            known["worst_quality"] = np.tile(worst.ravel(), 2)
+        run.devices[:] = self._idle
+        run.devices[own] = known
+
+    def remember(self, rows: Ints, actions: Ints) -> None:
+        """Note which turns of the dialogues under way go to the edge."""
+        assert self._batch is not None
+        episodes = self._batch.episodes[rows]
+        present = self._batch.traces[episodes["trace"], episodes["cursor"]]
+        at = (rows, present["device"])
+        turn = np.minimum(present["turn"].astype(np.int64), 62)  # as many bits as there are
+        before = np.where(turn == 1, 0, self._edge_bits[at])
+        self._edge_bits[at] = before | (actions << (turn - 1))

@@ -1,0 +1,33 @@
+"""The examples run, with settings so small that they learn nothing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+SIZES = {"train_with_sb3": "8192", "ppo_single_file": "8192"}
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_runs(example: Path, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, str(example), SIZES.get(example.stem, "4")],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+def test_plain_sb3_takes_twenty_lines() -> None:
+    text = (ROOT / "examples" / "train_with_sb3.py").read_text("utf-8")
+    code = text.split('"""', 2)[2].splitlines()
+    assert len([line for line in code if line.strip()]) <= 20

@@ -1,0 +1,237 @@
+"""`edgeroute benchmark` repeats exactly, says how to, resumes, and loses nothing it finished."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from pathlib import Path
+from typing import Any
+
+import gymnasium.utils.seeding
+import pandas as pd
+import pytest
+
+from edgeroute_baselines import make_router, router_names
+from edgeroute_baselines.fitted import FITTED_ROUTERS
+from edgeroute_env import Scenario, __version__, load_scenario
+from edgeroute_env.config_files import read_yaml
+from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS, FIT_SEEDS, run_episodes
+from edgeroute_env.evaluation.literature import STATIC
+from edgeroute_env.evaluation.metrics import difference, figures
+from edgeroute_env.traces.sources import Drawn
+from tests.helpers.command_line import ONE, TWO, Command, results, write_scenario
+
+MIX = "mix: [{benchmark: gsm8k-qwen1.5b-qwen72b, share: 1, outcomes: {file: q.csv}}]"
+
+
+# --- what is written
+
+
+def test_results_hold_all_that_is_needed_to_repeat_them(edgeroute_small: Command) -> None:
+    ended = edgeroute_small(*ONE, "--set", "weights.edge_call=0.1", "--tolerance", "2")
+    assert ended.code == 0
+    assert {path.name for path in Path("out").iterdir()} == {"results.json", "results.csv"}
+    content = results()
+    expected = " ".join(["edgeroute", *ONE, "--set", "weights.edge_call=0.1", "--tolerance", "2"])
+    assert content["command"] == expected
+    assert content["versions"]["edgeroute"] == __version__
+    assert content["versions"]["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert {"numpy", "numba", "gymnasium"} <= set(content["versions"])
+    found = content["workloads"]["tiny"]
+    of = load_scenario("tiny.yaml", {"weights.edge_call": 0.1})
+    assert Scenario.model_validate(found["scenario"]) == of
+    assert found["seeds"] == [EVALUATION_SEEDS[0], EVALUATION_SEEDS[3]]
+    assert (found["episodes"], found["tolerance_points"]) == (4, 2.0)
+    assert list(found["routers"]) == router_names()
+    assert set(found["savings"]) == set(FITTED_ROUTERS)
+    # The figures follow from what is stored: the scenario, the seeds and the parameters.
+    seeds, source = range(found["seeds"][0], found["seeds"][1] + 1), Drawn(of)
+    runs = {
+        name: run_episodes(make_router(name, row["parameters"]), of, source, seeds)
+        for name, row in found["routers"].items()
+    }
+    for name, row in found["routers"].items():
+        if name == "clairvoyant":  # starts from all the others, so it is found anew with them alone
+            continue
+        assert row["figures"] == figures(runs[name])
+        assert row["difference"] == difference(runs[name], runs["edge"])
+
+
+def test_the_csv_holds_the_figures_of_the_json(edgeroute_small: Command) -> None:
+    edgeroute_small(*TWO)
+    with Path("out/results.csv").open(newline="") as file:
+        rows = {(row["workload"], row["router"]): row for row in csv.DictReader(file)}
+    workloads = results()["workloads"]
+    assert set(rows) == {(w, r) for w in ("tiny", "tinier") for r in router_names()}
+    for (workload, router), row in rows.items():
+        expected = workloads[workload]["routers"][router]
+        assert row["traces"] == "synthetic"
+        for name, value in expected["figures"].items():
+            assert float(row[name]) == value
+        for name, parts in expected["difference"].items():
+            for part, value in parts.items():
+                assert float(row[f"difference_{name}_{part}"]) == value
+
+
+def test_the_tables_name_every_router_and_the_traces(edgeroute_small: Command) -> None:
+    out = edgeroute_small(*ONE, "--reference", "device").out
+    assert "tiny · synthetic traces, the scenario names no recordings" in out
+    assert "return vs device" in out
+    assert "tolerance of 0.5 points" in out
+    for name in router_names():
+        tables = 4 + (name in FITTED_ROUTERS) + (name in STATIC)
+        assert out.count(f"│ {name} ") == tables, name
+    row = results()["workloads"]["tiny"]["routers"]["device"]
+    shown = next(line for line in out.splitlines() if line.startswith("│ device ")).split()
+    assert {
+        f"{row['figures']['quality']:.3f}",
+        "+0.00",
+        f"{row['figures']['latency_p99_s']:.2f}",
+    } <= set(shown)
+
+
+def test_an_overview_tells_what_deciding_is_worth_on_several_workloads(
+    edgeroute_small: Command,
+) -> None:
+    title = "What deciding is worth"
+    assert title not in edgeroute_small(*ONE, "--overwrite").out
+    out = edgeroute_small(*TWO, "--overwrite").out
+    rows = [line.split() for line in out.partition(title)[2].splitlines() if line.startswith("│")]
+    shown = {row[1]: set(row) for row in rows}
+    assert set(shown) == {"tiny", "tinier"}
+    for name, found in results()["workloads"].items():
+        edge, level = found["routers"]["edge"]["figures"], found["levels"]
+        share = edge["radio_s"] / edge["latency_mean_s"]
+        worth = f"{level['returns'][level['constant']]:.2f}"
+        assert shown[name] >= {level["constant"], level["strongest"], worth, f"{share:.1%}"}
+
+
+def test_all_is_every_preset(edgeroute_small: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    presets = ["tinier.yaml", "tiny.yaml"]
+    monkeypatch.setattr("edgeroute_env.cli.benchmark.scenario_names", lambda: presets)
+    assert edgeroute_small("benchmark", "all", *ONE[2:]).code == 0
+    assert list(results()["workloads"]) == ["tinier", "tiny"]
+
+
+def test_two_runs_give_the_same_figures(edgeroute_small: Command) -> None:
+    for folder in ("one", "other"):
+        assert edgeroute_small(*TWO[:-1], folder).code == 0
+    assert results("one")["workloads"] == results("other")["workloads"]
+    assert Path("one/results.csv").read_bytes() == Path("other/results.csv").read_bytes()
+
+
+# --- fits, seeds and data
+
+
+def test_fits_and_tables_use_their_own_seeds(
+    edgeroute_small: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn, plain = set(), gymnasium.utils.seeding.np_random
+
+    def noted(seed: int | None = None) -> Any:
+        drawn.add(seed)
+        return plain(seed)
+
+    monkeypatch.setattr(gymnasium.utils.seeding, "np_random", noted)
+    assert edgeroute_small("tune", "-s", "tiny.yaml", "--quiet").code == 0
+    assert drawn == set(FIT_SEEDS[:5])
+    drawn.clear()
+    assert edgeroute_small(*ONE).code == 0
+    assert results()["workloads"]["tiny"]["fits"] == "stored"
+    assert drawn == set(EVALUATION_SEEDS[:4])
+    assert edgeroute_small(*ONE, "--overwrite", "--tolerance", "1").code == 0
+    assert results()["workloads"]["tiny"]["fits"] == "fitted in this run"
+
+
+def test_tune_keeps_a_valid_fit_unless_told_otherwise(edgeroute_small: Command) -> None:
+    tune = ("tune", "-s", "tiny.yaml", "--quiet")
+    assert edgeroute_small(*tune).code == 0
+    first = Path("fitted/tiny.yaml").read_bytes()
+    refused = edgeroute_small(*tune, "--tolerance", "7")
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+    assert "tiny.yaml" in refused.err
+    assert "--overwrite" in refused.err
+    assert Path("fitted/tiny.yaml").read_bytes() == first
+    assert edgeroute_small(*tune, "--tolerance", "7", "--overwrite").code == 0
+    assert b"tolerance_points: 7" in Path("fitted/tiny.yaml").read_bytes()
+
+
+def test_tune_of_one_router_leaves_the_others_alone(edgeroute_small: Command) -> None:
+    tune = ("tune", "-s", "tiny.yaml", "--quiet")
+    assert edgeroute_small("tune", "pacing", *tune[1:]).code == 0
+    stored = Path("fitted/tiny.yaml")
+    assert set(read_yaml(stored)["synthetic"]["routers"]) == {"pacing"}
+    first = read_yaml(stored)["synthetic"]
+    refused = edgeroute_small("tune", "pacing", *tune[1:])
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+    assert "--overwrite" in refused.err
+    assert edgeroute_small("tune", "score-threshold", *tune[1:]).code == 0
+    both = read_yaml(stored)["synthetic"]
+    assert set(both["routers"]) == {"pacing", "score-threshold"}
+    assert both["routers"]["pacing"] == first["routers"]["pacing"]
+    assert {**both, "routers": None} == {**first, "routers": None}
+    # A benchmark fits what is missing, and keeps what is there.
+    assert edgeroute_small(*ONE).code == 0
+    found = results()["workloads"]["tiny"]
+    assert found["fits"].startswith("stored; fitted in this run: length-threshold, ")
+    assert "pacing" not in found["fits"]
+    kept = first["routers"]["pacing"]["best_return"]["parameters"]
+    assert found["routers"]["pacing"]["parameters"] == kept
+    assert read_yaml(stored)["synthetic"] == both
+
+
+@pytest.mark.parametrize("name", ["edge", "static-split", "myopic-oracle", "nobody"])
+def test_tune_refuses_a_router_with_nothing_to_fit(edgeroute_small: Command, name: str) -> None:
+    refused = edgeroute_small("tune", name, "-s", "tiny.yaml", "--quiet")
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+    assert f"router: got '{name}'" in refused.err
+
+
+def test_rows_that_know_more_than_a_router_could_are_labelled(edgeroute_small: Command) -> None:
+    out = " ".join(edgeroute_small(*ONE).out.split())
+    beyond = "static-split, myopic-oracle, clairvoyant"
+    assert f"Hindsight or oracle, for comparison only: {beyond}." in out
+    rows = results()["workloads"]["tiny"]["routers"]
+    assert {name for name, row in rows.items() if not row["causal"]} == {
+        "static-split",
+        "myopic-oracle",
+        "clairvoyant",
+    }
+    # In hindsight no share that was looked at does better, the constants among them.
+    split = rows["static-split"]["figures"]["return"]
+    assert split >= max(rows[name]["figures"]["return"] for name in ("device", "edge"))
+    assert rows[results()["workloads"]["tiny"]["levels"]["strongest"]]["causal"]
+
+
+def test_what_is_fitted_on_one_half_is_measured_on_the_other(edgeroute_small: Command) -> None:
+    # In the half to fit on both models are right; in the other one the phone is always wrong.
+    rows = {"prompt_tokens": range(10, 30), "quality_device": [1, 0] * 10, "quality_edge": [1] * 20}
+    pd.DataFrame(rows).to_csv("data/q.csv", index=False)
+    write_scenario(Path(), more=f", {MIX}")
+    ended = edgeroute_small(*ONE, "--tolerance", "0")
+    assert "tiny · recorded traces, from q.csv" in ended.out
+    found = results()["workloads"]["tiny"]
+    assert found["traces"] == "recorded"
+    assert found["routers"]["device"]["figures"]["quality"] == 0.0
+    assert found["routers"]["edge"]["figures"]["quality"] == 1.0
+    saved = found["savings"]["score-threshold"]
+    assert saved["parameters"]["theta"] >= 0.3  # beyond all scores
+    assert saved["quality_points"]["mean"] < -50.0
+    Path("data/q.csv").unlink()
+    ended = edgeroute_small(*ONE, "--overwrite")
+    assert "synthetic traces, packaged calibration; the data folder lacks q.csv" in ended.out
+    assert results()["workloads"]["tiny"]["traces"] == "synthetic"
+
+
+def test_two_scenarios_of_one_name_are_refused_or_both_kept(edgeroute_small: Command) -> None:
+    Path("tinier.yaml").write_text(Path("tiny.yaml").read_text().replace("turns: 6", "turns: 3"))
+    ended = edgeroute_small("benchmark", "tiny.yaml", "tinier.yaml", *ONE[2:])
+    assert ended.code == 2 or len(results()["workloads"]) == 2
+
+
+def test_tune_does_not_replace_the_fit_of_another_scenario(edgeroute_small: Command) -> None:
+    edgeroute_small("tune", "-s", "tiny.yaml", "--quiet")
+    first = Path("fitted/tiny.yaml").read_bytes()
+    Path("tinier.yaml").write_text(Path("tiny.yaml").read_text().replace("turns: 6", "turns: 3"))
+    edgeroute_small("tune", "-s", "tinier.yaml", "--quiet")
+    assert Path("fitted/tiny.yaml").read_bytes() == first

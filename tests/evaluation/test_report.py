@@ -1,0 +1,130 @@
+"""A report opens without a network, repeats what was stored, and names its axes with units."""
+
+from __future__ import annotations
+
+import html.parser
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgeroute_baselines import make_router
+from edgeroute_env.evaluation.report.data import read_results, turns_of
+from edgeroute_env.evaluation.report.figures import FIGURES
+from tests.helpers.command_line import ONE, Command
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+CHROMIUM = os.environ.get("CHROME") or next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+class Links(html.parser.HTMLParser):
+    """What a page would load, its pictures' texts, and its scripts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loads: list[str] = []
+        self.alts: list[str] = []
+        self.scripts = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.loads += [value or "" for key, value in attrs if key in ("src", "href")]
+        self.scripts += tag == "script"
+        if tag == "img":
+            self.alts.append(given.get("alt") or "")
+
+
+@pytest.fixture
+def reported(edgeroute_small: Command) -> Path:
+    assert edgeroute_small(*ONE).code == 0
+    assert edgeroute_small("report", "out").code == 0
+    return Path("out/report")
+
+
+def test_the_page_needs_no_network_and_holds_every_router(reported: Path) -> None:
+    text = (reported / "report.html").read_text("utf-8")
+    links = Links()
+    links.feed(text)
+    assert links.loads
+    assert all(value.startswith("data:") for value in links.loads)
+    assert len(links.alts) == len(FIGURES)
+    assert all(links.alts)
+    assert links.scripts == 0
+    assert "@media print" in text
+    rows = read_results(Path("out"))["workloads"]["tiny"]["routers"]
+    for name, row in rows.items():
+        assert f">{name}" in text
+        assert f"{row['figures']['return']:.2f}" in text
+    assert text.count("(not causal)") == sum(not row["causal"] for row in rows.values())
+
+
+def test_every_figure_is_there_as_png_and_svg(reported: Path) -> None:
+    for name in FIGURES:
+        assert (reported / f"tiny-{name}.png").read_bytes().startswith(b"\x89PNG")
+        assert b"<svg" in (reported / f"tiny-{name}.svg").read_bytes()
+
+
+def test_the_same_results_give_the_same_page(reported: Path, edgeroute_small: Command) -> None:
+    assert edgeroute_small("report", "out/results.json", "--out", "again").code == 0
+    for path in reported.iterdir():
+        assert (Path("again") / path.name).read_bytes() == path.read_bytes()
+
+
+def test_every_axis_has_a_unit(edgeroute_small: Command) -> None:
+    edgeroute_small(*ONE)
+    result = read_results(Path("out"))["workloads"]["tiny"]
+    names = ("edge", "bao-multi-queue", "clairvoyant")
+    routers = {n: make_router(n, result["routers"][n]["parameters"]) for n in names}
+    turns = turns_of(result, routers)
+    stored: Any = result["routers"]
+    for name in names[:2]:  # what is drawn is what was stored
+        assert turns[name].run.by_episode("latency_s").mean() == pytest.approx(
+            stored[name]["figures"]["latency_mean_s"]
+        )
+    for draw, _ in FIGURES.values():
+        panels = draw(result, turns).axes
+        assert panels
+        columns = {axes.get_subplotspec().colspan.start: axes for axes in panels}
+        rows = {axes.get_subplotspec().rowspan.start: axes for axes in panels[::-1]}
+        for axes in columns.values():  # the lowest names the shared axis
+            assert ", " in axes.get_xlabel() or "(no unit)" in axes.get_xlabel()
+        for axes in rows.values():
+            assert ", " in axes.get_ylabel() or "(no unit)" in axes.get_ylabel()
+
+
+def test_bad_results_and_folders_are_refused(reported: Path, edgeroute_small: Command) -> None:
+    Path("bad.json").write_text('{"workloads": 1}')
+    Path("cut.json").write_text('{"workloads": ')
+    for given, words in (
+        (["report", "out"], "--out"),
+        (["report", "nowhere"], "results: got 'nowhere'"),
+        (["report", "bad.json"], "results: got 'bad.json'"),
+        (["report", "cut.json"], "results: got 'cut.json'"),
+        (["report", "out", "--workload", "huge"], "--workload: got 'huge'; allowed: one of tiny"),
+    ):
+        ended = edgeroute_small(*given)
+        assert (ended.code, ended.err.count("\n")) == (2, 1), given
+        assert words in ended.err
+    assert edgeroute_small("report", "out", "--overwrite").code == 0
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the path or in $CHROME")
+def test_the_page_opens_in_a_browser(reported: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "page.png"
+    command = [
+        *(
+            str(CHROMIUM),
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--enable-logging=stderr",
+        ),
+        *(f"--screenshot={picture}", "--window-size=1200,3000"),
+        (reported / "report.html").absolute().as_uri(),
+    ]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert picture.stat().st_size > 20_000
+    assert "CONSOLE" not in ended.stderr

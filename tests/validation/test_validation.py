@@ -1,0 +1,264 @@
+"""The validation page: its figures, its statistics, its comparisons and its files."""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgeroute_env import load_scenario
+from edgeroute_env.errors import InputError
+from tests.helpers.command_line import Command
+from validation import arrivals, generated, queues, radio, sessions, snr
+from validation.figures import published_checks
+from validation.statistics import (
+    autocorrelation,
+    batch_means,
+    coefficient_of_variation,
+    greatest_distance,
+    index_of_dispersion,
+)
+
+FEW = range(4)
+
+
+# --- published figures
+
+
+def test_the_model_meets_the_published_figures() -> None:
+    errors = np.array([check.error for check in published_checks() if check.group.counted])
+    assert errors.size >= 40
+    assert np.isfinite(errors).all()
+    assert np.median(np.abs(errors)) <= 0.10
+
+
+def test_every_large_error_is_explained_beside_its_figure() -> None:
+    large = [check for check in published_checks() if abs(check.error) > 0.25]
+    assert [check.figure.what for check in large if not check.figure.why] == []
+
+
+def test_every_figure_names_its_source_and_none_is_there_twice() -> None:
+    checks = published_checks()
+    assert all(len(check.group.source) > 10 for check in checks)
+    cases = [(check.figure.quantity, check.figure.what) for check in checks]
+    assert len(set(cases)) == len(cases)
+
+
+def test_the_engine_step_is_left_out_where_the_source_leaves_it_out() -> None:
+    decode = [check for check in published_checks() if check.figure.quantity == "decode"]
+    assert {check.group.engine_step for check in decode} == {True, False}
+    for check in decode:
+        both = [check.figure.predicted(step) for step in (True, False)]
+        assert both[0] - both[1] == pytest.approx(1.0)  # ms
+        assert check.predicted == both[0 if check.group.engine_step else 1]
+
+
+# --- statistics on data with known answers
+
+
+def test_a_poisson_process_disperses_as_one_and_regular_arrivals_not_at_all() -> None:
+    rng = np.random.default_rng(1)
+    poisson = np.cumsum(rng.exponential(0.2, 200_000))
+    for window in (1.0, 10.0, 60.0):
+        assert index_of_dispersion(poisson, window) == pytest.approx(1.0, abs=0.1)
+    assert coefficient_of_variation(np.diff(poisson)) == pytest.approx(1.0, abs=0.01)
+    assert index_of_dispersion(np.arange(1000) * 0.25, 10.0) == 0.0
+
+
+def test_dispersion_counts_whole_windows_from_the_first_arrival() -> None:
+    # Windows of 10 s from 100 s hold 3 and 1 arrivals; the third is not full.
+    times = [100.0, 101.0, 102.0, 110.0, 120.0, 121.0]
+    assert index_of_dispersion(times, 10.0) == pytest.approx(2.0 / 2.0)
+    assert math.isnan(index_of_dispersion(times, 15.0))
+
+
+def test_a_swinging_rate_disperses_as_its_variance_says() -> None:
+    """Counts at rates a or b, each for a window: IoD = 1 + variance of the mean / mean."""
+    rng = np.random.default_rng(2)
+    means = rng.choice([20.0, 80.0], 4000)
+    counts = rng.poisson(means)
+    times = np.repeat(np.arange(4000) * 10.0, counts) + np.concatenate(
+        [np.sort(rng.random(count)) * 10.0 for count in counts]
+    )
+    times = np.concatenate(([0.0], times))
+    assert index_of_dispersion(times, 10.0) == pytest.approx(1.0 + 900.0 / 50.0, rel=0.05)
+
+
+def test_autocorrelation_finds_an_autoregression() -> None:
+    rng = np.random.default_rng(3)
+    runs = []
+    for level in (-5.0, 0.0, 40.0):  # a run's own mean is no correlation
+        series = np.empty(50_000)
+        series[0] = 0.0
+        noise = rng.standard_normal(series.size)
+        for i in range(1, series.size):
+            series[i] = 0.8 * series[i - 1] + noise[i]
+        runs.append(series + level)
+    found = autocorrelation([*runs, np.arange(299.0), np.full(500, 3.0)], (1, 5, 60))
+    assert found == pytest.approx([0.8, 0.8**5, 0.0], abs=0.03)
+
+
+def test_autocorrelation_of_nothing_is_nan() -> None:
+    assert np.isnan(autocorrelation([np.ones(1000)], (1, 2))).all()
+
+
+def test_batch_means_hold_the_mean_as_often_as_they_say() -> None:
+    rng = np.random.default_rng(4)
+    held = [batch_means(rng.normal(7.0, 2.0, 2500)).holds(7.0) for _ in range(400)]
+    assert 0.91 < np.mean(held) < 0.98
+
+
+def test_greatest_distance_of_made_up_samples() -> None:
+    assert greatest_distance([1, 2, 3, 4], [1, 2, 3, 4]) == 0.0
+    assert greatest_distance([1, 2], [3, 4]) == 1.0
+    assert greatest_distance([1, 2, 3, 4], [3, 4, 5, 6]) == 0.5
+
+
+# --- comparisons
+
+
+def test_simulated_waits_are_those_of_theory() -> None:
+    cases = [*queues.edge_cases(200_000), *queues.phone_cases(200_000)]
+    inside = [case.wait.holds(case.wait_theory) for case in cases]
+    inside += [case.delayed.holds(case.delayed_theory) for case in cases]
+    assert np.mean(inside) > 0.85  # 95 % of them should
+    for case in cases:
+        assert case.wait.mean == pytest.approx(case.wait_theory, rel=0.15)
+
+
+def test_path_loss_is_the_specifications() -> None:
+    pytest.importorskip("tr3gpp", reason="tr3gpp, TR 38.901's formulas as data, is test-only")
+    for place in radio.places():
+        for ours, theirs in (place.los_db, place.nlos_db, place.sight):
+            assert ours == pytest.approx(theirs, abs=1e-9)
+
+
+def test_without_the_specification_the_page_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tr3gpp", None)
+    section = radio.section()
+    assert "tr3gpp" in section.text
+    assert all("not compared" in comparison.row()[2] for comparison in section.comparisons)
+
+
+def test_generated_snr_is_of_one_phone_a_second_apart() -> None:
+    runs = snr.generated_runs("paper", FEW)
+    assert [len(series) for series in runs.series] == [snr.TURNS] * len(FEW)
+    assert (np.diff(runs.quantiles()) >= 0.0).all()
+    memory = runs.memory()
+    assert memory[0] > memory[-1]
+    assert (np.abs(memory) <= 1.0).all()
+
+
+def test_a_cell_asks_at_the_rate_it_is_given_whatever_its_phones_do() -> None:
+    many = range(32)  # each is 4 % off, give or take, by its bursts
+    found = arrivals.generated_arrivals(arrivals.busy_cell(2.0), many)
+    assert len(found) == len(many)
+    gaps = np.concatenate([np.diff(times) for times in found])
+    assert 1.0 / gaps.mean() == pytest.approx(2.0, rel=0.02)
+    assert (gaps >= 0.0).all()
+
+
+def test_the_law_of_gaps_has_its_stated_median_and_spread() -> None:
+    low, middle, high = sessions.law_quantiles_s(
+        "mtbench101", np.array([0.1586553, 0.5, 0.8413447])
+    )
+    assert middle == pytest.approx(123.0)
+    assert math.log(high / middle) == pytest.approx(0.98, rel=1e-4)
+    assert math.log(middle / low) == pytest.approx(0.98, rel=1e-4)
+
+
+@pytest.mark.parametrize(("name", "grows"), [("gsm8k", False), ("mtbench101", True)])
+def test_inputs_grow_within_dialogues_only(name: str, grows: bool) -> None:
+    rows = generated.traces(load_scenario(name), sessions.LENGTH_SEEDS)
+    added = sessions.input_tokens(name) - rows["prompt_tokens"].ravel()
+    assert (added[rows["turn"].ravel() == 1] == 0.0).all()
+    assert (added[rows["turn"].ravel() > 1] > 0.0).all()
+    assert (added > 0.0).any() == grows
+
+
+# --- recordings
+
+
+def needs_data(name: str) -> None:
+    from edgeroute_env.recordings.downloads import data_file
+
+    try:
+        data_file(name)
+    except InputError as absent:
+        pytest.skip(str(absent))
+
+
+def test_recorded_arrivals_have_their_published_burstiness() -> None:
+    needs_data(arrivals.RECORDING)
+    found = arrivals.burstiness([arrivals.recorded_arrivals()])
+    assert found == pytest.approx([1.09, 3.9, 16.4], rel=0.01)
+
+
+def test_recorded_snr_has_its_published_quantiles_and_memory() -> None:
+    needs_data(snr.RECORDING)
+    driving, static = snr.recorded_runs("driving"), snr.recorded_runs("static")
+    assert (len(driving.series), len(static.series)) == (59, 23)
+    assert driving.quantiles()[[0, 2, 4]].tolist() == [-8.0, 4.0, 21.0]
+    assert static.quantiles()[[0, 2, 4]].tolist() == [-6.0, 2.0, 9.0]
+    assert driving.memory() == pytest.approx([0.84, 0.59, 0.50, 0.12], abs=0.006)
+
+
+# --- the page
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the page's samples small."""
+    monkeypatch.setattr(queues, "CUSTOMERS", 20_000)
+    for module, name in ((snr, "SEEDS"), (arrivals, "SEEDS"), (sessions, "LENGTH_SEEDS")):
+        monkeypatch.setattr(module, name, range(2))
+
+
+@pytest.mark.usefixtures("few")
+def test_without_recordings_the_page_says_what_it_lacks(edgeroute: Command) -> None:
+    ended = edgeroute("validate", "--out", "pages")
+    assert (ended.code, ended.err) == (0, "")
+    text = Path("pages/validation.md").read_text(encoding="utf-8")
+    for name in (snr.RECORDING, arrivals.RECORDING, sessions.MOONCAKE):
+        assert f"the data folder lacks {name}" in text
+    assert re.search(r"\bnan\b", text) is None
+    assert "53 published figures" in text
+    plots = set(Path("pages/validation").iterdir())
+    assert {f"validation/{plot.name}" for plot in plots} == {
+        part.split(")")[0] for part in text.split("](")[1:]
+    }
+    assert all(0 < plot.stat().st_size < 60_000 for plot in plots)
+    # A second run refuses, and leaves what is there alone.
+    Path("pages/validation.md").write_text("mine", encoding="utf-8")
+    refused = edgeroute("validate", "--out", "pages")
+    assert (refused.code, refused.out) == (2, "")
+    assert "--overwrite" in refused.err
+    assert Path("pages/validation.md").read_text(encoding="utf-8") == "mine"
+    before = {plot.name: plot.read_bytes() for plot in plots}
+    assert edgeroute("validate", "--out", "pages", "--overwrite").code == 0
+    assert Path("pages/validation.md").read_text(encoding="utf-8") == text
+    assert {plot.name: plot.read_bytes() for plot in plots} == before
+
+
+@pytest.mark.usefixtures("few")
+def test_with_recordings_every_comparison_has_its_figures() -> None:
+    for name in (snr.RECORDING, arrivals.RECORDING, sessions.MOONCAKE):
+        needs_data(name)
+    for module in (snr, arrivals, sessions):
+        section = module.section()
+        assert section.plots
+        for comparison in section.comparisons:
+            assert comparison.missing == ""
+            assert np.isfinite(np.asarray(comparison.errors)).all()
+
+
+def test_a_folder_that_cannot_be_made_is_refused(edgeroute: Command) -> None:
+    Path("file").write_text("in the way", encoding="utf-8")
+    ended = edgeroute("validate", "--out", "file")
+    assert (ended.code, ended.out) == (2, "")
+    assert "--out" in ended.err
+    assert ended.err.count("\n") == 1
