@@ -59,7 +59,7 @@ class Shadow:
     def follow(self, leader: Batch) -> None:
         """Share the traces of `leader`."""
         self._source.leader = leader
-        self._batch.traces = leader.traces
+        self._batch.share_traces(leader.traces)
 
     def begin(self, which: NDArray[np.int64], leader: Batch) -> None:
         """Begin the episodes `which` on the traces that the leader has just been given."""

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from edgeroute_baselines.linear import compiled_margin, scratch
 from edgeroute_env._compile import compiled
-from edgeroute_env.simulator import features, kernel
+from edgeroute_env.simulator import kernel
 from edgeroute_env.simulator.batch import Batch
 
-_step = kernel.step
+_advance = kernel.advance
 _margin = compiled_margin
 
 
@@ -25,45 +25,31 @@ def followed(run: Batch, actions: NDArray[np.int64], weights: NDArray[Any]) -> N
         weights: of the rule that decides all later turns; see `linear.weights_record`.
     """
     total = np.zeros(run.episodes.size)
-    state = (run.episodes, run.devices, run.waiting, run.slots)
-    seen = run.observations.view(features.SEEN)[:, 0]
-    _follow(
-        run.parameters, run.traces, *state, actions, seen, run.observations, run.outcomes,
-        weights, *scratch(), total,
-    )  # fmt: skip
+    _follow(run.arrays, actions, weights, scratch(), total)
     return total
 
 
 @compiled
 def _follow(
-    parameters: Any,
-    traces: Any,
-    episodes: Any,
-    devices: Any,
-    waiting: NDArray[np.float64],
-    slots: NDArray[np.float64],
+    arrays: kernel.Arrays,
     actions: NDArray[np.int64],
-    seen: Any,
-    matrix: NDArray[np.float32],
-    outcomes: Any,
     weights: Any,
-    physical: NDArray[np.float64],
-    named: Any,
+    scratch: Any,
     total: NDArray[np.float64],
 ) -> None:
-    n = episodes.size
+    """Play all episodes to their end; `scratch` as of `linear.scratch`, two arrays."""
+    physical, named = scratch
+    n = arrays.episodes.size
     left = np.zeros(n)  # what a finished episode keeps in `outcomes` must not count again
     running = True
     while running:
         for e in range(n):
-            left[e] = 1.0 - episodes[e].over
-        _step(
-            parameters, traces, episodes, devices, waiting, slots, actions, seen, matrix, outcomes
-        )
+            left[e] = 1.0 - arrays.episodes[e].over
+        _advance(arrays, actions)
         running = False
         for e in range(n):
             if left[e] > 0.0:
-                total[e] += outcomes[e].reward
-                margin = _margin(matrix[e], physical, named, weights)
+                total[e] += arrays.outcomes[e].reward
+                margin = _margin(arrays.matrix[e], physical, named, weights)
                 actions[e] = 1 if margin > 0.0 else 0
-                running = running or episodes[e].over == 0
+                running = running or arrays.episodes[e].over == 0

@@ -98,7 +98,7 @@ class RolloutRouter:
         self.futures.sample_outages(futures[..., 0], outage_snr_db[:, None])
         n, count, turns = futures.shape
         run = batch.taken(np.tile(np.repeat(rows, count), 2))
-        run.traces = futures.reshape(n * count, turns)
+        run.share_traces(futures.reshape(n * count, turns))
         run.episodes["trace"] = np.tile(np.arange(n * count), 2)
         run.episodes["cursor"] = 0
         of = np.tile(np.repeat(np.arange(n), count), 2)

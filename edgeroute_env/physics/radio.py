@@ -70,26 +70,32 @@ def los_probability(environment: int, distance_m: float) -> float:
     return near + math.exp(-distance_m / decay_m) * (1.0 - near)
 
 
+class _LosLaw(NamedTuple):
+    """The constants of a line-of-sight loss, dB: at 1 m, per decade, and beyond the breakpoint."""
+
+    intercept_db: float
+    slope_db: float
+    rise_db: float
+
+
+_MICRO_LOS, _MACRO_LOS = _LosLaw(32.4, 21.0, 9.5), _LosLaw(28.0, 22.0, 9.0)
+
+
 @compiled
 def _los_loss_db(
-    intercept_db: float,
-    slope_db: float,
-    rise_db: float,
-    distance_m: float,
-    log_d3: float,
-    carrier_ghz: float,
-    log_f: float,
-    bs_height_m: float,
-    ut_height_m: float,
+    law: _LosLaw, distance_m: float, carrier_ghz: float, bs_height_m: float, ut_height_m: float
 ) -> float:
     """Path loss that steepens beyond the breakpoint, where the ground reflection cancels."""
+    height_m = bs_height_m - ut_height_m
+    log_d3 = math.log10(math.sqrt(distance_m**2 + height_m**2))
+    log_f = math.log10(carrier_ghz)
     breakpoint_m = (
         4.0 * (bs_height_m - 1.0) * (ut_height_m - 1.0) * carrier_ghz * 1e9 / SPEED_OF_LIGHT_M_PER_S
     )
     if distance_m <= breakpoint_m:
-        return intercept_db + slope_db * log_d3 + 20.0 * log_f
-    spread = breakpoint_m**2 + (bs_height_m - ut_height_m) ** 2
-    return intercept_db + 40.0 * log_d3 + 20.0 * log_f - rise_db * math.log10(spread)
+        return law.intercept_db + law.slope_db * log_d3 + 20.0 * log_f
+    spread = breakpoint_m**2 + height_m**2
+    return law.intercept_db + 40.0 * log_d3 + 20.0 * log_f - law.rise_db * math.log10(spread)
 
 
 @compiled
@@ -112,14 +118,10 @@ def path_loss_db(
         near = 32.4 + 17.3 * log_d3 + 20.0 * log_f
         far = 38.3 * log_d3 + 17.3 + 24.9 * log_f
     elif environment == URBAN_MICRO:
-        near = _los_loss_db(
-            32.4, 21.0, 9.5, distance_m, log_d3, carrier_ghz, log_f, bs_height_m, ut_height_m
-        )
+        near = _los_loss_db(_MICRO_LOS, distance_m, carrier_ghz, bs_height_m, ut_height_m)
         far = 35.3 * log_d3 + 22.4 + 21.3 * log_f - 0.3 * (ut_height_m - 1.5)
     else:
-        near = _los_loss_db(
-            28.0, 22.0, 9.0, distance_m, log_d3, carrier_ghz, log_f, bs_height_m, ut_height_m
-        )
+        near = _los_loss_db(_MACRO_LOS, distance_m, carrier_ghz, bs_height_m, ut_height_m)
         far = 13.54 + 39.08 * log_d3 + 20.0 * log_f - 0.6 * (ut_height_m - 1.5)
     return near if los else max(near, far)
 

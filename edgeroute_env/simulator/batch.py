@@ -39,32 +39,11 @@ class Batch:
     def begin(self, which: NDArray[np.int64], generators: Sequence[np.random.Generator]) -> None:
         """Give the episodes `which` a new trace each and observe its first turn."""
         self.source.assign(which, generators, self.traces, self.episodes)
-        kernel.begin(
-            self.parameters,
-            self.traces,
-            self.episodes,
-            self.devices,
-            self.waiting,
-            self.slots,
-            which,
-            self._seen,
-            self.observations,
-        )
+        kernel.begin(self.arrays, which)
 
     def step(self, actions: NDArray[np.int64]) -> None:
         """Route one turn of every episode that is not over; see `observations`, `outcomes`."""
-        kernel.step(
-            self.parameters,
-            self.traces,
-            self.episodes,
-            self.devices,
-            self.waiting,
-            self.slots,
-            actions,
-            self._seen,
-            self.observations,
-            self.outcomes,
-        )
+        kernel.step(*self.arrays, actions)
 
     def taken(self, rows: NDArray[np.int64]) -> Batch:
         """Return a batch of copies of the episodes `rows`, which continue as those do.
@@ -88,7 +67,7 @@ class Batch:
         n = self.episodes.size
         self.observations = np.empty((n, features.COUNT), np.float32)
         self.figures = np.empty((n, len(OUTCOME.names or ())))
-        self._name_columns()
+        self._collect()
 
     @property
     def over(self) -> NDArray[np.bool_]:
@@ -96,16 +75,31 @@ class Batch:
         ended: NDArray[np.bool_] = self.episodes["over"] != 0
         return ended
 
-    def _name_columns(self) -> None:
-        """Make the structured views of the observations' and the outcomes' own memory."""
-        self._seen = self.observations.view(features.SEEN)[:, 0]
+    def share_traces(self, traces: NDArray[Any]) -> None:
+        """Follow traces in another's memory, ROW (m, T), from now on."""
+        self.traces = traces
+        self._collect()
+
+    def _collect(self) -> None:
+        """Name the columns of the observations' and outcomes' own memory; gather all arrays."""
         self.outcomes = self.figures.view(OUTCOME)[:, 0]
+        self.arrays = kernel.Arrays(
+            parameters=self.parameters,
+            traces=self.traces,
+            episodes=self.episodes,
+            devices=self.devices,
+            waiting=self.waiting,
+            slots=self.slots,
+            seen=self.observations.view(features.SEEN)[:, 0],
+            matrix=self.observations,
+            outcomes=self.outcomes,
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the views out: a copy of a view would have memory of its own."""
-        return {k: v for k, v in self.__dict__.items() if k not in ("_seen", "outcomes")}
+        return {k: v for k, v in self.__dict__.items() if k not in ("outcomes", "arrays")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore the arrays and the views of them."""
         self.__dict__.update(state)
-        self._name_columns()
+        self._collect()

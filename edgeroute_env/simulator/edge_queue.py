@@ -5,14 +5,12 @@ waits for its answer, a long upload, an outage). Until then it stands in `waitin
 slot, so that it neither delays others nor shows in a load report before its time.
 
 The next request to get there is `ep.next_at_s`, `ep.next_hold_s` (the time it will hold a slot);
-`waiting[e, :ep.waiting]` holds those behind it, the last of them first. `slots[e]` holds the times
-at which slots fall free: row 0 is the state, row 1 scratch memory for looking ahead. Whole arrays
-are passed with the index `e` of the episode: views and memory cost more than the arithmetic.
+the others are in the `EdgeQueue`.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +23,26 @@ PLACES_PER_PHONE, SPARE_PLACES = 2, 6
 NEVER_S = np.inf
 
 
+class EdgeQueue(NamedTuple):
+    """The queue of one episode: whole arrays and its index, since views cost more than arithmetic.
+
+    Attributes:
+        waiting: shape (n, places, 2): arrival and hold time of the requests behind the next one,
+            `waiting[e, :ep.waiting]`, the last of them first.
+        slots: shape (n, 2, slots): the times at which slots fall free (s); row 0 is the state, row
+            1 scratch memory for looking ahead.
+        e: which of the n episodes.
+    """
+
+    waiting: Floats
+    slots: Floats
+    e: int
+
+
 @compiled
-def admit_until(ep: Any, waiting: Floats, slots: Floats, e: int, time_s: float) -> None:
+def admit_until(ep: Any, queue: EdgeQueue, time_s: float) -> None:
     """Give slots to the requests that have reached the edge by `time_s`, in their order."""
+    waiting, slots, e = queue
     while ep.next_at_s <= time_s:
         free_at_s = ep.next_at_s + ep.next_hold_s
         if ep.latest_slot_s <= ep.next_at_s:  # all slots are free, so any of them will do
@@ -44,8 +59,9 @@ def admit_until(ep: Any, waiting: Floats, slots: Floats, e: int, time_s: float) 
 
 
 @compiled
-def look_ahead(ep: Any, waiting: Floats, slots: Floats, e: int, at_s: float) -> tuple[float, int]:
+def look_ahead(ep: Any, queue: EdgeQueue, at_s: float) -> tuple[float, int]:
     """Return the wait of a request that gets there at `at_s`, and the slots then taken."""
+    waiting, slots, e = queue
     ahead = slots[e, 1]
     ahead[:] = slots[e, 0]
     if ep.next_at_s <= at_s:
@@ -58,15 +74,15 @@ def look_ahead(ep: Any, waiting: Floats, slots: Floats, e: int, at_s: float) -> 
 
 
 @compiled
-def send_behind(
-    ep: Any, waiting: Floats, slots: Floats, e: int, at_s: float, hold_s: float
-) -> None:
+def send_behind(ep: Any, queue: EdgeQueue, at_s: float, hold_s: float) -> None:
     """Put a request on its way while another is (else it simply becomes the next).
 
     Should all places be taken, the next one gets its slot at once.
     """
+    waiting = queue.waiting
+    e = queue.e
     if ep.waiting == waiting.shape[1]:
-        admit_until(ep, waiting, slots, e, ep.next_at_s)
+        admit_until(ep, queue, ep.next_at_s)
     if at_s < ep.next_at_s:
         at_s, ep.next_at_s = ep.next_at_s, at_s
         hold_s, ep.next_hold_s = ep.next_hold_s, hold_s

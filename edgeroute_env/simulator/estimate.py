@@ -1,4 +1,4 @@
-"""What a router may know of the next turn: nominal speeds, reported load, its own state.
+"""What a router may expect of both routes: nominal speeds, the reported load, its own state.
 
 Never the real heat-limited speed, the real load, the real answer length or the outcome. The
 records are those of `state.py`; `seen` is one observation with its features by name.
@@ -6,71 +6,18 @@ records are those of `state.py`; `seen` is one observation with its features by 
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-from edgeroute_env._compile import compiled, inlined
+from edgeroute_env._compile import inlined
 from edgeroute_env.physics.inference import (
     device_decode_s,
     device_prefill_s,
     prefill_s,
     shared_slowdown,
 )
-from edgeroute_env.physics.power import heat_after_rest
-from edgeroute_env.physics.queueing import busy_slots
 from edgeroute_env.physics.radio import upload_s
-from edgeroute_env.simulator.edge_queue import admit_until, look_ahead
-from edgeroute_env.simulator.features import LONG_S
 from edgeroute_env.simulator.requests import batch_decode_s, payload_bytes
-from edgeroute_env.simulator.state import DEVICE_ROUTE, EDGE_ROUTE, NO_ROUTE, UNLIMITED
-
-
-@compiled
-def start_dialogue(dev: Any) -> None:
-    """Forget the phone's dialogue: a new one has no history and nothing cached."""
-    dev.turn = 0.0
-    dev.context_tokens = 0.0
-    dev.cached_device_tokens = 0.0
-    dev.cached_edge_tokens = 0.0
-    dev.last_route = NO_ROUTE
-    dev.answered_at_s = 0.0
-    dev.score_sum = 0.0
-    dev.worst_quality = 1.0
-    dev.sound_so_far = 1.0
-
-
-@inlined
-def arrive(
-    p: Any, row: Any, ep: Any, dev: Any, waiting: Any, slots: Any, e: int, previous_s: float
-) -> None:
-    """Let time pass until the turn arrives: evictions, quota windows, the edge and its report."""
-    if row.turn == 1:
-        start_dialogue(dev)
-    if row.device_evicted:
-        dev.cached_device_tokens = 0.0
-    if row.edge_evicted:
-        dev.cached_edge_tokens = 0.0
-    dev.turn += 1.0
-    dev.asked += 1.0
-    dev.score_sum += row.score
-    if dev.next_edge_told_at_s <= row.arrival_s:  # an answer has told how long it waited
-        dev.edge_wait_s = dev.next_edge_wait_s
-        dev.edge_told_at_s = dev.next_edge_told_at_s
-    if row.arrival_s >= dev.window_ends_s:
-        windows = math.floor(row.arrival_s / p.window_s) + 1.0
-        dev.window_ends_s = windows * p.window_s
-        dev.quota_left = p.edge_calls
-    reported_at_s = row.arrival_s - row.report_age_s
-    if reported_at_s >= previous_s:  # a report came since the turn before this one
-        if ep.next_at_s <= reported_at_s:  # seldom; a call costs more than the comparison
-            admit_until(ep, waiting, slots, e, reported_at_s)
-        ep.reported_wait_s = 0.0
-        ep.reported_busy = 0.0
-        if ep.latest_slot_s > reported_at_s:
-            ep.reported_wait_s, _ = look_ahead(ep, waiting, slots, e, reported_at_s)
-            ep.reported_busy = busy_slots(slots[e, 0], reported_at_s)
-    if ep.next_at_s <= row.arrival_s:
-        admit_until(ep, waiting, slots, e, float(row.arrival_s))
+from edgeroute_env.simulator.state import DEVICE_ROUTE, EDGE_ROUTE
 
 
 @inlined
@@ -119,39 +66,3 @@ def estimate(p: Any, row: Any, ep: Any, dev: Any, seen: Any) -> None:
     seen.edge_switch_s = switch_s + whole_s - fresh_s
     seen.edge_decode_s = batch_decode_s(p, asked, answer, load, own_busy) * slow
     seen.snr_db = snr_db
-
-
-@inlined
-def observe(p: Any, row: Any, ep: Any, dev: Any, seen: Any) -> None:
-    """Write the features that describe the state, in physical units."""
-    resting_s = max(0.0, row.arrival_s - dev.free_at_s)
-    seen.score = row.score
-    seen.dialogue_score = dev.score_sum / dev.turn
-    # An empty history misses nothing, so nothing is left to recompute.
-    has_history = dev.context_tokens > 0.0
-    shown = has_history and not p.hides_cache
-    seen.device_cached = dev.cached_device_tokens / dev.context_tokens if shown else 1.0
-    seen.edge_cached = dev.cached_edge_tokens / dev.context_tokens if shown else 1.0
-    if p.hides_edge_load:
-        seen.edge_load, seen.report_age_s = p.assumed_load, 0.0
-        seen.last_edge_wait_s, seen.last_edge_age_s = 0.0, LONG_S
-    else:
-        seen.edge_load = min(1.0, row.reported_load + ep.reported_busy / p.slots)
-        seen.report_age_s = row.report_age_s
-        seen.last_edge_wait_s = dev.edge_wait_s
-        seen.last_edge_age_s = row.arrival_s - dev.edge_told_at_s
-    seen.turn = dev.turn
-    seen.context_tokens = dev.context_tokens
-    seen.prompt_tokens = row.prompt_tokens
-    seen.attachment_bytes = row.attachment_bytes
-    seen.heat = heat_after_rest(dev.heat, resting_s, p.cooling_s)
-    seen.battery_left = dev.battery_j / p.battery_j if p.battery_j < UNLIMITED else 1.0
-    limited = p.edge_calls < UNLIMITED
-    seen.quota_left = dev.quota_left / p.edge_calls if limited else 1.0
-    seen.quota_time_left = (dev.window_ends_s - row.arrival_s) / p.window_s if limited else 1.0
-    seen.time_left = (ep.length - ep.cursor) / ep.length
-    seen.dialogue_risk = 1.0 - dev.sound_so_far
-    seen.demand_per_h = 3600.0 * dev.asked / (row.arrival_s + p.demand_prior_s)
-    seen.weight_latency_per_s = p.weight_latency
-    seen.weight_energy_per_j = p.weight_energy
-    seen.weight_edge_call = p.weight_edge_call

@@ -26,23 +26,14 @@ from edgeroute_env.physics.power import (
     transmit_energy_j,
 )
 from edgeroute_env.physics.radio import upload_s
-from edgeroute_env.simulator.edge_queue import NEVER_S, look_ahead, send_behind
+from edgeroute_env.simulator.account import weighted_cost
+from edgeroute_env.simulator.edge_queue import NEVER_S, EdgeQueue, look_ahead, send_behind
 from edgeroute_env.simulator.requests import batch_decode_s, payload_bytes
-from edgeroute_env.simulator.state import (
-    DEADLINE,
-    DEVICE_ROUTE,
-    DIALOGUE_MIN,
-    EDGE_ROUTE,
-    NO_ROUTE,
-    RELATIVE_COST,
-    TTFT,
-)
+from edgeroute_env.simulator.state import DEVICE_ROUTE, EDGE_ROUTE, NO_ROUTE, RELATIVE_COST
 
 
 @inlined
-def serve(
-    p: Any, row: Any, ep: Any, dev: Any, waiting: Any, slots: Any, e: int, action: int, out: Any
-) -> None:
+def serve(p: Any, row: Any, ep: Any, dev: Any, queue: EdgeQueue, action: int, out: Any) -> None:
     """Serve one turn as `action` says and write its outcome.
 
     A turn is scored as it arrives; a follow-up waits for the answer before it. The edge cannot be
@@ -57,7 +48,7 @@ def serve(
     asked_s = row.arrival_s + p.scoring_s
     ready_s = max(asked_s, dev.answered_at_s)
     if p.objective == RELATIVE_COST:  # for now, what the edge would cost
-        out.relative_cost = _cost_at_edge(p, row, ep, dev, waiting, slots, e, ready_s)
+        out.relative_cost = _cost_at_edge(p, row, ep, dev, queue, ready_s)
     out.queue_s = ready_s - asked_s
     after_first_token_s = 0.0
     if action == DEVICE_ROUTE:
@@ -67,7 +58,7 @@ def serve(
     else:
         sent_s = ready_s + _send(p, row, dev, out)
         if dev.quota_left >= 1.0:
-            after_first_token_s = _serve_at_edge(p, row, ep, dev, waiting, slots, e, sent_s, out)
+            after_first_token_s = _serve_at_edge(p, row, ep, dev, queue, sent_s, out)
         else:
             out.refused = 1.0
             _serve_on_device(p, row, dev, sent_s, out)
@@ -101,13 +92,13 @@ def _uploaded(p: Any, row: Any, dev: Any) -> tuple[float, float]:
 
 @inlined
 def _at_edge(
-    p: Any, row: Any, ep: Any, dev: Any, waiting: Any, slots: Any, e: int, sent_s: float
+    p: Any, row: Any, ep: Any, dev: Any, queue: EdgeQueue, sent_s: float
 ) -> tuple[float, float, float, float, float]:
     """Return the times of waiting for a slot, switching, prefill, decode and download."""
     asked_slot_s = sent_s + row.edge_wait_s  # other tenants' requests go first
     own_wait_s, own_busy = 0.0, 0
     if ep.latest_slot_s > asked_slot_s or ep.next_at_s <= asked_slot_s:
-        own_wait_s, own_busy = look_ahead(ep, waiting, slots, e, asked_slot_s)
+        own_wait_s, own_busy = look_ahead(ep, queue, asked_slot_s)
     load = float(row.edge_load)
     slow = shared_slowdown(p.prefill_share * load)
     answer = float(row.answer_tokens_edge)
@@ -120,9 +111,7 @@ def _at_edge(
 
 
 @compiled
-def _cost_at_edge(
-    p: Any, row: Any, ep: Any, dev: Any, waiting: Any, slots: Any, e: int, ready_s: float
-) -> float:
+def _cost_at_edge(p: Any, row: Any, ep: Any, dev: Any, queue: EdgeQueue, ready_s: float) -> float:
     """Return what the turn costs if it goes to the edge now; see `RelativeCost`.
 
     Adds in the order in which the turn's own figures are added, so that a turn that does go
@@ -131,9 +120,7 @@ def _cost_at_edge(
     on_air_s, energy_j = _uploaded(p, row, dev)
     sending_s = row.outage_s + on_air_s + row.rtt_s
     sent_s = ready_s + sending_s
-    own_wait_s, switch_s, fill_s, decode_s, down_s = _at_edge(
-        p, row, ep, dev, waiting, slots, e, sent_s
-    )
+    own_wait_s, switch_s, fill_s, decode_s, down_s = _at_edge(p, row, ep, dev, queue, sent_s)
     hold_s = switch_s + fill_s + decode_s
     done_s = sent_s + row.edge_wait_s + own_wait_s + hold_s
     connected_s = done_s + down_s - (sent_s - row.rtt_s) + p.tail_s
@@ -142,13 +129,7 @@ def _cost_at_edge(
     queue_s = ready_s - (row.arrival_s + p.scoring_s)
     queue_s += own_wait_s + row.edge_wait_s
     latency_s = p.scoring_s + (sending_s + down_s) + queue_s + switch_s + fill_s + decode_s
-    return _cost(p, latency_s, energy_j + p.edge_power_w * hold_s)
-
-
-@compiled
-def _cost(p: Any, latency_s: float, energy_j: float) -> float:
-    cost: float = p.cost_per_s * latency_s + p.cost_per_j * energy_j
-    return cost
+    return weighted_cost(p, latency_s, energy_j + p.edge_power_w * hold_s)
 
 
 @compiled
@@ -195,7 +176,7 @@ def _serve_on_device(p: Any, row: Any, dev: Any, ready_s: float, out: Any) -> No
 
 @inlined
 def _serve_at_edge(
-    p: Any, row: Any, ep: Any, dev: Any, waiting: Any, slots: Any, e: int, sent_s: float, out: Any
+    p: Any, row: Any, ep: Any, dev: Any, queue: EdgeQueue, sent_s: float, out: Any
 ) -> float:
     """Queue for a slot, decode at the speed that the batch leaves, and return the answer.
 
@@ -203,14 +184,14 @@ def _serve_at_edge(
     """
     asked_slot_s = sent_s + row.edge_wait_s
     own_wait_s, out.switch_s, out.prefill_s, out.decode_s, down_s = _at_edge(
-        p, row, ep, dev, waiting, slots, e, sent_s
+        p, row, ep, dev, queue, sent_s
     )
     hold_s = out.switch_s + out.prefill_s + out.decode_s
     if ep.next_at_s == NEVER_S:
         ep.next_at_s = asked_slot_s
         ep.next_hold_s = hold_s
     else:
-        send_behind(ep, waiting, slots, e, asked_slot_s, hold_s)
+        send_behind(ep, queue, asked_slot_s, hold_s)
     done_s = asked_slot_s + own_wait_s + hold_s
     out.queue_s += own_wait_s + row.edge_wait_s
     out.radio_s += down_s
@@ -239,38 +220,3 @@ def _remember(row: Any, dev: Any, route: int, context: float, prefilled: float, 
     out.recomputed_tokens = prefilled - row.prompt_tokens
     dev.context_tokens = context
     dev.last_route = route
-
-
-@inlined
-def account(p: Any, row: Any, dev: Any, out: Any) -> None:
-    """Write the named reward terms and their sum.
-
-    `deadline` pays only answers that are complete in time; `dialogue-min` pays a dialogue's
-    worst turn when it ends, as MT-Bench-101 scores it; `relative-cost` takes latency and energy
-    over what the edge would cost.
-    """
-    quality = out.quality
-    dev.worst_quality = min(dev.worst_quality, quality)
-    if p.objective == DEADLINE and out.latency_s > p.deadline_s:
-        quality = 0.0
-    elif p.objective == DIALOGUE_MIN:
-        quality = dev.worst_quality if row.last_turn else 0.0
-    waited_s = out.ttft_s if p.objective == TTFT else out.latency_s
-    out.reward_quality = p.weight_quality * quality
-    out.reward_latency = -p.weight_latency * waited_s
-    out.reward_energy = -p.weight_energy * out.energy_j
-    if p.objective == RELATIVE_COST:
-        price = p.cost_price / out.relative_cost  # of the edge, until the turn's own is known
-        energy_j = out.energy_j + out.edge_energy_j
-        out.relative_cost = _cost(p, out.latency_s, energy_j) / out.relative_cost
-        out.reward_latency -= price * p.cost_per_s * out.latency_s
-        out.reward_energy -= price * p.cost_per_j * energy_j
-    out.reward_edge_call = -p.weight_edge_call * out.edge_call
-    out.reward_failure = -p.weight_failure * out.failed
-    out.reward = (
-        out.reward_quality
-        + out.reward_latency
-        + out.reward_energy
-        + out.reward_edge_call
-        + out.reward_failure
-    )

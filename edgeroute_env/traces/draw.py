@@ -96,6 +96,41 @@ def pick_item(t: Any, user: int, u: float) -> int:
 
 
 @compiled
+def _first_to_ask(next_s: NDArray[np.float64]) -> int:
+    """Return the phone whose next turn comes first; of equal ones the first."""
+    first = 0
+    for other in range(1, next_s.size):
+        if next_s[other] < next_s[first]:
+            first = other
+    return first
+
+
+@compiled
+def _place(
+    row: Any, arrival_s: float, user: int, device: int, turn: int, ends: bool, benchmark: int
+) -> None:
+    """Write when a turn comes, whose it is, and where it stands in its dialogue."""
+    row.arrival_s = arrival_s
+    row.user = user
+    row.device = device
+    row.turn = turn
+    row.last_turn = ends
+    row.benchmark = benchmark
+
+
+@compiled
+def _follow_up_gap_s(t: Any, u: float) -> float:
+    """Return the time until a dialogue's next turn, recorded or drawn."""
+    recorded_s = t.recorded_follow_ups_s
+    gap_s: float
+    if recorded_s.size:
+        gap_s = recorded_s[int(u * recorded_s.size)]
+    else:
+        gap_s = at_normal(t.follow_up_s, normal(t.normal, u))
+    return gap_s
+
+
+@compiled
 def draw_schedule(t: Any, phones: int, block: Any, rows: Any, items: NDArray[np.int64]) -> None:
     """Draw arrivals, phones and dialogues; `items[k]` is the item that turn k belongs to.
 
@@ -104,23 +139,18 @@ def draw_schedule(t: Any, phones: int, block: Any, rows: Any, items: NDArray[np.
     """
     user = pick_user(t, block)
     world = t.world[user]
-    next_s = np.empty(phones)
+    next_s = block[PHONE_ROWS : PHONE_ROWS + phones, GAP] * world.dialogue_gap_mean_s
     turn = np.zeros(phones, np.int64)
     item = np.zeros(phones, np.int64)
     logged = t.recorded_gaps.size
     gap_at = int(block[PHONE_ROWS, ITEM] * logged)
     gap_unit_s = world.dialogue_gap_mean_s / phones
     logged_s = 0.0
-    for d in range(phones):
-        next_s[d] = block[PHONE_ROWS + d, GAP] * world.dialogue_gap_mean_s
     clock_s, now_s = 0.0, 0.0
     active = normal(t.normal, block[0, ACTIVITY])
     for k in range(rows.size):
         u = block[PHONE_ROWS + phones + k]
-        d = 0
-        for other in range(1, phones):
-            if next_s[other] < next_s[d]:
-                d = other
+        d = _first_to_ask(next_s)
         if world.burst_sigma > 0.0:
             rate = math.exp(world.burst_sigma * (active - 0.5 * world.burst_sigma))
             gap_s = (next_s[d] - clock_s) / rate
@@ -134,18 +164,10 @@ def draw_schedule(t: Any, phones: int, block: Any, rows: Any, items: NDArray[np.
         turn[d] += 1
         about = t.items[item[d]]
         ends = turn[d] >= about.turns
-        row = rows[k]
-        row.arrival_s = now_s
-        row.user = user
-        row.device = d
-        row.turn = turn[d]
-        row.last_turn = ends
-        row.benchmark = about.benchmark
+        _place(rows[k], now_s, user, d, turn[d], ends, about.benchmark)
         items[k] = item[d]
-        if not ends and t.recorded_follow_ups_s.size:
-            next_s[d] += t.recorded_follow_ups_s[int(u[GAP] * t.recorded_follow_ups_s.size)]
-        elif not ends:
-            next_s[d] += at_normal(t.follow_up_s, normal(t.normal, u[GAP]))
+        if not ends:
+            next_s[d] += _follow_up_gap_s(t, u[GAP])
         else:
             turn[d] = 0
             if logged:
@@ -154,8 +176,9 @@ def draw_schedule(t: Any, phones: int, block: Any, rows: Any, items: NDArray[np.
                 logged_s = gap_s + (next_s[d] if phones == 1 else logged_s)
                 next_s[d] = max(next_s[d], logged_s)
             else:
-                gap = at_normal(t.dialogue_gap, normal(t.normal, u[GAP]))
-                next_s[d] += world.dialogue_gap_mean_s * gap
+                next_s[d] += world.dialogue_gap_mean_s * at_normal(
+                    t.dialogue_gap, normal(t.normal, u[GAP])
+                )
 
 
 @compiled

@@ -1,0 +1,57 @@
+"""Time passes until a turn arrives: evictions, quota windows, the edge's queue and its report."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from edgeroute_env._compile import compiled, inlined
+from edgeroute_env.physics.queueing import busy_slots
+from edgeroute_env.simulator.edge_queue import EdgeQueue, admit_until, look_ahead
+from edgeroute_env.simulator.state import NO_ROUTE
+
+
+@compiled
+def start_dialogue(dev: Any) -> None:
+    """Forget the phone's dialogue: a new one has no history and nothing cached."""
+    dev.turn = 0.0
+    dev.context_tokens = 0.0
+    dev.cached_device_tokens = 0.0
+    dev.cached_edge_tokens = 0.0
+    dev.last_route = NO_ROUTE
+    dev.answered_at_s = 0.0
+    dev.score_sum = 0.0
+    dev.worst_quality = 1.0
+    dev.sound_so_far = 1.0
+
+
+@inlined
+def arrive(p: Any, row: Any, ep: Any, dev: Any, queue: EdgeQueue, previous_s: float) -> None:
+    """Let time pass until the turn arrives: evictions, quota windows, the edge and its report."""
+    if row.turn == 1:
+        start_dialogue(dev)
+    if row.device_evicted:
+        dev.cached_device_tokens = 0.0
+    if row.edge_evicted:
+        dev.cached_edge_tokens = 0.0
+    dev.turn += 1.0
+    dev.asked += 1.0
+    dev.score_sum += row.score
+    if dev.next_edge_told_at_s <= row.arrival_s:  # an answer has told how long it waited
+        dev.edge_wait_s = dev.next_edge_wait_s
+        dev.edge_told_at_s = dev.next_edge_told_at_s
+    if row.arrival_s >= dev.window_ends_s:
+        windows = math.floor(row.arrival_s / p.window_s) + 1.0
+        dev.window_ends_s = windows * p.window_s
+        dev.quota_left = p.edge_calls
+    reported_at_s = row.arrival_s - row.report_age_s
+    if reported_at_s >= previous_s:  # a report came since the turn before this one
+        if ep.next_at_s <= reported_at_s:  # seldom; a call costs more than the comparison
+            admit_until(ep, queue, reported_at_s)
+        ep.reported_wait_s = 0.0
+        ep.reported_busy = 0.0
+        if ep.latest_slot_s > reported_at_s:
+            ep.reported_wait_s, _ = look_ahead(ep, queue, reported_at_s)
+            ep.reported_busy = busy_slots(queue.slots[queue.e, 0], reported_at_s)
+    if ep.next_at_s <= row.arrival_s:
+        admit_until(ep, queue, float(row.arrival_s))
