@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from edgeroute_env.errors import InputError, allowed_by
 from edgeroute_env.fields import Part
+from edgeroute_env.seeds import POPULATION_SEED
 
 # What may differ between users: it lives in each user's own parameters, not in shared tables,
 # but for SHARED.
@@ -24,7 +25,6 @@ MAY_VARY = (
 )
 SHARED = ("device.count", "radio.rate", "radio.snr_runs")
 LAWS = ("uniform", "log_uniform", "choice")
-_POPULATION_SEED = 20_250_811
 
 
 class Law(Part):
@@ -90,7 +90,7 @@ def drawn_users(scenario: Any) -> tuple[Any, ...]:
     users: Users | None = scenario.users
     if users is None:
         return ()
-    rng = np.random.default_rng(_POPULATION_SEED)
+    rng = np.random.default_rng(POPULATION_SEED)
     base = scenario.model_copy(update={"users": None})
     drawn = []
     for _ in range(users.count):

@@ -58,9 +58,9 @@ def given(traces: Sequence[Trace], scenario: Scenario) -> Given:
     """Return a source that picks from a set of traces, which may differ in length."""
     if not traces or not all(isinstance(trace, Trace) for trace in traces):
         raise InputError("traces", traces, "at least one Trace")
-    tables = synthetic_law(scenario)
+    law = synthetic_law(scenario)
     lengths = np.array([len(trace) for trace in traces])
     rows = np.zeros((len(traces), int(lengths.max())), ROW)
     for i, trace in enumerate(traces):
-        rows[i, : len(trace)] = trace.rows(tables, scenario.device.count)
+        rows[i, : len(trace)] = trace.rows(law, scenario.device.count)
     return Given(rows, lengths)

@@ -1,7 +1,7 @@
 """From a block of uniforms to a trace: who asks what and when, and how well it is answered.
 
 Each draw reads its own column of the block, so one stage never shifts another's. What the
-recordings of `tables.TraceLaw` hold replaces what would be drawn.
+recordings in a `law.TraceLaw` hold replaces what would be drawn.
 """
 
 from __future__ import annotations

@@ -127,7 +127,7 @@ class TraceLaw(NamedTuple):
 
 
 def synthetic_law(scenario: Scenario) -> TraceLaw:
-    """Return the tables of a scenario without recordings."""
+    """Return the law of a scenario without its recordings."""
     mix, work = scenario.workload.mix, scenario.workload
     users = scenario.population
     score, score_law = score_tables(users)

@@ -1,4 +1,4 @@
-"""A scenario's recordings as tables to draw traces from.
+"""The law from which a scenario's recorded traces are drawn.
 
 Recorded questions, dialogues, gaps and SNR runs replace what the scenario's law would draw;
 whatever a recording does not hold (the length of an answer, the judge's verdict on a turn) is
@@ -46,7 +46,7 @@ def recorded_files(scenario: Scenario) -> list[str]:
 
 
 def recorded_law(scenario: Scenario, split: Split = "all") -> TraceLaw:
-    """Return the tables of a scenario with its recordings, read from the data folder.
+    """Return the law of a scenario with its recordings, read from the data folder.
 
     Args:
         scenario: a scenario that names recorded tables.
@@ -60,28 +60,28 @@ def recorded_law(scenario: Scenario, split: Split = "all") -> TraceLaw:
         raise InputError(
             "traces", "recorded", f"a scenario with recordings; {scenario.name} has none"
         )
-    tables = asking_half(synthetic_law(scenario), split)
+    law = asking_half(synthetic_law(scenario), split)
     work = scenario.workload
-    turns = [tables.recorded]
+    turns = [law.recorded]
     pools = []
     for entry in work.mix:
         pool, recorded = _pool(entry, split, first=sum(len(part) for part in turns))
         pools.append(pool)
         turns.append(recorded)
     items, first_item = pooled(pools)
-    tables = tables._replace(items=items, first_item=first_item, recorded=np.concatenate(turns))
+    law = law._replace(items=items, first_item=first_item, recorded=np.concatenate(turns))
     if work.arrivals is not None:
         gaps_s = _gaps(_read(files.read_arrivals, work.arrivals), split, work.arrivals)
-        tables = tables._replace(recorded_gaps=gaps_s / gaps_s.mean())
+        law = law._replace(recorded_gaps=gaps_s / gaps_s.mean())
     if work.follow_ups is not None:
         follow_ups = _read(files.read_arrivals, work.follow_ups).follow_up_gaps_s
         kept = _half(follow_ups, split, work.follow_ups)
-        tables = tables._replace(recorded_follow_ups_s=kept)
+        law = law._replace(recorded_follow_ups_s=kept)
     if scenario.radio.snr_runs is not None:
         runs = _read(files.read_snr_runs, scenario.radio.snr_runs)
         snr_db, places = _snr(runs, split, scenario.radio.snr_runs)
-        tables = tables._replace(snr_db=snr_db, snr_runs=places)
-    return tables
+        law = law._replace(snr_db=snr_db, snr_runs=places)
+    return law
 
 
 def scored_tables(scenario: Scenario) -> list[Questions]:
@@ -110,11 +110,11 @@ def drawn(scenario: Scenario, traces: TraceKind, split: Split = "all") -> Drawn:
     return Drawn(scenario, asking_half(synthetic_law(scenario), split))
 
 
-def asking_half(tables: TraceLaw, split: Split) -> TraceLaw:
-    """Return tables that draw the episodes of every second user, where there are several."""
-    if len(tables.asking) == 1:
-        return tables
-    return tables._replace(asking=_every_second(tables.asking, split))
+def asking_half(law: TraceLaw, split: Split) -> TraceLaw:
+    """Return a law that draws the episodes of every second user, where there are several."""
+    if len(law.asking) == 1:
+        return law
+    return law._replace(asking=_every_second(law.asking, split))
 
 
 def _read(reader: Callable[..., R], table: Table) -> R:

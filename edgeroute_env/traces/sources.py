@@ -41,11 +41,11 @@ class TraceSource(Protocol):
 class Drawn:
     """Draws a fresh trace at every reset, from a scenario's law or its recordings."""
 
-    def __init__(self, scenario: Scenario, tables: TraceLaw | None = None) -> None:
-        """Take the scenario and, for recorded workloads, the tables that hold them."""
+    def __init__(self, scenario: Scenario, law: TraceLaw | None = None) -> None:
+        """Take the scenario and, where it is to follow recordings, the law that holds them."""
         self.turns = scenario.workload.turns
         self.phones = scenario.device.count
-        self.tables = synthetic_law(scenario) if tables is None else tables
+        self.law = synthetic_law(scenario) if law is None else law
 
     def store(self, episodes: int) -> NDArray[Any]:
         """Return room for one trace an episode."""
@@ -65,7 +65,7 @@ class Drawn:
             chunk = which[start : start + CHUNK]
             for block, e in zip(blocks, chunk, strict=False):
                 generators[e].random(out=block)
-            draw_traces(self.tables, self.phones, blocks, chunk, store)
+            draw_traces(self.law, self.phones, blocks, chunk, store)
         episodes["trace"][which] = which
         episodes["length"][which] = self.turns
 
@@ -120,15 +120,15 @@ class Pinned(Given):
 
 @compiled
 def draw_traces(
-    tables: Any, phones: int, blocks: NDArray[np.float64], which: NDArray[np.int64], store: Any
+    law: Any, phones: int, blocks: NDArray[np.float64], which: NDArray[np.int64], store: Any
 ) -> None:
     """Turn blocks of uniforms into the traces `store[which]`."""
     items = np.empty(store.shape[1], np.int64)
     for i in range(which.size):
         block = blocks[i]
         rows = store[which[i]]
-        draw_schedule(tables, phones, block, rows, items)
-        draw_content(tables, phones, block, rows, items)
-        draw_radio(tables, phones, block, rows)
-        draw_load(tables, phones, block, rows)
-        derive(tables, rows)
+        draw_schedule(law, phones, block, rows, items)
+        draw_content(law, phones, block, rows, items)
+        draw_radio(law, phones, block, rows)
+        draw_load(law, phones, block, rows)
+        derive(law, rows)

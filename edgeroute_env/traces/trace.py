@@ -59,9 +59,9 @@ class Trace:
         """Return the trace that the kernel's rows (ROW, shape (T,)) hold."""
         return cls({name: rows[name] for name in BASE_NAMES})
 
-    def rows(self, tables: TraceLaw, phones: int) -> NDArray[Any]:
+    def rows(self, law: TraceLaw, phones: int) -> NDArray[Any]:
         """Return the kernel's rows, ROW (T,), with the columns that the scenario implies."""
-        counts = {"device": phones, "benchmark": len(tables.benchmarks), "user": len(tables.world)}
+        counts = {"device": phones, "benchmark": len(law.benchmarks), "user": len(law.world)}
         for name, count in counts.items():
             beyond = np.flatnonzero(self[name] >= count)
             if beyond.size:
@@ -70,7 +70,7 @@ class Trace:
         rows = np.zeros(len(self), ROW)
         for name in BASE_NAMES:
             rows[name] = self[name]
-        derive(tables, rows)
+        derive(law, rows)
         return rows
 
     def save(self, path: str | os.PathLike[str], overwrite: bool = False) -> Path:
