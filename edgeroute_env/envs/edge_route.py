@@ -45,28 +45,46 @@ class EdgeRouteEnv(gym.Env[NDArray[np.float32], np.int64]):
 
     ## Observation Space
 
-    `Box`, float32, shape `(32,)`: the features of `edgeroute_env.simulator.features`, each its
-    physical value over its scale, clipped to finite bounds. `edgeroute_env.decode(observation)`
-    gives the physical values by name.
+    `Box`, float32, shape `(32,)`: physical values, clipped to [min, max], over their scales.
+    `edgeroute_env.decode(observation)` gives the physical values by name, and
+    `edgeroute_env.FEATURES` says in words what each one means.
 
-    | Num   | Feature | Unit | Scale |
-    |-------|---------|------|-------|
-    | 0, 1  | semantic score of the prompt; its mean over the dialogue's turns | 1 | 1 |
-    | 2-5   | device: wait, prefill, switch (with KV recomputation), decode | s | 10 |
-    | 6-10  | edge: radio, wait, prefill, switch (with KV recomputation), decode | s | 10 |
-    | 11, 12 | share of the context cached on the device, at the edge | 1 | 1 |
-    | 13    | SNR | dB | 10 |
-    | 14, 15 | reported load of the edge; age of the report | 1; s | 1; 10 |
-    | 16    | turn of the dialogue | 1 | 4 |
-    | 17, 18 | context tokens; prompt tokens | tokens | 1000; 100 |
-    | 19    | attachment | B | 100,000 |
-    | 20-24 | heat; battery left; quota left; quota time left; episode left | 1 | 1 |
-    | 25    | P(a turn of this dialogue that the phone answered needed the edge) | 1 | 1 |
-    | 26    | turns an hour that this phone's user has asked so far | 1/h | 100 |
-    | 27, 28 | wait that the phone's last edge call met; time since it knew | s | 10; 100 |
-    | 29-31 | what a second, a joule and an edge call cost the user | 1/s, 1/J, 1 | .1, .01, .1 |
+    | Num | Feature | Unit | Scale | Min | Max |
+    |-----|---------|------|-------|-----|-----|
+    | 0 | `score` | 1 | 1 | 0 | 1 |
+    | 1 | `dialogue_score` | 1 | 1 | 0 | 1 |
+    | 2 | `device_wait_s` | s | 10 | 0 | 36000 |
+    | 3 | `device_prefill_s` | s | 10 | 0 | 36000 |
+    | 4 | `device_switch_s` | s | 10 | 0 | 36000 |
+    | 5 | `device_decode_s` | s | 10 | 0 | 36000 |
+    | 6 | `edge_radio_s` | s | 10 | 0 | 36000 |
+    | 7 | `edge_wait_s` | s | 10 | 0 | 36000 |
+    | 8 | `edge_prefill_s` | s | 10 | 0 | 36000 |
+    | 9 | `edge_switch_s` | s | 10 | 0 | 36000 |
+    | 10 | `edge_decode_s` | s | 10 | 0 | 36000 |
+    | 11 | `device_cached` | 1 | 1 | 0 | 1 |
+    | 12 | `edge_cached` | 1 | 1 | 0 | 1 |
+    | 13 | `snr_db` | dB | 10 | -20 | 30 |
+    | 14 | `edge_load` | 1 | 1 | 0 | 1 |
+    | 15 | `report_age_s` | s | 10 | 0 | 36000 |
+    | 16 | `turn` | 1 | 4 | 0 | 1000 |
+    | 17 | `context_tokens` | tokens | 1000 | 0 | 1e+07 |
+    | 18 | `prompt_tokens` | tokens | 100 | 0 | 1e+07 |
+    | 19 | `attachment_bytes` | B | 100000 | 0 | 1e+09 |
+    | 20 | `heat` | 1 | 1 | 0 | 1 |
+    | 21 | `battery_left` | 1 | 1 | 0 | 1 |
+    | 22 | `quota_left` | 1 | 1 | 0 | 1 |
+    | 23 | `quota_time_left` | 1 | 1 | 0 | 1 |
+    | 24 | `time_left` | 1 | 1 | 0 | 1 |
+    | 25 | `dialogue_risk` | 1 | 1 | 0 | 1 |
+    | 26 | `demand_per_h` | 1/h | 100 | 0 | 1e+06 |
+    | 27 | `last_edge_wait_s` | s | 10 | 0 | 36000 |
+    | 28 | `last_edge_age_s` | s | 100 | 0 | 36000 |
+    | 29 | `weight_latency_per_s` | 1/s | 0.1 | 0 | 1000 |
+    | 30 | `weight_energy_per_j` | 1/J | 0.01 | 0 | 1000 |
+    | 31 | `weight_edge_call` | 1 | 0.1 | 0 | 1000 |
 
-    Times are what a router may know: nominal speeds, the reported load, the expected answer
+    The times are what a router may know: nominal speeds, the reported load, the expected answer
     length. What happens depends on heat, the real load and the real length. For ablations the
     scenario's `observation.hidden` withholds the edge's load, the caches or the SNR: the router
     then sees a constant, and estimates that assume it.
@@ -92,11 +110,27 @@ class EdgeRouteEnv(gym.Env[NDArray[np.float32], np.int64]):
 
     ## Information
 
-    `step` returns the turn's figures (`latency_s`, `ttft_s`, `energy_j`, `quality`, `edge_call`,
-    `switched`, `recomputed_tokens`, `failed`, `refused`, `benchmark`, `radio_ttft_s`: the radio's
-    part of the time to first token, `edge_energy_j`, `relative_cost`), the reward's terms
-    (`rewards`) and the parts of the latency (`latency_parts`: radio, queue, switch, prefill and
-    decode, in seconds; they sum to `latency_s`).
+    `step` returns the turn's figures:
+
+    | Key | Unit | Meaning |
+    |-----|------|---------|
+    | `latency_s` | s | from asking to the whole answer |
+    | `ttft_s` | s | from asking to the first token |
+    | `energy_j` | J | of the phone |
+    | `quality` | 1 | of the answer, 0 to 1 |
+    | `edge_call` | 1 | 1 where the edge answered |
+    | `switched` | 1 | 1 where the dialogue changed sides |
+    | `recomputed_tokens` | tokens | history that had to be prefilled again |
+    | `failed` | 1 | 1 where the link was out for too long |
+    | `refused` | 1 | 1 where the quota was spent and the phone answered |
+    | `benchmark` | 1 | index into the scenario's `workload.mix` |
+    | `radio_ttft_s` | s | the radio's part of `ttft_s` |
+    | `edge_energy_j` | J | of the edge server |
+    | `relative_cost` | 1 | cost over the edge's, objective `relative-cost` alone |
+
+    `rewards` holds the reward's terms: `quality`, `latency`, `energy`, `edge_call`, `failure`; they
+    sum to the reward. `latency_parts` holds the parts of the latency in seconds: `scoring_s`,
+    `radio_s`, `queue_s`, `switch_s`, `prefill_s`, `decode_s`; they sum to `latency_s`.
 
     ## Arguments
 
