@@ -7,13 +7,20 @@ SOURCES := edgeroute_env baselines agents validation studies examples tests
 PRESETS := $(notdir $(basename $(wildcard configs/scenarios/*.yaml)))
 WITHOUT_RECORDINGS := paper cr2
 
-.PHONY: benchmark test test-slow check speed tune pretrain validation clean
+.DEFAULT_GOAL := help
+.PHONY: help benchmark test test-fast test-slow check speed tune pretrain validation clean
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | column -t -s '|'
 
 benchmark: $(VENV)/.cli  ## the main job: all routers on all workloads
 	$(BIN)/edgeroute benchmark
 
 test: $(VENV)/.dev  ## all tests but the slow ones
 	$(BIN)/python -m pytest -n 2
+
+test-fast: $(VENV)/.dev  ## about a minute: no training, no BERT, nothing thorough
+	$(BIN)/python -m pytest -n 2 -m 'not slow and not thorough and not training'
 
 test-slow: $(VENV)/.dev  ## the slow tests alone
 	$(BIN)/python -m pytest -m slow

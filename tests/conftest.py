@@ -14,6 +14,7 @@ from edgeroute_baselines import fitted, fitting, registry
 from edgeroute_env import Trace
 from tests.helpers.command_line import Command, in_process, write_scenario
 
+ROOT = Path(__file__).parents[1]
 # No load, no delay, no outage, no eviction; single-turn questions on one phone.
 AT_REST: dict[str, Any] = {
     "user": 0,
@@ -49,6 +50,13 @@ def columns_at_rest(arrival_s: Any, **changed: Any) -> dict[str, Any]:
     turns = len(arrival_s)
     values = {"arrival_s": arrival_s, **AT_REST, **changed}
     return {name: np.broadcast_to(value, turns).copy() for name, value in values.items()}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what trains networks or runs BERT by its folder, for `make test-fast`."""
+    for item in items:
+        if {"agents", "semantic"} & set(item.path.relative_to(ROOT).parts[:2]):
+            item.add_marker(pytest.mark.training)
 
 
 @pytest.fixture(scope="session")
