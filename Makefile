@@ -11,7 +11,7 @@ WITHOUT_RECORDINGS := paper cr2
 .PHONY: help benchmark test test-fast test-slow check speed tune pretrain validation clean
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 
 benchmark: $(VENV)/.cli  ## the main job: all routers on all workloads
 	$(BIN)/edgeroute benchmark
