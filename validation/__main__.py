@@ -2,7 +2,7 @@
 
     python -m validation --out docs --overwrite
 
-It takes about a minute.
+It takes less than a minute.
 """
 
 from __future__ import annotations
