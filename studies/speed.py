@@ -14,11 +14,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
 
-import edgeroute_env
+from edgeroute_env import EdgeRouteEnv, EdgeRouteVectorEnv
 from edgeroute_env.traces.columns import ROW
 
 ROUNDS = 9
@@ -26,7 +27,7 @@ ENVS = 1024
 POOL = 64  # traces already drawn, shared by all environments
 
 
-def scalar_steps(env: gym.Env, steps: int) -> float:
+def scalar_steps(env: gym.Env[Any, Any], steps: int) -> float:
     """Return steps per CPU-second of a scalar environment, its resets included."""
     env.reset(seed=0)
     start = time.process_time()
@@ -37,7 +38,7 @@ def scalar_steps(env: gym.Env, steps: int) -> float:
     return steps / (time.process_time() - start)
 
 
-def vector_steps(env: edgeroute_env.EdgeRouteVectorEnv, steps: int) -> float:
+def vector_steps(env: EdgeRouteVectorEnv, steps: int) -> float:
     """Return environment steps per CPU-second of a vector, its resets included."""
     actions = np.random.default_rng(0).integers(0, 2, (steps, env.num_envs))
     env.reset(seed=0)
@@ -60,16 +61,13 @@ def second_process_s() -> float:
 
 def main() -> None:
     cartpole, edge = gym.make("CartPole-v1"), gym.make("EdgeRoute-v0")
-    fresh = gym.make_vec("EdgeRoute-v0", ENVS)
-    drawn = gym.make("EdgeRoute-v0")
-    traces = []
+    fresh, crowd = EdgeRouteVectorEnv(ENVS), EdgeRouteVectorEnv(ENVS, "busy-cell")
+    drawn, traces = EdgeRouteEnv(), []
     for seed in range(POOL):
         drawn.reset(seed=seed)
-        traces.append(drawn.unwrapped.trace)
-    given = gym.make_vec("EdgeRoute-v0", ENVS, traces=traces)
-    crowd = gym.make_vec("EdgeRoute-busy-cell-v0", ENVS)
-    turns = fresh.unwrapped.scenario.workload.turns
-    crowd_turns = crowd.unwrapped.scenario.workload.turns
+        traces.append(drawn.trace)
+    given = EdgeRouteVectorEnv(ENVS, traces=traces)
+    turns, crowd_turns = fresh.scenario.workload.turns, crowd.scenario.workload.turns
     runs: dict[str, Callable[[], float]] = {
         "gym.make": lambda: scalar_steps(edge, 20_000),
         f"vector n={ENVS}, traces given": lambda: vector_steps(given, 4 * turns),
@@ -89,8 +87,7 @@ def main() -> None:
     for name, values in ratios.items():
         middle = statistics.median(values)
         print(f"  {name:<28} {middle:6.1f}  ({min(values):.1f} to {max(values):.1f})")
-    batch = fresh.unwrapped._batch
-    arrays = [value for value in vars(batch).values() if isinstance(value, np.ndarray)]
+    arrays = [value for value in vars(fresh._batch).values() if isinstance(value, np.ndarray)]
     per_env = sum(array.nbytes for array in arrays if array.base is None) / ENVS
     print(f"  memory per environment       {per_env / 1024:6.1f} KiB (a turn is {ROW.itemsize} B)")
     second_process_s()

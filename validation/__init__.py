@@ -1,1 +1,1 @@
-"""The model against published figures, theory and recordings: what `edgeroute validate` writes."""
+"""The model beside published figures, theory and recordings: what `make validation` writes."""

@@ -1,61 +1,67 @@
-"""What every comparison hands to the page: text, plots, and its errors for the summary."""
+"""What every comparison hands to the page: data for the template, plots, lines of the summary."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from edgeroute_env.errors import InputError
+from edgeroute_env.recordings.downloads import data_file
+
+Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """One line of the summary: signed errors, or the reason why there are none."""
+class MissingRecording(InputError):
+    """A comparison's recording is not in the data folder: `field` is its name."""
+
+
+class Comparison(NamedTuple):
+    """One line of the summary: how large the errors are, without their sign."""
 
     name: str
-    errors: ArrayLike
-    unit: str  # "%" takes relative errors, 0.1 being 10 %; else the errors' own unit
-    missing: str = ""
+    figures: int
+    median: float
+    largest: float
+    unit: str  # "%" for relative errors, 0.1 being 10 %; else the errors' own unit
 
-    def row(self) -> tuple[str, ...]:
-        """Return the summary's cells: name, how many figures, median and worst |error|."""
-        if self.missing:
-            return (self.name, "0", f"not compared: {self.missing}", "")
-        sizes = np.abs(np.asarray(self.errors, np.float64))
-        return (self.name, str(sizes.size), self._told(np.median(sizes)), self._told(sizes.max()))
 
-    def _told(self, size: float) -> str:
-        if self.unit == "%":
-            return f"{100.0 * size:.1f} %"
-        return f"{size:.3g} {self.unit}".strip()
+class Largest(NamedTuple):
+    """The error that is largest in size, and what it is an error of."""
+
+    name: Any
+    error: float
 
 
 @dataclass(frozen=True)
 class Section:
-    """One section of the page; `plots` maps a file's stem to its plot."""
+    """One section: what the template reads, lines of the summary, plots by their files' stems."""
 
-    title: str
-    text: str
+    data: Mapping[str, Any]
     comparisons: Sequence[Comparison]
     plots: Mapping[str, Figure] = field(default_factory=dict)
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
-    """Return a Markdown table whose first `left` columns are texts, the others numbers."""
-    rule = ["---"] * left + ["---:"] * (len(heads) - left)
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in [heads, rule, *rows])
+def compare(name: str, errors: ArrayLike, unit: str) -> Comparison:
+    """Return the line of the summary for signed errors."""
+    sizes = np.abs(np.asarray(errors, np.float64))
+    return Comparison(name, sizes.size, float(np.median(sizes)), float(sizes.max()), unit)
 
 
-def percent(share: float) -> str:
-    """Return a signed percentage with one decimal."""
-    return f"{round(100.0 * share, 1) + 0.0:+.1f} %"  # the sum turns -0.0 into 0.0
+def largest(names: Sequence[Any], errors: Floats) -> Largest:
+    """Return the error of the largest size and its name."""
+    worst = int(np.abs(errors).argmax())
+    return Largest(names[worst], float(errors[worst]))
 
 
-def picture(stem: str, caption: str) -> str:
-    """Return the Markdown of a plot that lies in the page's folder of plots."""
-    return f"![{caption}](validation/{stem}.png)"
+def recording(name: str) -> Path:
+    """Return the path of a recording; MissingRecording where the data folder lacks it."""
+    try:
+        return data_file(name)
+    except InputError as error:
+        raise MissingRecording(name, error.value, error.allowed) from None

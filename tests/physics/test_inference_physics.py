@@ -1,6 +1,6 @@
 """Prefill and decode time against published measurements, and the laws they must obey.
 
-The figures, shared with the validation page, are those of `validation`. Two sources: NVIDIA
+The figures are those of the validation page, `validation/published.yaml`. Two sources: NVIDIA
 AIConfigurator's silicon data, which leave the engine's 1 ms per step out, and vLLM's measured
 speeds, which include it.
 """
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from edgeroute_env.catalog import GpuSpec, from_catalog
 from edgeroute_env.physics import inference
 from edgeroute_env.physics.inference import ENGINE_STEP_S, EdgeCost, Gpu, Model
-from validation.figures import Check, published_checks
+from validation.published import Figure, published_groups
 
 A100, H100 = (
     GpuSpec.model_validate(from_catalog("gpus")(name)).constants()
@@ -23,11 +23,12 @@ A100, H100 = (
 )
 
 
-def published(quantity: str) -> list[Check]:
-    return [check for check in published_checks() if check.figure.quantity == quantity]
+def published(quantity: str) -> list[Figure]:
+    figures = (figure for group in published_groups() for figure in group.figures)
+    return [figure for figure in figures if figure.quantity == quantity]
 
 
-SHAPES = {check.figure.model.name: check.figure.model.shape() for check in published("kv")}
+SHAPES = {figure.model: figure.model_shape() for figure in published("kv")}
 
 
 def cost_of(model: str, gpu: Gpu, tensor_parallel: int) -> EdgeCost:
@@ -42,9 +43,9 @@ def silicon_errors(gpu: Gpu) -> tuple[np.ndarray, np.ndarray]:
     """
     prefill, decode = (
         [
-            100.0 * abs(check.error)
-            for check in published(quantity)
-            if not check.group.engine_step and check.figure.gpu.constants() == gpu
+            100.0 * abs(figure.error)
+            for figure in published(quantity)
+            if not figure.engine_step and figure.gpu_constants() == gpu
         ]
         for quantity in ("prefill", "decode")
     )
@@ -93,8 +94,8 @@ WITHOUT_STEP = {
     ("qwen2.5-72b", 30720): 29.8,
 }
 VLLM = [
-    (figure.model.name, figure.tensor_parallel, int(figure.prompt_tokens), figure.published)
-    for figure in (check.figure for check in published("speed"))
+    (figure.model, figure.tensor_parallel, figure.prompt_tokens, figure.published)
+    for figure in published("speed")
 ]
 
 
@@ -113,10 +114,9 @@ def test_speeds_match_vllm(model, tp, prompt, measured):
 
 
 def test_the_page_predicts_the_same_speeds():
-    for check in published("speed"):
-        figure = check.figure
-        seconds = end_to_end_s(figure.cost(), int(figure.prompt_tokens))
-        assert check.predicted == pytest.approx(2048 / seconds, rel=1e-9)
+    for figure in published("speed"):
+        seconds = end_to_end_s(figure.cost(), figure.prompt_tokens)
+        assert figure.predicted == pytest.approx(2048 / seconds, rel=1e-9)
 
 
 def test_long_prompts_count_in_the_published_speeds():
@@ -135,31 +135,27 @@ def test_long_prompts_count_in_the_published_speeds():
 
 def test_latency_of_72b_on_two_h100s_matches_vllm():
     # TTFT of 1k, 4k, 8k tokens, and the time per output token. The law is 6 to 8 % fast on each.
-    checks = published("ttft")
-    assert [check.figure.new_tokens for check in checks] == [1024, 4096, 8192]
-    for check, predicted_ms in zip(checks, (119, 476, 981), strict=True):
-        assert check.predicted == pytest.approx(check.figure.published, rel=0.09)
-        assert check.predicted == pytest.approx(predicted_ms, abs=0.6)
-    (step,) = (check for check in published("decode") if check.group.engine_step)
-    assert (step.figure.gpu.constants(), step.figure.tensor_parallel) == (H100, 2)
-    assert step.predicted == pytest.approx(step.figure.published, rel=0.09)
+    figures = published("ttft")
+    assert [figure.new_tokens for figure in figures] == [1024, 4096, 8192]
+    for figure, predicted_ms in zip(figures, (119, 476, 981), strict=True):
+        assert figure.predicted == pytest.approx(figure.published, rel=0.09)
+        assert figure.predicted == pytest.approx(predicted_ms, abs=0.6)
+    (step,) = (figure for figure in published("decode") if figure.engine_step)
+    assert (step.gpu_constants(), step.tensor_parallel) == (H100, 2)
+    assert step.predicted == pytest.approx(step.published, rel=0.09)
 
 
 def test_kv_pool_matches_vllm():
     # Qwen3-8B on one A100: the formula says 393.8k, 1.003 % more. 72B in 16 bits on 2 x 80 GB
     # leaves next to nothing: "about 10k tokens".
     one, two = published("pool")
-    assert one.predicted == pytest.approx(one.figure.published, rel=0.0105)
-    assert two.predicted == pytest.approx(two.figure.published, rel=0.1)
+    assert one.predicted == pytest.approx(one.published, rel=0.0105)
+    assert two.predicted == pytest.approx(two.published, rel=0.1)
 
 
-@pytest.mark.parametrize("check", published("kv"), ids=lambda check: check.figure.model.name)
-def test_kv_bytes_are_the_published_ones(check):
-    model = check.figure.model
-    bytes_per_token = inference.kv_bytes_per_token(
-        model.layers, model.kv_heads, model.head_size, 2.0
-    )
-    assert bytes_per_token == check.figure.published * 1024
+@pytest.mark.parametrize("figure", published("kv"), ids=lambda figure: figure.model)
+def test_kv_bytes_are_the_published_ones(figure):
+    assert SHAPES[figure.model].kv_bytes_per_token == figure.published * 1024
 
 
 costs = st.builds(

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy import stats
+from scipy.stats import variation
 
 from edgeroute_env import InputError, Scenario, load_scenario
 from edgeroute_env.physics.radio import bounded_snr_db
@@ -21,11 +22,7 @@ from edgeroute_env.traces.law import synthetic_law
 from edgeroute_env.traces.lengths import normal_levels
 from validation import arrivals, snr
 from validation.generated import traces, with_questions
-from validation.statistics import (
-    autocorrelation,
-    coefficient_of_variation,
-    index_of_dispersion,
-)
+from validation.measures import autocorrelation, index_of_dispersion
 
 Floats = NDArray[np.float64]
 REQUESTS_PER_S, REQUESTS = 5.53, 19_366  # of the Azure conversation trace
@@ -57,7 +54,7 @@ def requests(bursts: bool, seeds: int) -> tuple[Floats, ...]:
 def burstiness(times: Sequence[Floats]) -> dict[str, Floats]:
     """Return the CV of the gaps and the indices of dispersion of each array of arrivals."""
     return {
-        "cv": np.array([coefficient_of_variation(np.diff(each)) for each in times]),
+        "cv": np.array([variation(np.diff(each), ddof=1) for each in times]),
         "dispersion, 10 s": np.array([index_of_dispersion(each, 10.0) for each in times]),
         "dispersion, 60 s": np.array([index_of_dispersion(each, 60.0) for each in times]),
     }

@@ -1,17 +1,15 @@
-"""The page's plots: panels side by side, in small files."""
+"""How the page's plots look: panels side by side, in small files."""
 
 from __future__ import annotations
 
 from io import BytesIO
-from typing import TYPE_CHECKING
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from PIL import Image
 
 from edgeroute_env.plotting import blank_figure
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 DOTS_PER_INCH = 110
 PALETTE = 128
@@ -29,8 +27,6 @@ def panels(count: int = 1) -> tuple[Figure, list[Axes]]:
 
 def save(figure: Figure, path: Path) -> None:
     """Write a small PNG of few colours; equal figures give equal bytes."""
-    from PIL import Image  # matplotlib's own dependency
-
     drawn = BytesIO()
     figure.savefig(drawn, format="png", dpi=DOTS_PER_INCH)
     Image.open(drawn).convert("RGB").quantize(PALETTE).save(path, "PNG", optimize=True)

@@ -1,4 +1,4 @@
-"""The statistics that the comparisons rest on, each defined once."""
+"""The statistics that the comparisons rest on and that SciPy does not have."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+from scipy import stats
 
-from edgeroute_env.errors import missing_package
+from validation.section import Floats
 
-Floats = NDArray[np.float64]
 SHORTEST_RUN = 300  # samples; shorter runs hardly tell a correlation over 60
+BATCHES = 25
 
 
 class Interval(NamedTuple):
-    """A mean and its confidence interval, in the samples' unit."""
+    """A mean and its 95 % confidence interval, in the samples' unit."""
 
     mean: float
     low: float
@@ -24,12 +25,6 @@ class Interval(NamedTuple):
     def holds(self, value: float) -> bool:
         """Return whether `value` lies in the interval."""
         return self.low <= value <= self.high
-
-
-def coefficient_of_variation(values: ArrayLike) -> float:
-    """Return the standard deviation (ddof = 1) over the mean."""
-    samples = np.asarray(values, np.float64)
-    return float(samples.std(ddof=1) / samples.mean())
 
 
 def index_of_dispersion(times_s: ArrayLike, window_s: float) -> float:
@@ -50,8 +45,8 @@ def index_of_dispersion(times_s: ArrayLike, window_s: float) -> float:
 def autocorrelation(runs: Iterable[ArrayLike], lags: Sequence[int]) -> Floats:
     """Return the autocorrelation at `lags` (in samples): the median over runs, shape (lags,).
 
-    Each run is freed of its own mean; runs that are constant or shorter than 300 samples are left
-    out. nan where none is left.
+    The mean of each run is subtracted first. Runs that are constant or shorter than 300 samples
+    are left out. nan where no run is left.
     """
     found = []
     for run in runs:
@@ -65,22 +60,10 @@ def autocorrelation(runs: Iterable[ArrayLike], lags: Sequence[int]) -> Floats:
     return np.median(found, axis=0) if found else np.full(len(lags), np.nan)
 
 
-def batch_means(samples: Floats, batches: int = 25, level: float = 0.95) -> Interval:
+def batch_means(samples: Floats) -> Interval:
     """Return the mean of a stationary, correlated series with its interval by batch means."""
-    try:
-        from scipy import stats
-    except ImportError:
-        raise missing_package("scipy", "intervals", "cli") from None
-    whole = samples[: samples.size // batches * batches]
-    means = whole.reshape(batches, -1).mean(axis=1)
-    half = stats.t.ppf(0.5 + level / 2.0, batches - 1) * means.std(ddof=1) / np.sqrt(batches)
+    whole = samples[: samples.size // BATCHES * BATCHES]
+    means = whole.reshape(BATCHES, -1).mean(axis=1)
     mean = float(means.mean())
-    return Interval(mean, mean - float(half), mean + float(half))
-
-
-def greatest_distance(samples: ArrayLike, others: ArrayLike) -> float:
-    """Return the Kolmogorov-Smirnov distance between two samples' distribution functions."""
-    a, b = np.sort(np.asarray(samples)), np.sort(np.asarray(others))
-    points = np.concatenate([a, b])
-    below = [np.searchsorted(x, points, side="right") / x.size for x in (a, b)]
-    return float(np.abs(below[0] - below[1]).max())
+    low, high = stats.t.interval(0.95, BATCHES - 1, loc=mean, scale=stats.sem(means))
+    return Interval(mean, float(low), float(high))
