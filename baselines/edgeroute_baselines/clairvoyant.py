@@ -4,8 +4,8 @@ The router reads the trace and plans with the simulator itself. It uses three se
 the best sequence found so far:
 
 1. the sequences of other routers' runs on the same traces (`incumbents`);
-2. beam search over the true trace, once for each price on the calls or the energy of a budget. These
-   prices are Lagrange multipliers. Without them a beam spends a quota or a battery early;
+2. beam search over the true trace, once for each price on a budget's calls or energy. These prices
+   are Lagrange multipliers. Without them a beam spends a quota or a battery early;
 3. local improvement: for each turn alone, the other action is tried.
 
 So the router is never worse than a router whose sequence it was given. If the beam holds all
