@@ -1,6 +1,6 @@
 """EdgeRoute: route LLM queries between a phone and an edge server.
 
-Importing this package registers `EdgeRoute-v0` and one id a preset, `EdgeRoute-NAME-v0`.
+Importing this package registers `EdgeRoute-v0` and, for each preset, `EdgeRoute-NAME-v0`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One way to compile the numerical core, with a disk cache that notices every edit.
 
-Numba keys a cached function by its own source file only, so a change in a function it calls
-would go unnoticed. Here the key covers every compiled module of the package, and the modules
+Numba keys a cached function by its own source file alone. A change in a function that it calls
+would then go unnoticed. Here the key covers every compiled module of the package, and the modules
 beside the function's own.
 """
 
@@ -39,8 +39,8 @@ def compiled(function: F) -> F:
 def inlined(function: F) -> F:
     """Compile a stage of the kernel into its caller.
 
-    A call that passes records and arrays costs as much as the arithmetic of a small stage, and
-    LLVM does not inline the large ones by itself.
+    A call that passes records and arrays costs as much as the arithmetic of a small stage. LLVM
+    does not inline large stages by itself.
     """
     return _compiled(function, "always")
 

@@ -1,7 +1,7 @@
 """The fitted law of a benchmark: what its questions, answers and qualities look like.
 
-One YAML file of `configs/benchmarks` each. A benchmark is either single-turn questions, with the
-joint outcomes of both models, or dialogues, with judge scores by task.
+Each benchmark is one YAML file of `configs/benchmarks`. It consists either of single-turn
+questions, with the joint outcomes of both models, or of dialogues, with judge scores by task.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from edgeroute_env.errors import InputError
 from edgeroute_env.fields import NonNegative, OpenShare, Part, Positive, Share
 
 JUDGE_MIN, JUDGE_MAX = 1.0, 10.0
-SCORE_LEVELS = (0.01, *(i / 20 for i in range(1, 20)), 0.99)  # of a ScoreLaw's quantiles
+SCORE_LEVELS = (0.01, *(i / 20 for i in range(1, 20)), 0.99)  # the levels of a ScoreLaw's quantiles
 
 
 class LogNormal(Part):
-    """A log-normal law: mean and deviation of the natural logarithm; clipped, if bounds say so."""
+    """A log-normal law: mean and deviation of the natural logarithm, clipped to any bounds."""
 
     mu: float
     sigma: NonNegative
@@ -31,8 +31,8 @@ class LogNormal(Part):
 class Answers(Part):
     """Lengths of both models' answers.
 
-    `wrong_ratio` is the mean length of a wrong answer over that of a right one; the marginal law
-    stays the stated log-normal. `correlation` links the two models' log-lengths.
+    `wrong_ratio` is the mean length of a wrong answer over that of a right one. The law over all
+    answers stays the stated log-normal. `correlation` is that of the two models' log-lengths.
     """
 
     device: LogNormal
@@ -42,7 +42,7 @@ class Answers(Part):
 
 
 class Joint(Part):
-    """Shares of questions by who answers right; they sum to 1 within rounding."""
+    """Shares of questions by which model answers right; they sum to 1 within rounding."""
 
     both: Share
     edge_only: Share
@@ -66,8 +66,8 @@ class Joint(Part):
 class Task(Part):
     """One task of a dialogue benchmark.
 
-    `turns` counts its dialogues by length. `device` and `edge` are the mean judge scores of a
-    single turn that make the mean over dialogues of the worst turn equal the published score.
+    `turns` counts its dialogues by their number of turns. `device` and `edge` are mean judge scores
+    of a single turn. With them the worst turn of a dialogue has on average the published score.
     """
 
     turns: dict[Annotated[int, Field(ge=1, le=64)], Annotated[int, Field(ge=0)]]
@@ -76,10 +76,10 @@ class Task(Part):
 
 
 class ScoreLaw(Part):
-    """How a classifier's score for the need of the large model is spread over the questions.
+    """The distribution over the questions of a classifier's score for the need of the large model.
 
-    `auc` is how well it ranks. `logits` are the calibrated score's quantiles at SCORE_LEVELS, as
-    logits; only their shape counts (see `traces.scores`), and without them it is normal.
+    `auc` says how well the score ranks. `logits` are quantiles of the calibrated score's logit at
+    SCORE_LEVELS. Only their shape counts (see `traces.scores`). Without them the shape is normal.
     """
 
     auc: Annotated[float, Field(ge=0.5, le=0.999)]
@@ -119,7 +119,7 @@ class QuestionBenchmark(Part):
     score: ScoreLaw | None = None
 
     def need(self) -> NeedGiven:
-        """Return the qualities given that only the edge model is right, or not."""
+        """Return the mean qualities, given that only the edge model is right or not so."""
         both, edge_only, device_only, _ = self.joint.shares()
         rest = 1.0 - edge_only
         return NeedGiven(
@@ -132,10 +132,10 @@ class QuestionBenchmark(Part):
 
 
 class Judge(Part):
-    """Spread of the judge's scores and when the large model counts as needed.
+    """Spread of the judge's scores, and when the large model counts as needed.
 
-    A turn's score is its task's mean plus noise of `sigma`, of whose variance `persistence` is
-    shared by the turns of a dialogue, clipped to [1, 10].
+    A turn's score is its task's mean plus noise with deviation `sigma`, clipped to [1, 10]. The
+    turns of a dialogue share the part `persistence` of the noise's variance.
     """
 
     device_sigma: Positive
@@ -145,7 +145,7 @@ class Judge(Part):
 
 
 class DialogueBenchmark(Part):
-    """Multi-turn dialogues with a judge's score a turn; `opening` is the law of first prompts."""
+    """Multi-turn dialogues, each turn judged; `opening` is the length law of first prompts."""
 
     kind: Literal["dialogues"]
     name: str
@@ -159,7 +159,7 @@ class DialogueBenchmark(Part):
     score: ScoreLaw | None = None
 
     def need(self) -> NeedGiven:
-        """Return the mean qualities by need, integrated when the tasks were fitted."""
+        """Return the mean qualities by need, which were integrated when the tasks were fitted."""
         return self.needs
 
 
@@ -167,7 +167,7 @@ Benchmark = Annotated[QuestionBenchmark | DialogueBenchmark, Field(discriminator
 
 
 def from_benchmark_files(value: Any) -> Any:
-    """Turn the name of a file in `configs/benchmarks` into its content; pass mappings on."""
+    """Turn the name of a file in `configs/benchmarks` into its content; keep mappings."""
     if not isinstance(value, str):
         return value
     names = config_names("benchmarks")

@@ -1,4 +1,4 @@
-"""Published facts of models, GPUs and phones: `configs/catalog`, named or given inline."""
+"""Published facts of models, GPUs and phones, named from `configs/catalog` or given inline."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class DeviceSpeed(Part):
 
 
 def from_catalog(kind: str) -> Callable[[Any], Any]:
-    """Return a validator that turns a name into its catalog entry and passes mappings on."""
+    """Return a validator that turns a name into its catalog entry and keeps mappings."""
 
     def resolve(value: Any) -> Any:
         if not isinstance(value, str):

@@ -1,4 +1,4 @@
-"""Where the YAML files of `configs` lie, and how they are read."""
+"""Where the YAML files of `configs` are, and how they are read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PACKAGE = Path(__file__).parent
 
 
 def config_path(*parts: str) -> Path:
-    """Return a path below `configs`: inside an installed wheel, or beside a source checkout."""
+    """Return a path below `configs`, which is inside an installed wheel or in a source checkout."""
     packaged = _PACKAGE / "configs"
     root = packaged if packaged.is_dir() else _PACKAGE.parent / "configs"
     return root.joinpath(*parts)
@@ -26,7 +26,7 @@ def config_names(folder: str) -> list[str]:
 
 
 class Loader(yaml.SafeLoader):
-    """Reads 1e9 as a number, as YAML 1.2 does; PyYAML's default takes it for text."""
+    """Reads 1e9 as a number, as YAML 1.2 does; PyYAML by default reads it as text."""
 
 
 Loader.add_implicit_resolver(
@@ -37,7 +37,7 @@ Loader.add_implicit_resolver(
 
 
 def parse_yaml(text: str, field: str) -> Any:
-    """Return the value that a YAML text stands for; InputError where it is not YAML."""
+    """Return the value that a YAML text stands for; InputError if it is not YAML."""
     try:
         return yaml.load(text, Loader=Loader)
     except yaml.YAMLError as error:
@@ -45,7 +45,7 @@ def parse_yaml(text: str, field: str) -> Any:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Return the mapping in a YAML file; InputError where it cannot be read or is none."""
+    """Return the mapping in a YAML file; InputError if it cannot be read or holds none."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

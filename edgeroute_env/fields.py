@@ -1,4 +1,4 @@
-"""What every validated part of a configuration shares: its base and its kinds of numbers."""
+"""What all validated parts of a configuration share: their base class and kinds of numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How turns are paid: what a phone may spend, the objective, and the weights of the reward."""
+"""How turns are paid: the phone's budgets, the objective, and the weights of the reward."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Budgets(Part):
 
 
 class RelativeCost(Part):
-    """A turn's latency and energy, weighted, over what the edge would cost on the same turn.
+    """A turn's weighted latency and energy, over what the edge would cost on the same turn.
 
-    `price` is the reward that one such cost takes.
+    `price` is the reward that a cost of 1 takes.
     """
 
     price: NonNegative
@@ -38,7 +38,7 @@ class RelativeCost(Part):
 
 
 class Objective(Part):
-    """How a turn is paid; `quality` pays the sampled outcome or its expectation."""
+    """How a turn is paid; `quality` says whether the sampled outcome or its expectation counts."""
 
     kind: Literal["sum", "ttft", "deadline", "dialogue-min", "relative-cost"] = "sum"
     deadline_s: Positive | None = None
@@ -55,7 +55,7 @@ class Objective(Part):
 
 
 class Weights(Part):
-    """The weights of the reward's named terms, in reward per unit."""
+    """The weights of the reward's terms, in reward per unit."""
 
     quality: NonNegative
     latency_per_s: NonNegative

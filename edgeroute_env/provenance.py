@@ -1,8 +1,8 @@
-"""Every value of a scenario with its unit, its mark, the words of its source and its file.
+"""Every value of a scenario with its unit, its mark, its source in words and its file.
 
 Marks and words are the comments of the YAML files. A comment on the line that opens a group holds
-for the group, one beside a flow mapping for all its fields, and the opening comment of a catalog or
-benchmark file for all its entries, until a field has a comment of its own.
+for the whole group. A comment beside a flow mapping holds for all its fields. The opening comment
+of a catalog or benchmark file holds for all its entries. A field's own comment replaces these.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from edgeroute_env.config_files import Loader, config_path
 from edgeroute_env.scenario_files import laid_over, load_scenario, scenario_file
 from edgeroute_env.users import LAWS, Law
 
-DEFAULT_SOURCE = "default"  # what a field says that no file gives
+DEFAULT_SOURCE = "default"  # the source of a field that no file gives
 
 _MARK = re.compile(r"\[([MDA])\b[^\]]*\]")
 _MARK_AT_AN_END = re.compile(r"^\[[MDA]\]\s*|\s*\[[MDA]\]$")
@@ -43,10 +43,10 @@ class Row:
     Attributes:
         field: its dotted name.
         value: the validated value.
-        unit: as its name tells; empty for plain numbers and texts.
-        mark: M measured, D derived, A assumption; several where one comment covers a whole file;
-            empty where there is none.
-        source: the comment's words; "default" where no file gives the field.
+        unit: taken from its name; empty for plain numbers and texts.
+        mark: M measured, D derived, A assumption; several if one comment covers a whole file;
+            empty if there is none.
+        source: the comment's words; "default" if no file gives the field.
         file: below `configs`, or as the user named it; empty for a default.
     """
 
@@ -64,7 +64,7 @@ class _Note:
     words: str = ""
 
     def refined(self, comment: str) -> _Note:
-        """Return what holds below this note where a line has a comment of its own."""
+        """Return the note of a line below this one, which may have a comment of its own."""
         mark = ", ".join(dict.fromkeys(_MARK.findall(comment)))
         words = _MARK_AT_AN_END.sub("", comment)
         return _Note(mark, words) if mark else _Note(self.mark, words or self.words)
@@ -78,7 +78,7 @@ class _Leaf:
 
 
 def provenance(source: str | os.PathLike[str]) -> list[Row]:
-    """Return a row for every value of a scenario, in the order of its fields.
+    """Return one row for each value of a scenario, in the order of its fields.
 
     Args:
         source: a preset's name or a path to a YAML file.
@@ -106,12 +106,12 @@ def unit_of(field: str) -> str:
 
 
 def _rows(value: Any, tree: Any, path: tuple[str, ...]) -> Iterator[Row]:
-    """Walk a validated value beside the tree of leaves that its files make."""
+    """Yield the rows of a validated value; `tree` holds the leaves from its files."""
     if isinstance(value, BaseModel):
         fields = _named(value, tree) if isinstance(tree, _Leaf) else tree
         for name in type(value).model_fields:
             if isinstance(value, Law) and getattr(value, name) is None:
-                continue  # one of the laws that this one is not
+                continue  # a field of another kind of law
             yield from _rows(getattr(value, name), _child(fields, name), (*path, name))
     elif isinstance(value, Mapping | list | tuple) and value:
         items = value.items() if isinstance(value, Mapping) else enumerate(value)
@@ -126,14 +126,14 @@ def _rows(value: Any, tree: Any, path: tuple[str, ...]) -> Iterator[Row]:
 
 
 def _child(tree: Any, key: Any) -> Any:
-    """Return the part of a tree below a key; what a file gives as a whole is below all of them."""
+    """Return the part of a tree below a key; a leaf holds for every key below it."""
     if isinstance(tree, dict):
         return tree.get(str(key))
     return tree[key] if isinstance(tree, list) else tree
 
 
 def _named(part: BaseModel, leaf: _Leaf) -> dict[str, Any]:
-    """Return the fields of a part that a file gives by name, with the comments beside them."""
+    """Return those fields of a part that a file names, with the comments beside them."""
     for kind, catalog in _CATALOGS.items():
         if isinstance(part, kind):
             return {"name": leaf, **_tree(config_path("catalog", f"{catalog}.yaml"))[leaf.value]}
@@ -143,7 +143,7 @@ def _named(part: BaseModel, leaf: _Leaf) -> dict[str, Any]:
 
 
 def _whole(path: Path) -> dict[str, Any]:
-    """Return the tree of a scenario's file laid over that of the preset it extends."""
+    """Return the tree of a scenario's file on top of that of the preset which it extends."""
     tree = _tree(path, headed=False)
     base = tree.pop("extends", None)
     if base is None or base.value is None:
@@ -154,7 +154,7 @@ def _whole(path: Path) -> dict[str, Any]:
 def _tree(path: Path, headed: bool = True) -> dict[str, Any]:
     """Return a file's mapping with a leaf in place of every value.
 
-    With `headed`, the comment that the file opens with holds for all of it.
+    With `headed`, the opening comment holds for the whole file.
     """
     return _File(path).tree(headed)
 
@@ -194,13 +194,13 @@ class _File:
         """Return the comment on the line of a key, or on the last line of its inline value."""
         in_block = isinstance(node, yaml.CollectionNode) and not node.flow_style
         lines = [] if key_line is None else [key_line]
-        # Block texts and block collections end on a line that belongs to another field.
+        # Block texts and block collections end on the line of another field.
         if not in_block and getattr(node, "style", None) not in ("|", ">"):
             lines.append(node.end_mark.line)
         return next((self.comments[line] for line in lines if self.comments.get(line)), "")
 
     def _comments(self) -> dict[int, str]:
-        """Return the comment of every line that has one; a # inside a text is none."""
+        """Return the comment of every line that has one; a # inside a text does not start one."""
         texts = [
             (token.start_mark.index, token.end_mark.index)
             for token in yaml.scan(self.text, Loader=Loader)

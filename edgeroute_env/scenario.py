@@ -1,7 +1,8 @@
 """A scenario: every parameter of device, edge, radio, workload, budgets and objective.
 
-Validated and frozen; presets are the YAML files of `configs/scenarios`, read by
-`edgeroute_env.scenario_files`. Units stand in the names; sources stand beside the values there.
+A scenario is validated and frozen. The presets are the YAML files of `configs/scenarios`, which
+`edgeroute_env.scenario_files` reads. Units are part of the names. Sources are beside the values in
+those files.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class Table(Part):
 
 
 class Heat(Part):
-    """Thermal throttling of the phone: heat runs from 0 (cold) to 1 (saturated)."""
+    """Thermal throttling of the phone; heat goes from 0 (cold) to 1 (saturated)."""
 
     throttle_start: Share
     throttle_width: Positive
@@ -39,10 +40,10 @@ class Heat(Part):
 
 
 class DeviceEnergy(Part):
-    """Energy of the phone's inference and radio, the screen left out.
+    """Energy of the phone's inference and radio, without the screen.
 
-    `tail_w` is drawn from the end of an upload until `tail_s` after the answer has come;
-    `receive_w` on top of it while the answer comes in.
+    The phone draws `tail_w` from the end of an upload until `tail_s` after the answer has come, and
+    `receive_w` in addition while the answer comes in.
     """
 
     prefill_j_per_token: NonNegative
@@ -57,7 +58,7 @@ class DeviceEnergy(Part):
 class Device(Part):
     """The phones and the small model on each.
 
-    `scoring_s` is what the semantic score takes before a turn can be routed.
+    `scoring_s` is the time that the semantic score takes before a turn can be routed.
     """
 
     count: Annotated[int, Field(ge=1, le=1024)]
@@ -74,7 +75,7 @@ class Device(Part):
 
 
 class Background(Part):
-    """The edge server's other tenants: a mean-reverting utilisation and what it costs."""
+    """The edge server's other tenants: their mean-reverting utilisation and its effects."""
 
     utilisation: Annotated[float, Field(ge=0, le=0.98)]
     logit_sigma: NonNegative
@@ -88,7 +89,7 @@ class Background(Part):
 class Edge(Part):
     """The edge server, its large model and the load report it sends.
 
-    `power_w` is what a request draws at the server while it is served; 0 leaves it out.
+    `power_w` is the power that a request draws while it is served; 0 leaves it out.
     """
 
     model: Annotated[ModelSpec, BeforeValidator(from_catalog("models"))]
@@ -107,7 +108,7 @@ class Edge(Part):
 
 
 class PathLoss(Part):
-    """The plain law: loss at one metre and exponent of the distance."""
+    """The log-distance law: loss at one metre and exponent of the distance."""
 
     at_1m_db: float
     exponent: Positive
@@ -116,10 +117,11 @@ class PathLoss(Part):
 class Radio(Part):
     """The cellular or Wi-Fi link: budget, mobility, outage, round trip, message sizes.
 
-    `path_loss` is given exactly for the environment `log-distance`. Users spread evenly over the
-    `area` of the cell or along a `line` from its centre. `rate` follows the CQI table or is
-    Shannon's bound (which knows no outage); `fading` is averaged within a turn, or drawn a turn.
-    `snr_ceiling_db` is what neighbour cells and the transmitter leave of any strong signal.
+    The environment `log-distance` needs `path_loss`; no other takes it. Users are spread evenly
+    over the `area` of the cell or along a `line` from its centre. `rate` follows the CQI table or
+    is Shannon's bound, which has no outage. `fading` is averaged within a turn or drawn for each
+    turn. `snr_ceiling_db` limits the SNR, because of neighbour cells and the transmitter's own
+    error.
     """
 
     environment: Literal["umi", "uma", "inh", "log-distance"]
@@ -167,8 +169,8 @@ class Radio(Part):
 class Mix(Part):
     """One benchmark's share of the dialogues, its law and its recorded tables.
 
-    The scores of recorded outcomes are `drawn` at the workload's AUC, or the `scorer`'s, out of
-    fold (edgeroute_env.semantic).
+    `scores` says where the scores of recorded outcomes come from: `drawn` at the workload's AUC, or
+    made by the `scorer`, out of fold (edgeroute_env.semantic).
     """
 
     benchmark: Annotated[Benchmark, BeforeValidator(from_benchmark_files)]
@@ -194,7 +196,7 @@ class Attachment(Part):
 
 
 class Bursts(Part):
-    """How the activity of all users together varies: log-normal, mean 1, correlated in time."""
+    """How the activity of all users together changes: log-normal, mean 1, correlated in time."""
 
     sigma: Positive
     correlation_s: Positive
@@ -203,7 +205,7 @@ class Bursts(Part):
 class Workload(Part):
     """What users ask and when.
 
-    `score_auc` is how well drawn scores rank; null: as each benchmark states.
+    `score_auc` says how well drawn scores rank; null takes what each benchmark states.
     """
 
     turns: Annotated[int, Field(ge=1, le=100_000)]
@@ -220,10 +222,10 @@ class Workload(Part):
 
 
 class Observation(Part):
-    """What a router is not told, for ablations: it sees a constant and estimates from that.
+    """What a router is not told, for ablations: it sees a constant, and estimates that assume it.
 
-    `edge-load`: the tenants' median load and none of our own; `cache`: both sides hold the whole
-    history; `snr`: that of a typical place in the cell.
+    The constants are, for `edge-load`, the tenants' median load and no requests of our own; for
+    `cache`, that both sides hold the whole history; for `snr`, that of a typical place in the cell.
     """
 
     hidden: tuple[Literal["edge-load", "cache", "snr"], ...] = ()
@@ -257,12 +259,12 @@ class Scenario(Part):
     def model_copy(
         self, *, update: Mapping[str, Any] | None = None, deep: bool = False
     ) -> Scenario:
-        """Return a copy, with other users where the update changes them."""
+        """Return a copy; its users are drawn again if the update changes them."""
         copy = super().model_copy(update=update, deep=deep)
         copy._drawn = drawn_users(copy)
         return copy
 
     @property
     def population(self) -> tuple[Scenario, ...]:
-        """The scenario of each user; itself alone where it draws none."""
+        """The scenario of each user; only itself if it draws no users."""
         return self._drawn or (self,)

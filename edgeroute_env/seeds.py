@@ -1,7 +1,7 @@
 """Every range of seeds and every stream of random numbers of the project, in one table.
 
-An episode's seed says all of its trace. The ranges never overlap, so that nothing is judged on
-what it was made with:
+An episode's seed decides its whole trace. The ranges never overlap, so nothing is judged on the
+episodes that it was made with:
 
 | seeds | what they are for |
 |---|---|
@@ -31,11 +31,11 @@ FUTURES, EXPECTATION, DISTILLATION = range(3)  # the kinds of streams
 
 
 def training_seeds(training: int) -> range:
-    """Return the seeds of the environments of one training, by its own seed from 0."""
+    """Return the seeds of the environments of training number `training`, which counts from 0."""
     start = SEEDS_A_TRAINING * training
     return TRAINING_SEEDS[start : start + SEEDS_A_TRAINING]
 
 
 def stream(kind: int, *index: int) -> np.random.Generator:
-    """Return a stream of random numbers of one of the kinds, e.g. `stream(FUTURES, 3)`."""
+    """Return a stream of random numbers of the given kind, e.g. `stream(FUTURES, 3)`."""
     return np.random.default_rng([kind, *index])

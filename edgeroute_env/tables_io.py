@@ -1,4 +1,4 @@
-"""Table files (parquet, csv) read with one clear error and written in one move."""
+"""Table files (parquet, csv): a read fails with one clear error, a write succeeds as a whole."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ def read_frame(path: str | os.PathLike[str]) -> pd.DataFrame:
             from pyarrow import csv
 
             frame = csv.read_csv(path).to_pandas()  # reads floats back exactly, "NA" as text
-    except Exception as error:  # pandas and pyarrow raise many kinds, all mean the same here
+    except Exception as error:  # pandas and pyarrow raise many kinds; all mean the same
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         raise InputError(str(path), reason, f"a readable {kind} table") from None
     return frame
 
 
 def _maybe_packed(raw: BinaryIO, path: Path) -> AbstractContextManager[Any]:
-    """Return `raw`, compressed where the name asks for it: equal tables give equal bytes."""
+    """Return `raw`, compressed if the name asks for it; equal tables give equal bytes."""
     if path.suffix != ".gz":
         return nullcontext(raw)
     return gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0)
@@ -73,7 +73,7 @@ def _maybe_packed(raw: BinaryIO, path: Path) -> AbstractContextManager[Any]:
 def write_frame(
     columns: Mapping[str, NDArray[Any]], path: str | os.PathLike[str], overwrite: bool = False
 ) -> Path:
-    """Write columns as a parquet or csv file that appears whole or not at all."""
+    """Write columns as a parquet or csv file, completely or not at all."""
     pandas = _pandas()
     path = Path(path)
     kind = _format(path)

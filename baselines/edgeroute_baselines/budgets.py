@@ -1,6 +1,6 @@
-"""What the observation tells of a phone's budgets: its quota of edge calls and its battery.
+"""What the observation tells about a phone's budgets: its quota of edge calls and its battery.
 
-Shares of what a phone has, as observed; a phone without a budget shows 1 forever.
+The observation shows shares of each budget. A phone without a budget always shows 1.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from edgeroute_baselines.bao import Floats, Seen
 def can_call(seen: Seen) -> NDArray[np.bool_]:
     """Return where the edge would still accept a call, shape (n,).
 
-    A refused call costs the upload for nothing: the phone answers in the end.
+    A refused call wastes its upload, since the phone answers in the end.
     """
     accepted: NDArray[np.bool_] = seen["quota_left"] > 0.0
     return accepted
@@ -33,9 +33,9 @@ def has_battery(seen: Seen) -> NDArray[np.bool_]:
 
 
 def device_work_s(seen: Seen) -> Floats:
-    """Return for how long the phone itself would compute this turn, shape (n,).
+    """Return how long (s) the phone itself would compute this turn, shape (n,).
 
-    What drains a battery: the decode dominates, and an edge call costs little but the radio's tail.
+    This is what drains a battery. Decode dominates; an edge call costs little but the radio's tail.
     """
     work_s: Floats = seen["device_switch_s"] + seen["device_prefill_s"] + seen["device_decode_s"]
     return work_s

@@ -1,16 +1,16 @@
 """Expected quality less priced cost, after CARROT (Somerstep et al. 2025, arXiv 2502.03261).
 
-CARROT predicts each model's quality and cost and takes the model with the greatest
-`quality - mu * cost`. Here the cost of a route is what its user pays by their own stated prices,
-the time of every part with both queues included: `weight_latency_per_s * T` and, for the edge,
-`weight_edge_call`. The difference in expected quality is the score less P(only the phone is
-right). That probability, taken proportional to 1 - score, only rescales the rule, so the prices
-take it up.
+CARROT predicts each model's quality and cost. It takes the model with the greatest
+`quality - mu * cost`. Here the cost of a route is what its user pays by their own stated prices:
+`weight_latency_per_s * T`, where T includes both queues, and for the edge also `weight_edge_call`.
+The difference in expected quality is the score minus P(only the phone is right). That probability
+is assumed to be proportional to 1 - score. Then it only rescales the rule, and the prices absorb
+it.
 
-Against `bao-multi-queue` there is no threshold and a second costs each user what *they* say. With
-one user whose prices never change this is the analytic rule in other coordinates, and ties with
-it; it differs where users' prices do. The flat prices, in reward per second and per call, cover
-what the stated ones leave out, e.g. a quota or an objective that pays neither.
+In contrast to `bao-multi-queue` there is no threshold, and a second costs each user what *they*
+say. With one user whose prices never change, this is the analytic rule with other parameters and
+ties with it. It differs where users' prices differ. The flat prices, in reward per second and per
+call, cover what the stated prices leave out, e.g. a quota or an objective that pays neither.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from edgeroute_baselines.bao import fused
 from edgeroute_baselines.checks import finite, not_negative
 from edgeroute_env import decode
 
-# Steps of ordinary size, where the search begins to look, and what bounds it from below.
+# The step of each parameter with which the search begins, and the lower bounds of the search.
 SCALES = {"own_prices": 0.3, "price_per_s": 0.02, "price_call": 0.05}
 LEAST = {"own_prices": 0.0, "price_per_s": 0.0}
 
@@ -39,7 +39,7 @@ class CarrotRouter:
     name: str = "carrot-queue"
 
     def __post_init__(self) -> None:
-        """Refuse prices that are none; a call may be worth a premium beyond its quality."""
+        """Refuse prices that the rule cannot use; the price of a call may be negative."""
         not_negative(own_prices=self.own_prices, price_per_s=self.price_per_s)
         finite(price_call=self.price_call)
 

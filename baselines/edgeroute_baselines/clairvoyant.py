@@ -1,17 +1,17 @@
-"""What could have been earned: the best sequence of actions known for each trace, in hindsight.
+"""What could have been earned: the best known sequence of actions for each trace, in hindsight.
 
-It reads the trace and plans with the simulator itself, by three means, each of which keeps the best
-sequence found so far:
+The router reads the trace and plans with the simulator itself. It uses three searches. Each keeps
+the best sequence found so far:
 
 1. the sequences of other routers' runs on the same traces (`incumbents`);
-2. beam search over the true trace, once for each price on what a budget runs out of (a Lagrangian:
-   without it, a beam spends a quota or a battery early);
-3. local improvement: every single turn is tried the other way, the rest left as it is.
+2. beam search over the true trace, once for each price on a budget's calls or energy. These prices
+   are Lagrange multipliers. Without them a beam spends a quota or a battery early;
+3. local improvement: for each turn alone, the other action is tried.
 
-So it is never worse than any router whose sequence it was given. Where the beam holds all sequences
-(episodes of at most EXHAUSTIVE_TURNS) the result is exact; otherwise it estimates the bound from
-below, and `found` says what each means added. A beam runs after all narrower ones, by doublings, so
-that none finds less than a narrower one.
+So the router is never worse than a router whose sequence it was given. If the beam holds all
+sequences (episodes of at most EXHAUSTIVE_TURNS), the result is exact. Otherwise it is an estimate
+of the bound from below, and `found` says how far each search came. Each beam runs after all beams
+of half its width, a quarter and so on, so it never finds less than a narrower one.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ Floats = NDArray[np.float64]
 Actions = NDArray[np.int64]
 
 NARROWEST, WIDTH = 4, 16
-EXHAUSTIVE_TURNS = 12  # up to here, all sequences are tried
-CALL_PRICES = (0.0, 0.05, 0.1, 0.2, 0.4)  # reward a call of a quota
-BATTERY_PRICES = (0.0, 0.25, 0.5, 1.0, 2.0)  # reward a turn's even share of the battery
+EXHAUSTIVE_TURNS = 12  # up to this number of turns, all sequences are tried
+CALL_PRICES = (0.0, 0.05, 0.1, 0.2, 0.4)  # reward for a call of a quota
+BATTERY_PRICES = (0.0, 0.25, 0.5, 1.0, 2.0)  # reward for a turn's equal share of the battery
 FLIP_SWEEPS = 2
-FLIP_TURNS = 512  # longer episodes are not improved turn by turn: it takes turns ** 2 steps each
+FLIP_TURNS = 512  # no longer episode is improved turn by turn, which takes turns ** 2 steps
 ROWS = 16_384  # copies of episodes held at a time, for memory
 
 
@@ -42,7 +42,7 @@ class ClairvoyantRouter:
 
     Attributes:
         incumbents: action sequences to start from, each (turns, n) for the n episodes to come.
-        found: the mean return after each means of the last plan: routers, beams, flips.
+        found: the mean return after each search of the last plan: routers, beams, flips.
     """
 
     name = "clairvoyant"
@@ -99,19 +99,19 @@ class Best:
     """The best sequence of each episode so far: actions (turns, n), returns (n,)."""
 
     def __init__(self, turns: int, n: int) -> None:
-        """Start below every sequence."""
+        """Start with returns below those of every sequence."""
         self.actions = np.zeros((turns, n), np.int64)
         self.returns = np.full(n, -np.inf)
 
     def improve(self, actions: Actions, returns: Floats) -> None:
-        """Take over the sequences that earn more."""
+        """Replace sequences by those that earn more."""
         better = returns > self.returns
         self.actions[: len(actions), better] = actions[:, better]
         self.returns[better] = returns[better]
 
 
 def replayed(batch: Batch, actions: Actions) -> Floats:
-    """Return what each episode earns from its beginning by `actions`, (turns, n), shape (n,)."""
+    """Return the return of each episode under `actions` (turns, n) from its start, shape (n,)."""
     run = batch.taken(np.arange(batch.episodes.size))
     total = np.zeros(run.episodes.size)
     for chosen in actions:
@@ -171,10 +171,10 @@ def _beam(batch: Batch, turns: int, width: int, price: Floats) -> tuple[Actions,
 
 
 def flip(batch: Batch, best: Best) -> None:
-    """Try every turn of every episode the other way, the other turns as they are; keep gains.
+    """Try the other action for each turn alone, and keep what helps.
 
-    Turns that help alone may not help together: of those that do, from the greatest gain down,
-    ever fewer are taken over together, at last the greatest alone.
+    Changes that help alone may not help together. So all of them are tried together first, then
+    ever fewer of those with the greatest gains, and at last the greatest one alone.
     """
     gains = _flip_gains(batch, best)
     order = np.argsort(-gains, axis=0)

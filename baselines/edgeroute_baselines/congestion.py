@@ -1,11 +1,11 @@
 """The analytic rule with a price on the delay that an edge call causes to others.
 
-A call that holds a slot delays those behind it. In a single queue at utilisation rho the total
-delay that one more second of service adds is about rho / (1 - rho) seconds (the congestion toll
-of Naor, Econometrica 1969; M/G/c near saturation behaves alike, every wait there being the one
-bottleneck's). So a call's externality is its own service time, `edge_switch_s + edge_prefill_s +
-edge_decode_s`, times that ratio at the load last reported. The router neither knows how many
-slots there are nor who waits, so the toll is scaled by a fitted price.
+A call that holds a slot delays the calls behind it. In a single queue at utilisation rho, one more
+second of service adds a total delay of about rho / (1 - rho) seconds (the congestion toll of Naor,
+Econometrica 1969). M/G/c near saturation behaves in the same way, since all its servers act as one
+bottleneck. So a call's externality is its own service time, `edge_switch_s + edge_prefill_s +
+edge_decode_s`, times that ratio at the last reported load. The router knows neither the number of
+slots nor who waits, so the toll is scaled by a fitted price.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from edgeroute_baselines.bao import Floats, Seen, fused
 from edgeroute_baselines.checks import finite, not_negative
 from edgeroute_env import decode
 
-_FULL = 0.95  # a reported load beyond says "full": the ratio would run away
+_FULL = 0.95  # higher reported loads count as this one, since the ratio grows without limit
 
-# Steps of ordinary size, where the search begins to look, and what bounds it from below.
+# The step of each parameter with which the search begins, and the lower bounds of the search.
 SCALES = {"alpha_per_s": 0.02, "theta": 0.05, "price_per_s": 0.005}
 LEAST = {"alpha_per_s": 0.0, "price_per_s": 0.0}
 
 
 @dataclass(frozen=True)
 class CongestionPriceRouter:
-    """`bao-multi-queue` less `price_per_s` (1/s) for a second of others' delay."""
+    """`bao-multi-queue` with a price of `price_per_s` (1/s) on a second of others' delay."""
 
     alpha_per_s: float
     theta: float
@@ -36,7 +36,7 @@ class CongestionPriceRouter:
     name: str = "congestion-price"
 
     def __post_init__(self) -> None:
-        """Refuse parameters that are none."""
+        """Refuse parameters that the rule cannot use."""
         not_negative(alpha_per_s=self.alpha_per_s, price_per_s=self.price_per_s)
         finite(theta=self.theta)
 

@@ -1,18 +1,18 @@
 """A margin gate with conformal risk control (Angelopoulos et al., ICLR 2024, arXiv 2208.02814).
 
-The phone's answer is accepted iff the score is at most a threshold; all else goes to the edge. CR2
-(arXiv 2605.12001), of Bao et al.'s group, sets such a gate by conformal risk control, so that the
-rate of false acceptances stays at or below a stated `risk` on new questions.
+The gate accepts the phone's answer iff the score is at most a threshold. All other turns go to the
+edge. CR2 (arXiv 2605.12001), of Bao et al.'s group, sets such a gate by conformal risk control. The
+rate of false acceptances on new questions then stays at or below a stated `risk`.
 
-The loss of a turn is the quality given up by accepting: `max(0, quality_edge - quality_device)`
-where the phone is accepted, else 0. Where answers are right or wrong that is exactly "accepted
-though only the edge is right", counted over all turns. It lies in [0, 1] and never falls as the
-threshold rises, which is what the method needs: the greatest threshold with
-`n / (n + 1) * (mean loss) + 1 / (n + 1) <= risk` on n exchangeable turns keeps the expected loss of
-the next turn, over calibration draws, at or below the risk. Turns of one dialogue are not quite
-exchangeable, and a real shift from training to use voids the guarantee.
+The loss of a turn is the quality that acceptance gives up: `max(0, quality_edge - quality_device)`
+if the phone is accepted, else 0. Where answers are right or wrong, this is 1 exactly if the phone
+is accepted and only the edge is right, counted over all turns. The method needs a loss that is in
+[0, 1] and never falls as the threshold rises; this one has both properties. On n exchangeable
+turns, take the greatest threshold with `n / (n + 1) * (mean loss) + 1 / (n + 1) <= risk`. The
+expected loss of the next turn, over calibration draws, is then at or below the risk. Turns of one
+dialogue are not quite exchangeable, and a real shift between training and use breaks the guarantee.
 
-The levels tried are the grid below; each has its threshold calibrated on training turns.
+The grid below lists the levels of risk. Each has its threshold calibrated on training turns.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Cr2Gate:
     name: str = "cr2-gate"
 
     def __post_init__(self) -> None:
-        """Refuse a risk that is no share."""
+        """Refuse a risk outside [0, 1]."""
         share(risk=self.risk)
         finite(threshold=self.threshold)
 
@@ -73,8 +73,8 @@ def calibrated(scores: NDArray[Any], losses: Floats, risk: float) -> float:
         risk: the greatest expected loss a turn.
 
     Returns:
-        One of the scores, or NONE_ACCEPTED. A threshold between two scores has the lower one's
-        empirical loss, so on calibration turns nothing is missed; on new ones a little is.
+        One of the scores, or NONE_ACCEPTED. A threshold between two scores has the same loss on
+        calibration turns as the lower score, so nothing is lost there; on new turns a little is.
     """
     order = np.argsort(scores, kind="stable")
     total = np.cumsum(losses[order])  # up to and including each

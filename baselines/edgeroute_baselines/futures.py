@@ -1,10 +1,10 @@
-"""Futures of an episode as a router may imagine them: drawn from the scenario's law, not read.
+"""Futures of an episode as a router may imagine them, drawn from the scenario's law.
 
-A pool of traces is drawn once. A future is what follows a place in the pool that resembles the
-present: the same benchmark and turn of a dialogue, near in what is observed of link and load. What
-the router sees of its turn is kept. What it does not see comes from the place: lengths and
-qualities given whether the large model is needed there, which is true with the score's
-probability. That is exact, for the score tells of nothing else.
+A pool of traces is drawn once. A future begins at a place (a turn of a trace) of the pool that
+resembles the present: it has the same benchmark and the same turn of a dialogue, and a similar
+observed link and load. The future keeps what the router sees of its turn. The rest comes from the
+place, such as lengths and qualities. With the score's probability the place is one where the large
+model is needed. This is exact, because the score depends on nothing else.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ Ints = NDArray[np.int64]
 Rows = NDArray[Any]  # ROW records
 
 POOL_TURNS = 16_384
-CANDIDATES = 8  # places looked at for each one taken
+CANDIDATES = 8  # how many places are compared for each one taken
 SPREADS = {"snr_db": 3.0, "reported_load": 0.05, "report_age_s": 5.0}  # what counts as near
 SCORE_SPREAD = 0.05
-# What a router knows of the turn that it routes, and what it does unless its observation hides it.
+# What a router always knows of its turn, and what it knows unless its observation hides it.
 KNOWN = (
     *("arrival_s", "user", "device", "turn", "benchmark", "prompt_tokens", "attachment_bytes"),
     *("predicted_tokens_device", "predicted_tokens_edge", "score"),
@@ -61,8 +61,8 @@ class Futures:
         self._outage_mean_s = link.outage_mean_s
         self._generator = np.random.default_rng(0)
         self._draw_pool(scenario)
-        # A mean has less noise than a draw, where a turn is paid for its quality alone: not where
-        # the pay also depends on its length, or on the worst of several turns.
+        # Where a turn is paid for its quality alone, the mean has less noise than a draw. This does
+        # not hold where the pay also depends on a length, or on the worst of several turns.
         self._pays_mean = scenario.objective.kind not in (
             "deadline",
             "dialogue-min",
@@ -76,7 +76,7 @@ class Futures:
 
     def _draw_pool(self, scenario: Scenario) -> None:
         """Draw the pool, flat, and index its places by benchmark, turn and need."""
-        turns = scenario.workload.turns + self.depth  # any turn can be a place
+        turns = scenario.workload.turns + self.depth  # every turn can be a place
         work = scenario.workload.model_copy(update={"turns": turns})
         longer = scenario.model_copy(update={"workload": work})
         # Streams that are no episode's.
@@ -110,7 +110,7 @@ class Futures:
         places = self._near(present, seen)
         rows = self._pool[places[..., None] + np.arange(1 + self.depth)]
         then_s = rows["arrival_s"] - rows["arrival_s"][..., :1]
-        if self._demands_differ:  # the user of the pool asks more or less often than ours
+        if self._demands_differ:  # the pool's user asks more or less often than ours
             pace = self._demand_per_h[places] / np.maximum(seen["demand_per_h"], 1e-3)[:, None]
             then_s *= np.clip(pace, 0.02, 50.0)[..., None]
         rows["arrival_s"] = present["arrival_s"][:, None, None] + then_s
@@ -122,7 +122,7 @@ class Futures:
         for name in self.known:
             now[name] = present[name][:, None]
         if self._pays_mean:
-            # Few draws of a long tail seldom hold its end, and then look sure of a wrong mean.
+            # A few draws seldom contain the end of a long tail; their mean is wrong but looks sure.
             for side in ("device", "edge"):
                 now[f"quality_{side}"] = now[f"expected_quality_{side}"]
                 now[f"answer_tokens_{side}"] = now[f"predicted_tokens_{side}"]
@@ -139,8 +139,8 @@ class Futures:
     def worst_so_far(self, places: Ints, turn: Ints, edge_bits: Ints) -> Floats:
         """Return the worst answer of the dialogue before each place, shape (n, count); 1 if none.
 
-        Nobody has judged the answers, so those of the place's own dialogue stand in, which later
-        turns resemble as much as ours will.
+        The router's own answers have not been judged. The answers of the place's dialogue are used
+        instead, because the future's later turns belong to that dialogue.
 
         Args:
             places: as `draw` gives them.
@@ -164,7 +164,7 @@ class Futures:
     def _near(self, present: Rows, seen: dict[str, Floats]) -> Ints:
         """Return a pool place for each present turn and future, shape (n, count)."""
         n, shape = len(present), (len(present), self.count, CANDIDATES)
-        # One need for every quantile: less noise than independent draws, the same share.
+        # Stratified draws of the need: less noise than independent draws, the same share.
         levels = (np.arange(self.count) + self._generator.random((n, 1))) / self.count
         needed = levels < seen["score"][:, None]
         tried = np.empty(shape, np.int64)

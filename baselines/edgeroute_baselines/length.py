@@ -1,8 +1,8 @@
 """The prompt's length alone: long questions go to the edge.
 
-The rule of thumb that a learned score has to beat. Hybrid LLM (Ding et al., ICLR 2024, arXiv
-2404.14618) and the length-augmented classifier of Bao et al. (arXiv 2508.11291) both start from
-it: a query's length is what can be known of its difficulty without reading it.
+A learned score has to beat this rule of thumb. Hybrid LLM (Ding et al., ICLR 2024, arXiv
+2404.14618) and the length-augmented classifier of Bao et al. (arXiv 2508.11291) both start from it:
+without reading a query, its length is all that one knows of its difficulty.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class LengthThresholdRouter:
     reads_score: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        """Refuse a threshold that is no length."""
+        """Refuse a threshold that is not a length."""
         not_negative(tokens=self.tokens)
 
     def reset(self, n: int) -> None:

@@ -1,9 +1,9 @@
 """A linear rule over all that a router sees: the strongest causal rule here that does not plan.
 
-The edge iff `score + w . x > theta`, where x holds the times of both routes part by part and the
-state that couples turns: budgets against the time left, heat, load, caches, what the dialogue has
-risked so far, the user's own prices. Bao's rule is the special case in which only the times have
-weights, all equal to alpha. The weights are ours, found by CMA-ES on training seeds
+The rule chooses the edge iff `score + w . x > theta`. Here x holds the parts of both routes' times
+and the state that links turns: budgets against the time left, heat, load, caches, the risk that the
+dialogue has taken so far, the user's own prices. Bao's rule is the special case in which only the
+times have weights, all equal to alpha. The weights are ours, found by CMA-ES on training seeds
 (`edgeroute_baselines.fitting`), starting at the fitted `bao-multi-queue`.
 """
 
@@ -21,12 +21,12 @@ from edgeroute_env import InputError
 from edgeroute_env._compile import compiled, inlined
 from edgeroute_env.simulator import features
 
-_RECENT_S = 60.0  # how long a wait that the phone has met says something about the next
-_LONG_S = 120.0  # beyond, a wait is simply long
+_RECENT_S = 60.0  # for how long the last wait of the phone tells something about the next one
+_LONG_S = 120.0  # longer waits count as this one
 _LEAST_PER_H = 1e-3
 ON_TIME_S = 4.0
 
-# Every parameter with a size that is ordinary for it: where the search begins to look.
+# Each parameter with a usual size, which is the step with which the search begins.
 SCALES = {
     "theta": 0.05,
     "on_time_s": 1.0,
@@ -63,11 +63,11 @@ SCALES = {
 def margin(seen: Any, w: Any) -> Any:
     """Return by how much the rule prefers the edge, in units of quality.
 
-    The one statement of the rule: compiled over a record for speed, over torch tensors in an
-    exported policy. So it uses nothing but arithmetic, comparisons and ufuncs.
+    The rule is stated only here. It is compiled over a record for speed, and it runs over torch
+    tensors in an exported policy. So it uses only arithmetic, comparisons and ufuncs.
 
     Args:
-        seen: the features by name, physical: numbers, or arrays of one shape.
+        seen: the features by name in physical units: numbers, or arrays of one shape.
         w: the parameters by name.
     """
     edge_wait_s = np.minimum(seen["edge_wait_s"], _LONG_S)
@@ -107,7 +107,7 @@ def margin(seen: Any, w: Any) -> Any:
     value = value + w["log_demand"] * np.log(demand)
     value = value + w["priced_s"] * (seen["weight_latency_per_s"] * (edge_s - device_s))
     value = value + w["edge_price"] * seen["weight_edge_call"]
-    # How far beyond `on_time_s` a route is expected to end, a share that saturates.
+    # How far beyond `on_time_s` a route is expected to end, as a saturating share.
     edge_late = np.minimum(np.maximum(edge_s - w["on_time_s"], -1.0), 1.0)
     device_late = np.minimum(np.maximum(device_s - w["on_time_s"], -1.0), 1.0)
     return value + w["edge_late"] * edge_late + w["device_late"] * device_late
@@ -155,14 +155,14 @@ def weights_record(weights: Mapping[str, float]) -> NDArray[Any]:
 
 @dataclass(frozen=True)
 class LinearRouter:
-    """`weights` by name as in SCALES, theta and on_time_s (s) among them."""
+    """`weights` has the names of SCALES, which include theta and on_time_s (s)."""
 
     weights: Mapping[str, float]
     name: str = "linear"
     record: NDArray[Any] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Refuse weights that are missing, unknown or no numbers."""
+        """Refuse weights that are missing, unknown or not finite numbers."""
         if set(self.weights) != set(SCALES):
             raise InputError("weights", ", ".join(self.weights), "exactly " + ", ".join(SCALES))
         finite(**self.weights)

@@ -1,16 +1,17 @@
 """LinUCB with disjoint linear models (Li et al., WWW 2010, arXiv 1003.0146): learns while it runs.
 
-Each route's reward is taken to be linear in what is seen; the route with the greater upper
-confidence bound `x . w + width * sqrt(x' A^-1 x)` is taken. Feedback is delayed: a turn counts
-once its answer is complete, never before (`edgeroute_env.routing.Learner`).
+The router assumes that each route's reward is linear in what is seen. It takes the route with the
+greater upper confidence bound `x . w + width * sqrt(x' A^-1 x)`. Feedback is delayed: a turn counts
+only once its answer is complete (`edgeroute_env.routing.Learner`).
 
-Nothing is learned beforehand: `reset` forgets all, so a run pays for its exploration. One model
-serves all episodes of a batch, as an operator's would serve many phones at once, each telling it
-of its own finished turns; with one episode it is one phone's own. So its figures grow with the
-number of episodes side by side: state it with them. There is no randomness beside the traces'.
+Nothing is learned beforehand. `reset` forgets everything, so each run pays for its exploration. One
+model serves all episodes of a batch, as an operator's model would serve many phones, each of which
+reports its finished turns. With one episode the model is one phone's own. So the figures grow with
+the number of episodes side by side, and this number must be stated with them. The router adds no
+randomness to that of the traces.
 
-A reward with a delay over many turns (a dialogue's worst answer, a spent quota) is not seen:
-what is learned is the turn's own reward.
+The router learns a turn's own reward. It does not see effects that come many turns later (a
+dialogue's worst answer, a spent quota).
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from edgeroute_baselines.checks import not_negative
 from edgeroute_env import decode
 
 WIDTHS = (0.0, 0.03, 0.1, 0.2, 0.4, 0.8, 1.6)
-_LONG_S = 30.0  # a longer time is simply long, so that no outlier bends the line
+_LONG_S = 30.0  # longer times are cut to this, so that no outlier bends the line
 
 
 def _times(*names: str) -> Callable[[Seen], Floats]:
@@ -53,17 +54,17 @@ class LinUcbRouter:
     name = "linucb"
 
     def __init__(self, width: float) -> None:
-        """Start ignorant."""
+        """Start with nothing learned."""
         not_negative(width=width)
         self.width = width
         self.reset(0)
 
     def reset(self, n: int) -> None:
-        """Forget all that was learned."""
+        """Forget everything that was learned."""
         self._inverse = np.stack([np.eye(SIZE)] * 2)  # A^-1 of each route, a ridge of 1
         self._moment = np.zeros((2, SIZE))  # b: sums of reward times x
         self._turn = 0
-        self._x = np.zeros((1, n, SIZE))  # what each turn was decided on, and how
+        self._x = np.zeros((1, n, SIZE))  # what each decision was based on, and the decision
         self._taken = np.zeros((1, n), np.int64)
 
     def route(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -75,7 +76,7 @@ class LinUcbRouter:
             spread = np.sqrt(np.maximum(((x @ inverse) * x).sum(axis=-1), 0.0))
             bounds.append(x @ (inverse @ moment) + self.width * spread)
         actions: NDArray[np.int64] = (bounds[1] > bounds[0]).astype(np.int64)
-        if self._turn == len(self._x):  # full: twice the room
+        if self._turn == len(self._x):  # the memory is full, so double it
             self._x = np.concatenate([self._x, np.zeros_like(self._x)])
             self._taken = np.concatenate([self._taken, np.zeros_like(self._taken)])
         self._x[self._turn], self._taken[self._turn] = x, actions
@@ -85,10 +86,10 @@ class LinUcbRouter:
     def learn(
         self, turns: NDArray[np.int64], episodes: NDArray[np.int64], outcomes: NDArray[Any]
     ) -> None:
-        """Take finished turns in, each route's together.
+        """Learn from finished turns, all turns of a route at once.
 
-        The rank-k form of the Sherman-Morrison update (Woodbury), or the inverse of the
-        information where more turns than weights came in.
+        This is the rank-k form of the Sherman-Morrison update (Woodbury). With more turns than
+        weights, the information matrix is inverted instead.
         """
         if not len(turns):
             return
@@ -107,5 +108,5 @@ def _added(inverse: Floats, x: Floats) -> Floats:
     else:
         gain = inverse @ x.T
         added = inverse - gain @ np.linalg.solve(np.eye(len(x)) + x @ gain, gain.T)
-    symmetric: Floats = (added + added.T) / 2.0  # rounding must not let it drift off
+    symmetric: Floats = (added + added.T) / 2.0  # despite rounding errors
     return symmetric

@@ -1,17 +1,17 @@
 """Drift plus penalty (Neely, Stochastic Network Optimization, 2010) with two virtual queues.
 
-A virtual queue grows with what is spent of a budget and is served at the rate that would spend it
-evenly; minimising V * penalty + drift adds `backlog * use / V` to a route's cost. Knowing no
-demand, the rule reacts to spending alone. Both queues are read off the observation:
+A virtual queue grows with what is spent of a budget. It is served at the rate that would spend the
+budget evenly. To minimise V * penalty + drift, the rule adds `backlog * use / V` to a route's cost.
+It knows no demand, so it reacts to spending alone. Both queues follow from the observation:
 
 - calls: `quota_time_left - quota_left`, the share of the window's calls spent ahead of the clock;
 - energy: `time_left - battery_left`, the same of the battery against the episode's turns.
 
-They are empty where spending is behind: unlike Neely's, whose idle service is lost, a hard window
-keeps what is not yet spent, so the backlog counts from the window's start. `call_price` and
-`work_price_per_s` are 1/V in units of score; an edge call uses one call, the phone's own work uses
-its seconds. The call queue is pre-loaded with `reserve` (Neely's place-holder backlog, section
-4.8), so that a window does not begin with giving calls away.
+A queue is empty where spending is behind. Here the backlog counts from the window's start, because
+a window keeps what is not yet spent. In Neely's queues idle service is lost. `call_price` and
+`work_price_per_s` are 1/V in units of score. An edge call uses one call, and the phone's own work
+uses its seconds. The call queue starts with a backlog of `reserve` (Neely's place-holder backlog,
+section 4.8), so that the rule does not give calls away at a window's start.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from edgeroute_baselines.budgets import can_call, device_work_s, has_battery, ha
 from edgeroute_baselines.checks import finite, not_negative
 from edgeroute_env import decode
 
-# Steps of ordinary size, where the search begins to look, and what bounds it from below.
+# The step of each parameter with which the search begins, and the lower bounds of the search.
 SCALES = {
     "alpha_per_s": 0.02,
     "theta": 0.05,
@@ -39,7 +39,7 @@ LEAST = {"alpha_per_s": 0.0, "call_price": 0.0, "work_price_per_s": 0.0}
 
 @dataclass(frozen=True)
 class LyapunovRouter:
-    """Prices are scores: a call and a second of work, each per whole budget of backlog."""
+    """Prices are in units of score, for a call or a second of work, per whole budget of backlog."""
 
     alpha_per_s: float
     theta: float
@@ -49,13 +49,13 @@ class LyapunovRouter:
     name: str = "lyapunov"
 
     def __post_init__(self) -> None:
-        """Refuse parameters that are none."""
+        """Refuse parameters that the rule cannot use."""
         not_negative(alpha_per_s=self.alpha_per_s, call_price=self.call_price)
         not_negative(work_price_per_s=self.work_price_per_s)
         finite(theta=self.theta, reserve=self.reserve)
 
     def reset(self, n: int) -> None:
-        """Nothing to forget: the backlogs are observed."""
+        """Do nothing, since the backlogs are observed."""
 
     def route(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
         """Return the actions, shape (n,)."""

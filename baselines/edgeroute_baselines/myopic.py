@@ -1,9 +1,10 @@
 """An oracle without foresight: it knows what either route would earn on this turn, exactly.
 
-It tries both on copies of the simulator and takes the better, the phone on a tie. What a route
-does to later turns (queues, heat, caches, budgets, a dialogue's worst answer) it ignores, so it
-bounds what better predictions of a single turn could be worth, not what planning could: a router
-that prices the future may well beat it. Not causal: it sees outcomes before they happen.
+It tries both routes on copies of the simulator and takes the better one, the phone on a tie. It
+ignores what a route does to later turns (queues, heat, caches, budgets, a dialogue's worst answer).
+So it shows what better predictions of a single turn could be worth, not what planning could be
+worth. A router that prices the future may well beat it. It is not causal: it sees outcomes before
+they happen.
 """
 
 from __future__ import annotations

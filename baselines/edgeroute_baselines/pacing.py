@@ -1,19 +1,18 @@
 """The analytic rule with prices that follow budget left over demand left.
 
-Adaptive pacing as in budget-constrained ad auctions (Balseiro & Gur, Management Science 2019,
-arXiv 1711.01215): each budget has a shadow price that rises while spending runs ahead of what the
-time left can bear. There the multiplier follows by steps of a gradient; here the observation gives
-what it would converge to. Over the rest of the window the user asks
-`demand_per_h * (hours left)` questions and may call the edge for `calls left` of them, so one call
-is affordable per
+Adaptive pacing as in budget-constrained ad auctions (Balseiro & Gur, Management Science 2019, arXiv
+1711.01215): each budget has a shadow price, which rises while spending is faster than the time left
+allows. In that paper gradient steps move the price. Here the observation gives the value to which
+they would converge. Over the rest of the window the user asks `demand_per_h * (hours left)`
+questions and may call the edge for `calls left` of them. So one call is affordable for each
 
     scarcity = (demand_per_h / calls_per_h) * (quota_time_left / quota_left)
 
-questions, `calls_per_h` being the quota's rate in the units of demand (fitted: the observation
-shows shares only). No price below a scarcity of 1, `call_price * ln(scarcity)` above: the value of
-the marginal question where values fall off exponentially. A battery is priced alike: a second of
-the phone's own work costs `work_price_per_s * ln(time_left / battery_left)` while it runs ahead.
-Without budgets the rule is `bao-multi-queue`.
+questions. `calls_per_h` is the quota's rate in the units of demand. It is fitted, since the
+observation shows only shares. The price is 0 below a scarcity of 1 and `call_price * ln(scarcity)`
+above. This is the value of the marginal question if values fall off exponentially. A battery is
+priced in the same way: while its spending is too fast, a second of the phone's own work costs
+`work_price_per_s * ln(time_left / battery_left)`. Without budgets the rule is `bao-multi-queue`.
 """
 
 from __future__ import annotations
@@ -28,9 +27,9 @@ from edgeroute_baselines.budgets import can_call, device_work_s, has_battery, ha
 from edgeroute_baselines.checks import finite, not_negative
 from edgeroute_env import InputError, decode
 
-_LEAST = 1e-3  # shares below this are as good as spent
+_LEAST = 1e-3  # a smaller share counts as this one
 
-# Steps of ordinary size, where the search begins to look, and what bounds it from below.
+# The step of each parameter with which the search begins, and the lower bounds of the search.
 SCALES = {
     "alpha_per_s": 0.02,
     "theta": 0.05,
@@ -43,7 +42,7 @@ LEAST = {"alpha_per_s": 0.0, "call_price": 0.0, "calls_per_h": 1.0, "work_price_
 
 @dataclass(frozen=True)
 class PacingRouter:
-    """Prices are scores: `call_price` a call, `work_price_per_s` a second, per unit of log."""
+    """Prices are scores per unit of log: `call_price` a call, `work_price_per_s` a second."""
 
     alpha_per_s: float
     theta: float
@@ -53,7 +52,7 @@ class PacingRouter:
     name: str = "pacing"
 
     def __post_init__(self) -> None:
-        """Refuse parameters that are none."""
+        """Refuse parameters that the rule cannot use."""
         not_negative(alpha_per_s=self.alpha_per_s, call_price=self.call_price)
         not_negative(work_price_per_s=self.work_price_per_s)
         finite(theta=self.theta)

@@ -1,15 +1,17 @@
 """Rollout of the analytic rule: what each route leads to, over sampled futures.
 
-Each route of the present turn is followed by the tuned `bao-multi-queue`, on the same futures for
-both (common random numbers); the rule's own choice is left only where the other route gains beyond
-the futures' noise. One step of policy improvement (Tesauro & Galperin, NIPS 1996; Bertsekas,
-"Rollout, Policy Iteration, and Distributed Reinforcement Learning", 2020).
+The router tries both routes of the present turn on the same futures (common random numbers). The
+tuned `bao-multi-queue` decides all later turns. The router takes the rule's own choice unless the
+other route gains more than the futures' noise. This is one step of policy improvement (Tesauro &
+Galperin, NIPS 1996; Bertsekas, "Rollout, Policy Iteration, and Distributed Reinforcement Learning",
+2020).
 
-Causal. Of the trace it reads the present row's columns `Futures.known`; futures are drawn from the
-scenario's law (`futures`). Of the simulator it reads the asking phone's own record (its
-queue, heat, caches, budgets, the dialogue; all of it observed) and the edge's last report. Other
-phones are taken to be idle. What is under way at the edge is put together from that report, each
-request taking as long as the present turn would, since true lengths are nobody's to know.
+The router is causal. From the trace it reads the columns `Futures.known` of the present row;
+futures are drawn from the scenario's law (`futures`). From the simulator it reads the asking
+phone's own record (queue, heat, caches, budgets, dialogue; all of it is observed) and the edge's
+last report. It assumes that other phones are idle. It rebuilds the requests under way at the edge
+from that report. Each of them is assumed to take as long as the present turn would, since no router
+knows true lengths.
 """
 
 from __future__ import annotations
@@ -32,15 +34,15 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 FUTURES = 32
-# Turns ahead: until a queue or the heat is forgotten; among many phones a turn is a moment; a
-# budget is felt until it is renewed or the episode ends.
+# How many turns to look ahead: until a queue or the heat is forgotten; more turns where many phones
+# ask; with a budget, until it is renewed or the episode ends.
 DEPTH, CROWD_DEPTH, BUDGET_DEPTH = 12, 32, 127
-STANDARD_ERRORS = 3.0  # that a gain must exceed: of many comparisons, few are wrong
+STANDARD_ERRORS = 3.0  # a gain must exceed this many; then few of many comparisons are wrong
 ROWS = 512  # decisions imagined at a time, for memory
 
 
 def horizon(scenario: Scenario) -> int:
-    """Return for how many further turns it matters which way a turn went."""
+    """Return for how many further turns a decision matters."""
     budgets = scenario.budgets
     depth = CROWD_DEPTH if scenario.device.count > 1 else DEPTH
     if budgets.edge_calls is not None or budgets.battery_j is not None:
@@ -83,11 +85,11 @@ class RolloutRouter:
         return actions
 
     def edge_gain(self, rows: Ints, observations: NDArray[np.float32]) -> Floats:
-        """Return what the edge earns more than the phone in each future, shape (n, futures).
+        """Return by how much the edge earns more than the phone in each future, (n, futures).
 
         Args:
             rows: running episodes of the batch, shape (n,).
-            observations: theirs, shape (n, 32).
+            observations: what they observe, shape (n, 32).
         """
         assert self._batch is not None
         batch, seen = self._batch, decode(observations)
@@ -113,7 +115,7 @@ class RolloutRouter:
     def _imagine_edge(
         self, run: Batch, of: Ints, present: NDArray[Any], seen: dict[str, Floats]
     ) -> None:
-        """Rebuild the edge's queue from the last report: busy slots, and the wait until one."""
+        """Rebuild the edge's queue from the last report: its busy slots and its wait."""
         episodes, slots = run.episodes, run.slots
         episodes["next_at_s"], episodes["waiting"] = NEVER_S, 0
         if "edge-load" in self._scenario.observation.hidden:
@@ -123,7 +125,7 @@ class RolloutRouter:
         wait_s = np.maximum(episodes["reported_wait_s"] - present["report_age_s"][of], 0.0)
         place = np.arange(slots.shape[2])
         busy = place < np.round(episodes["reported_busy"])[:, None]
-        # Those at work are at all stages of it; what waits for them makes the first free later.
+        # Running requests are spread over all stages. Waiting requests delay the first free slot.
         spread = (place + 1) / np.maximum(episodes["reported_busy"], 1.0)[:, None]
         free_s = (now_s + wait_s)[:, None] + hold_s[:, None] * np.minimum(spread, 1.0)
         free_s[:, 0] = np.where(wait_s > 0.0, now_s + wait_s, free_s[:, 0])
@@ -133,7 +135,7 @@ class RolloutRouter:
     def _imagine_phones(
         self, run: Batch, of: Ints, rows: Ints, present: NDArray[Any], places: Ints
     ) -> None:
-        """Let other phones be idle, and hide of the own what it does not know."""
+        """Make other phones idle, and hide what the asking phone does not know of itself."""
         own = (np.arange(of.size), present["device"][of])
         known = run.devices[own]
         known["next_edge_wait_s"], known["next_edge_told_at_s"] = 0.0, np.inf
@@ -148,11 +150,11 @@ class RolloutRouter:
         run.devices[own] = known
 
     def remember(self, rows: Ints, actions: Ints) -> None:
-        """Note which turns of the dialogues under way go to the edge."""
+        """Store which turns of the present dialogues go to the edge."""
         assert self._batch is not None
         episodes = self._batch.episodes[rows]
         present = self._batch.traces[episodes["trace"], episodes["cursor"]]
         at = (rows, present["device"])
-        turn = np.minimum(present["turn"].astype(np.int64), 62)  # as many bits as there are
+        turn = np.minimum(present["turn"].astype(np.int64), 62)  # as many as there are bits
         before = np.where(turn == 1, 0, self._edge_bits[at])
         self._edge_bits[at] = before | (actions << (turn - 1))

@@ -1,10 +1,10 @@
 """The analytic rule with session affinity: a dialogue leaves its cache only for a clear gain.
 
-Serving systems keep a session where most of its prefix is cached unless load speaks clearly
-against it: Preble (Srivatsa et al. 2024, arXiv 2407.00023), the cache-aware router of SGLang.
-The side that holds more of the context is the dialogue's home. Its recomputation elsewhere is
-already in the fused cost, in seconds; `margin` comes on top. Where both sides hold equally much, as
-on a first turn, the analytic rule decides alone.
+Serving systems keep a session where most of its prefix is cached, unless load clearly speaks
+against it. Examples are Preble (Srivatsa et al. 2024, arXiv 2407.00023) and the cache-aware router
+of SGLang. Here the side that holds more of the context is the dialogue's home. The fused cost
+already contains the recomputation on the other side, in seconds; `margin` is added to it. If both
+sides hold equally much, as on a first turn, the analytic rule decides alone.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from edgeroute_baselines.bao import fused
 from edgeroute_baselines.checks import finite, not_negative
 from edgeroute_env import InputError, decode
 
-# Steps of ordinary size, where the search begins to look, and what bounds it from below.
+# The step of each parameter with which the search begins, and the lower bounds of the search.
 SCALES = {"alpha_per_s": 0.02, "theta": 0.05, "margin": 0.05}
 LEAST = {"alpha_per_s": 0.0, "margin": 0.0}
 
@@ -33,7 +33,7 @@ class StickyRouter:
     name: str = "sticky"
 
     def __post_init__(self) -> None:
-        """Refuse parameters that are none."""
+        """Refuse parameters that the rule cannot use."""
         not_negative(alpha_per_s=self.alpha_per_s)
         finite(theta=self.theta)
         if not self.margin >= 0.0:

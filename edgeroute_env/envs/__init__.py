@@ -1,1 +1,1 @@
-"""The Gymnasium environments and what their observations and rewards mean."""
+"""The Gymnasium environments, and what their observations and rewards mean."""

@@ -28,11 +28,11 @@ class EdgeRouteEnv(gym.Env[NDArray[np.float32], np.int64]):
 
     ## Description
 
-    Turn by turn, a router sends a query to the small model on the phone or, over the air, to the
-    large model at the edge. The phone queues, heats up and drains; the edge is shared with other
-    tenants; each side keeps a KV cache of what it has seen of the dialogue, and must recompute
-    what it has not. After Bao et al., arXiv 2508.11291; docs/model.md has the equations, their
-    sources and what is ours.
+    For each turn, a router sends the query to the small model on the phone or, over the air, to
+    the large model at the edge. The phone has a queue, heats up and uses up its battery. Other
+    tenants share the edge. Each side keeps a KV cache of the part of the dialogue that it has seen,
+    and must recompute the rest. The setting follows Bao et al., arXiv 2508.11291. docs/model.md has
+    the equations and their sources, and says what is ours.
 
     ## Action Space
 
@@ -84,29 +84,30 @@ class EdgeRouteEnv(gym.Env[NDArray[np.float32], np.int64]):
     | 30 | `weight_energy_per_j` | 1/J | 0.01 | 0 | 1000 |
     | 31 | `weight_edge_call` | 1 | 0.1 | 0 | 1000 |
 
-    The times are what a router may know: nominal speeds, the reported load, the expected answer
-    length. What happens depends on heat, the real load and the real length. For ablations the
-    scenario's `observation.hidden` withholds the edge's load, the caches or the SNR: the router
-    then sees a constant, and estimates that assume it.
+    The times are estimates from what a router may know: nominal speeds, the reported load, the
+    expected answer length. What happens depends on heat, the real load and the real length. For
+    ablations the scenario's `observation.hidden` hides the edge's load, the caches or the SNR. The
+    router then sees a constant, and estimates that assume this constant.
 
     ## Rewards
 
     The sum of named terms, each times its weight in the scenario: `quality` (0 to 1), minus
     `latency` (s), minus `energy` (J), minus `edge_call`, minus `failure`. The objective `ttft`
-    counts the time to first token, `deadline` pays quality only for answers complete in time,
-    `dialogue-min` pays a dialogue's worst turn when it ends, `relative-cost` takes latency and
-    energy over what the edge would cost on the same turn. `objective.quality` chooses between
-    sampled outcomes and their expectation given the score.
+    counts the time to first token instead of the latency. `deadline` pays quality only for answers
+    that are complete in time. `dialogue-min` pays a dialogue's worst turn when the dialogue ends.
+    `relative-cost` divides latency and energy by what the edge would cost on the same turn.
+    `objective.quality` chooses between sampled outcomes and their expectation given the score.
 
     ## Starting State
 
-    A phone that is cold and idle, an edge without own requests, the first turn of a trace that
-    is drawn from the seed. Where the scenario has `users`, the episode belongs to one of them.
+    The phone is cold and idle, the edge holds none of our requests, and the first turn of a trace
+    waits. The trace is drawn from the seed. If the scenario has `users`, the episode belongs to one
+    of them.
 
     ## Episode End
 
     - Truncation: after the trace's last turn (128 by default).
-    - Termination: when the phone's energy budget, where the scenario has one, is spent.
+    - Termination: when the phone's energy budget is spent, if the scenario has one.
 
     ## Information
 
@@ -163,7 +164,7 @@ class EdgeRouteEnv(gym.Env[NDArray[np.float32], np.int64]):
         traces: TracesLike = None,
         render_mode: str | None = None,
     ) -> None:
-        """Validate the scenario and prepare the first episode; InputError names a bad field."""
+        """Validate the scenario and prepare the first episode; an InputError names a bad field."""
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise InputError("render_mode", render_mode, "'ansi' or None")
         self.scenario, source = prepare(scenario, overrides, traces)

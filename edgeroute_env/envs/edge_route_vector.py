@@ -28,9 +28,9 @@ Flags = NDArray[np.bool_]
 class EdgeRouteVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], Any]):
     """A vector of `EdgeRouteEnv`, bit for bit.
 
-    Env i of a vector seeded s equals the scalar env seeded s + i, through autoreset, for any
-    number of environments. Spaces, rewards and infos are those of `EdgeRouteEnv`, batched; all
-    three autoreset modes of Gymnasium are offered.
+    With seed s, environment i of the vector equals the scalar environment with seed s + i. This
+    holds through autoreset and for any number of environments. Spaces, rewards and infos are those
+    of `EdgeRouteEnv`, in batches. All three autoreset modes of Gymnasium work.
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012  (as Gymnasium declares it)
@@ -83,10 +83,10 @@ class EdgeRouteVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], Any])
         seed: int | Sequence[int | None] | None = None,
         options: dict[str, Any] | None = None,
     ) -> tuple[NDArray[np.float32], dict[str, Any]]:
-        """Start episodes: all, or those of `options["reset_mask"]` (bool, shape (n,)).
+        """Start all episodes, or those of `options["reset_mask"]` (bool, shape (n,)).
 
-        `seed` gives env i the seed `seed + i`; a sequence gives one each (None continues that
-        env's stream); None continues all streams.
+        A number gives environment i the seed `seed + i`. A sequence gives each environment its
+        own seed, or None to continue its random stream. None continues all streams.
         """
         if options and "trace" in options:
             raise InputError("options", "trace", "reset_mask; give a vector its traces when made")
@@ -107,7 +107,7 @@ class EdgeRouteVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], Any])
 
         Raises:
             ResetNeeded: before the first `reset`, or (mode "Disabled") when an episode is over.
-            InvalidAction: an action is not 0 or 1; nothing has been stepped then.
+            InvalidAction: an action is not 0 or 1; then no environment has been stepped.
         """
         batch = self._batch
         actions = self._checked(actions)
@@ -130,7 +130,7 @@ class EdgeRouteVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], Any])
         return batch.observations, outcomes["reward"].copy(), terminated, truncated, info
 
     def _restart(self, done: Flags) -> dict[str, Any]:
-        """Begin the next episode of the ended environments; their last turn moves to `final_*`."""
+        """Begin new episodes where they have ended; their last turn moves to `final_*`."""
         final_obs = np.full(self.num_envs, None, object)
         for e in np.flatnonzero(done):
             final_obs[e] = self._batch.observations[e].copy()

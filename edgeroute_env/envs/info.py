@@ -1,4 +1,4 @@
-"""What a step reports beside its reward: the named terms, the latency's parts, the figures."""
+"""What a step reports beside its reward: the turn's figures, reward terms and latency parts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PART_NAMES = tuple(f"{part}_s" for part in LATENCY_PARTS)
 def scalar_info(outcome: list[float]) -> dict[str, Any]:
     """Return the `info` of one turn from the fields of its OUTCOME record, in order.
 
-    Spelt out because a loop over names would cost a third of a scalar step.
+    The keys are written out, because a loop over names would cost a third of a scalar step.
     """
     # fmt: off
     (_, _, _, scoring_s, radio_s, queue_s, switch_s, prefill_s, decode_s,

@@ -1,4 +1,4 @@
-"""What both environments do with their arguments."""
+"""How both environments turn their arguments into a scenario and a source of traces."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def trace_source(scenario: Scenario, traces: TracesLike) -> TraceSource:
 
     Args:
         scenario: the scenario whose workload, radio and edge the traces belong to.
-        traces: None or "synthetic" draws from the scenario's law; "recorded" from its
-            recordings in the data folder; a path or `Trace` replays it; a sequence of traces is
-            picked from at random; any `TraceSource` is used as it is.
+        traces: None or "synthetic" draws from the scenario's law; "recorded" draws from its
+            recordings in the data folder; a path or a `Trace` is replayed; each episode picks one
+            of a sequence of traces at random; a `TraceSource` is used as it is.
     """
     if traces is None or traces == "synthetic":
         return Drawn(scenario)

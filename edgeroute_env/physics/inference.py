@@ -1,7 +1,7 @@
 """Prefill and decode time, KV bytes and the KV pool of a transformer on a GPU or a phone.
 
-The GPU law is a smooth roofline (fourth-power blend of compute and memory time) plus
-all-reduce and launch overheads; its constants were fitted to 112 configurations of NVIDIA
+The GPU law is a smooth roofline: a fourth-power blend of compute and memory time, plus overheads
+for all-reduce and launches. Its constants were fitted to 112 configurations of NVIDIA
 AIConfigurator's silicon data (docs/model.md, section Latency).
 """
 

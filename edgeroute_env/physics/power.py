@@ -1,4 +1,4 @@
-"""Heat and the speed it leaves, the radio's and the chip's energy.
+"""The phone's heat, the speed that heat leaves, and the energy of radio and chip.
 
 Sources: TinyBench, arXiv 2603.23640 (throttling curve, matched by hand); uplink power from the
 5G power model fitted on NSA low band and LTE; tail after Huang et al., MobiSys 2012.

@@ -2,7 +2,7 @@
 
 Sources: 3GPP TR 38.901 V17 Table 7.4.1-1 (path loss), Table 7.4.2-1 (LOS probability),
 Table 7.6.3.1-2 (LOS correlation), TS 38.214 Table 5.2.2.1-2 (CQI table 1). The log-distance law
-and Shannon's rate are there for system models that state no more, such as CR2's.
+and Shannon's rate serve system models that state nothing else, such as CR2's.
 Distances in metres, carrier in GHz, powers in dBm, losses and SNR in dB.
 """
 
@@ -50,7 +50,7 @@ SHADOWING = (
     Shadowing(3.0, 8.03, 10.0, 6.0, 10.0),
     Shadowing(4.0, 7.82, 10.0, 13.0, 50.0),
     Shadowing(4.0, 6.0, 37.0, 50.0, 50.0),
-    Shadowing(0.0, 0.0, 1.0, 1.0, 1.0),  # the plain law has none
+    Shadowing(0.0, 0.0, 1.0, 1.0, 1.0),  # the log-distance law has no shadowing
 )
 
 
@@ -109,7 +109,8 @@ def path_loss_db(
 ) -> float:
     """Return the mean path loss (dB) at a 2D distance, TR 38.901 Table 7.4.1-1.
 
-    Terminal heights above 1 m and, in UMa, up to 13 m: beyond, the table's breakpoint is random.
+    Valid for terminal heights above 1 m. In UMa they must not exceed 13 m, above which the table's
+    breakpoint is random.
     """
     height_m = bs_height_m - ut_height_m
     log_d3 = math.log10(math.sqrt(distance_m**2 + height_m**2))
@@ -136,7 +137,7 @@ def log_distance_loss_db(loss_at_1m_db: float, exponent: float, distance_m: floa
 def shadowing_step(
     shadow_db: float, sigma_db: float, moved_m: float, correlation_m: float, normal: float
 ) -> float:
-    """Return the shadowing (dB) after `moved_m` metres: first-order autoregression in space."""
+    """Return the shadowing (dB) after `moved_m` metres, a first-order autoregression in space."""
     a = math.exp(-moved_m / correlation_m)
     return a * shadow_db + math.sqrt(1.0 - a * a) * sigma_db * normal
 
@@ -155,7 +156,7 @@ def clip_snr_db(snr_db: float) -> float:
 
 @compiled
 def bounded_snr_db(snr_db: float, ceiling_db: float) -> float:
-    """Return the SNR left by noise that grows with the signal: neighbours, transmitter error."""
+    """Return the SNR (dB) under noise that grows with the signal: neighbours, transmitter error."""
     return -10.0 * math.log10(10.0 ** (-snr_db / 10.0) + 10.0 ** (-ceiling_db / 10.0))
 
 
@@ -185,7 +186,7 @@ EFFICIENCY = {"cqi": ergodic_efficiency, "shannon": shannon_efficiency}
 
 
 def outage_snr_db(rate: str) -> float:
-    """Return the SNR below which a link of that rate law is out; Shannon's never is."""
+    """Return the SNR (dB) below which a link is out; under Shannon's rate it never is."""
     return OUTAGE_SNR_DB if rate == "cqi" else -math.inf
 
 
@@ -209,5 +210,5 @@ def upload_s(payload_bytes: float, air_s_per_byte: float, harq_s: float) -> floa
 
 @compiled
 def bounded_exponential_mean(mean: float, bound: float) -> float:
-    """Return E[min(X, bound)] of an exponential X: the outage wait one may expect."""
+    """Return E[min(X, bound)] of an exponential X, the expected wait in an outage."""
     return mean * (1.0 - math.exp(-bound / mean))

@@ -1,7 +1,7 @@
 """The registry of published data files, and where data lie on this machine.
 
-`configs/catalog/published_files.csv` carries the facts about each file: repository, commit, path,
-size, SHA-256, licence and format. `download` fetches a dataset from there, verified.
+`configs/catalog/published_files.csv` lists each file with its repository, commit, path, size,
+SHA-256, licence and format. `download` fetches a dataset and verifies its files.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ CHUNK_BYTES = 2**16
 
 @dataclass(frozen=True)
 class PublishedFile:
-    """One published file: where it is, and what must arrive."""
+    """One published file: where it is, and what must arrive from there."""
 
     dataset: str
     repository: str  # owner/name on GitHub
@@ -36,7 +36,7 @@ class PublishedFile:
 
     @property
     def name(self) -> str:
-        """The file's own name."""
+        """The name of the file without its folders."""
         return self.path.rpartition("/")[2]
 
     def url(self, base_url: str = GITHUB) -> str:
@@ -46,7 +46,7 @@ class PublishedFile:
 
 @dataclass(frozen=True)
 class Dataset:
-    """The files of a dataset taken together."""
+    """The files of one dataset."""
 
     files: int
     bytes: int
@@ -89,7 +89,7 @@ def data_folder() -> Path:
 
 
 def data_file(name: str) -> Path:
-    """Return the path of a file in the data folder; InputError where it is absent."""
+    """Return the path of a file in the data folder; InputError if it is absent."""
     path = data_folder() / name
     if not path.is_file():
         raise InputError(
@@ -106,10 +106,10 @@ def download(
 ) -> list[Path]:
     """Fetch a dataset's files into `folder/<dataset>` (by default the data folder's).
 
-    A file that is there and has the right SHA-256 is not fetched again, and a file that was cut
-    short is continued, so a download may be interrupted and repeated. A file gets its name only
-    once it is complete and verified. InputError for an unknown dataset, a failing network or disk
-    and a wrong hash; after the last, nothing of the file is left. `base_url` names a mirror.
+    A download may be interrupted and repeated: a file that exists with the right SHA-256 is not
+    fetched again, and an incomplete file is continued. A file gets its final name only when it is
+    complete and verified. InputError for an unknown dataset, a failure of network or disk, and a
+    wrong hash. After a wrong hash nothing of the file is left. `base_url` names a mirror.
     """
     try:
         import pooch
@@ -117,7 +117,7 @@ def download(
         from rich.progress import Progress
     except ImportError as error:
         raise missing_package(str(error.name), "downloads", "cli") from None
-    pooch.get_logger().setLevel("WARNING")  # the bar already says what happens
+    pooch.get_logger().setLevel("WARNING")  # the progress bar already says what happens
     target = Path(folder if folder is not None else data_folder()) / dataset
     files = published(dataset)
     paths = []
@@ -130,7 +130,7 @@ def download(
 
 
 def _fetch(file: PublishedFile, folder: Path, url: str) -> Path:
-    """Return the file's path in `folder`, fetched unless it is there and verified."""
+    """Return the file's path in `folder`; fetch it unless it is there and verified."""
     import pooch
 
     part = folder / f"{file.name}.part"
@@ -142,19 +142,19 @@ def _fetch(file: PublishedFile, folder: Path, url: str) -> Path:
             path=folder,
             downloader=lambda source, target, _: _continue(source, part, file.bytes, target),
         )
-    except OSError as error:  # the network's errors are among them
+    except OSError as error:  # network errors are OSErrors too
         raise InputError(url, str(error), "a file that can be fetched; try again") from None
     except ValueError as error:
-        # pooch's message names the file, the hash expected and the hash of what came.
+        # pooch's message names the file, the expected hash and the hash of what came.
         reason = str(error).partition(". ")[0]
         raise InputError(url, reason, f"a file with SHA-256 {file.sha256}") from None
     return Path(path)
 
 
 def _continue(url: str, part: Path, size_bytes: int, target: str) -> None:
-    """Fetch a URL by way of `part`, from where an earlier try left off, and move it to `target`.
+    """Fetch a URL into `part`, continue an earlier try, and move the result to `target`.
 
-    The file is pinned to a commit, so what came earlier is the start of the same file.
+    The URL names a commit, so what came earlier is the start of the same file.
     """
     begun = part.stat().st_size if part.exists() else 0
     if begun < size_bytes:
@@ -163,10 +163,10 @@ def _continue(url: str, part: Path, size_bytes: int, target: str) -> None:
 
 
 def _append(url: str, part: Path, begun: int) -> None:
-    """Fetch a URL from byte `begun` on to the end of `part`, or all of it if the server must."""
+    """Append a URL's bytes from `begun` on to `part`; fetch all if the server cannot continue."""
     import requests
 
-    headers = {"Accept-Encoding": "identity"}  # a range counts the bytes as they are sent
+    headers = {"Accept-Encoding": "identity"}  # a range counts bytes as they are sent
     if begun:
         headers["Range"] = f"bytes={begun}-"
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as response:

@@ -1,13 +1,13 @@
 """Recordings as table files: parquet, csv or csv.gz, one column a field, one row a line.
 
-The standard table's columns are named as the recording's fields, so what `write_table` wrote is
-read back by the path alone. Tables from elsewhere are read by naming their columns:
+In a standard table the columns have the names of the recording's fields. So a table that
+`write_table` wrote needs only its path. For other tables, `columns` names the column of each field:
 
     read_outcomes(path, {"prompt_tokens": "prompt_tok", "quality_edge": "ok:gpt-4-1106", ...})
 
-A field that `columns` leaves out is looked up by its own name; columns that are no field are
+A field that `columns` leaves out is read from the column of its own name. Other columns are
 ignored. `where` keeps the rows in which its columns hold its values, e.g. {"mobility": "driving"}.
-Every fault of a file is one InputError that names the file; rows count from 0.
+Every fault of a file gives one InputError, which names the file. Rows count from 0.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ Columns = Mapping[str, str]
 def read_outcomes(
     path: str | Path, columns: Columns | None = None, where: Columns | None = None
 ) -> Outcomes:
-    """Return the Outcomes in a table file; InputError where it cannot be used."""
+    """Return the Outcomes in a table file; InputError if it cannot be used."""
     return make_recording(Outcomes, path, _read(Outcomes, path, columns or {}, where or {}))
 
 
 def read_dialogues(
     path: str | Path, columns: Columns | None = None, where: Columns | None = None
 ) -> Dialogues:
-    """Return the Dialogues in a table file; InputError where it cannot be used.
+    """Return the Dialogues in a table file; InputError if it cannot be used.
 
-    The file's task and dialogue columns together name a dialogue, by any numbers or texts; it is
-    numbered 0, 1, 2 ... in the order of the rows.
+    The columns task and dialogue together name a dialogue, by any numbers or texts. The dialogues
+    are then numbered 0, 1, 2 ... in the order of the rows.
     """
     found = _read(Dialogues, path, columns or {}, where or {})
     numbers: dict[tuple[Any, Any], int] = {}
@@ -53,14 +53,14 @@ def read_dialogues(
 def read_arrivals(
     path: str | Path, columns: Columns | None = None, where: Columns | None = None
 ) -> Arrivals:
-    """Return the Arrivals in a table file; InputError where it cannot be used."""
+    """Return the Arrivals in a table file; InputError if it cannot be used."""
     return make_recording(Arrivals, path, _read(Arrivals, path, columns or {}, where or {}))
 
 
 def read_snr_runs(
     path: str | Path, columns: Columns | None = None, where: Columns | None = None
 ) -> SnrRuns:
-    """Return the SnrRuns in a table file; InputError where it cannot be used."""
+    """Return the SnrRuns in a table file; InputError if it cannot be used."""
     return make_recording(SnrRuns, path, _read(SnrRuns, path, columns or {}, where or {}))
 
 
@@ -73,10 +73,10 @@ TABLES: dict[str, Callable[..., Recording]] = {
 
 
 def write_table(recording: Recording, path: str | Path, overwrite: bool = False) -> Path:
-    """Write a recording as its standard table, whole or not at all; return the path.
+    """Write a recording as its standard table, completely or not at all; return the path.
 
-    InputError for an unknown ending, a file that exists (unless `overwrite`) or a folder that
-    cannot be written to.
+    InputError for an unknown ending, a file that exists (unless `overwrite` is True) or a folder
+    that cannot be written to.
     """
     return write_frame(recording.columns(), path, overwrite)
 
@@ -92,7 +92,7 @@ def make_recording(kind: type[R], path: str | Path, columns: Mapping[str, Any]) 
 def _read(
     kind: type[Recording], path: str | Path, columns: Columns, where: Columns
 ) -> dict[str, Any]:
-    """Return the values of a recording's fields, as far as the table holds them."""
+    """Return the values of those fields of a recording that the table holds."""
     specs = fields(kind)
     names = [spec.name for spec in specs]
     unknown = [name for name in columns if name not in names]
@@ -124,7 +124,7 @@ def _kept(frame: pd.DataFrame, path: str | Path, where: Columns) -> pd.DataFrame
 
 
 def _values(place: str, field: str, column: pd.Series[Any]) -> Any:
-    """Return a column's values, none of them empty; numbers serve as names where names are due."""
+    """Return a column's values, none of them empty; numbers become texts where it needs texts."""
     empty = column.isna().to_numpy().nonzero()[0]
     if empty.size:
         raise InputError(f"{place}, row {empty[0]}", "an empty cell", "a value in every row")

@@ -6,9 +6,9 @@
     azure       requests to an LLM service          Azure/AzurePublicDataset  -> Arrivals
     mooncake    requests with prefix-cache blocks   kvcache-ai/Mooncake       -> Arrivals
 
-`registry` downloads the files themselves. A bad line raises InputError naming the file and the
-line (from 1) or, in a JSON list, the item (from 0). Lengths of texts are estimates (see
-`token_estimate`).
+`downloads` fetches the files themselves. A bad line raises an InputError that names the file and
+the line (from 1) or, in a JSON list, the item (from 0). Lengths of texts are estimates (see
+`tokens`).
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ _NUMBER = re.compile(r"-?(?:\d+(?:\.\d+)?|\.\d+)")
 def routellm_csv(
     paths: Sequence[str | Path], weak: str | None = None, strong: str | None = None
 ) -> Outcomes:
-    """Return the outcomes in RouteLLM's csv files, one file a subject.
+    """Return the outcomes in RouteLLM's csv files, one file for each subject.
 
-    Columns: prompt, True or False for each model and, in the GSM8K file, `<model>_response`, from
-    which the answer lengths are estimated. `weak` (device) and `strong` (edge) name the models'
-    columns; by default the second and third of the first file. The group is the file's name after
-    `mmlu_`.
+    Columns: prompt, True or False for each model and, in the GSM8K file, `<model>_response`. The
+    answer lengths are estimated from the responses. `weak` (device) and `strong` (edge) name the
+    models' columns; by default they are the second and third of the first file. The group is the
+    file's name after `mmlu_`.
     """
     if not paths:
         raise InputError("files", "none", "one file at least")
@@ -67,12 +67,16 @@ def routellm_csv(
 def zeroeval_json(weak_path: str | Path, strong_path: str | Path) -> Outcomes:
     """Return the outcomes of two models' ZeroEval files: device (weak) and edge (strong).
 
-    A file is a JSON list; an item has `id` or `session_id`, `question` (or `chat_history`, whose
-    last text holds the benchmark's template too), the right answer in `correct_answer` or `answer`
-    ("# 18"), and `output`, a list with one text that holds a JSON object with `answer`. An answer
-    is right if its first number equals the right answer's, whatever its commas, $, % or trailing
-    .0; an output without such an object is a wrong answer. Kept are the questions that both files
-    have, in the order of the first.
+    A file is a JSON list. Each item has:
+
+    - `id` or `session_id`;
+    - `question`, or `chat_history`, whose last text also holds the benchmark's template;
+    - the right answer in `correct_answer` or `answer` ("# 18");
+    - `output`, a list with one text, which holds a JSON object with `answer`.
+
+    An answer is right if its first number equals that of the right answer; commas, $, % and a
+    trailing .0 do not matter. An output without such an object is a wrong answer. The result holds
+    the questions that both files have, in the order of the first file.
     """
     weak, strong = _zeroeval_items(Path(weak_path)), _zeroeval_items(Path(strong_path))
     pairs = [(item, strong[key]) for key, item in weak.items() if key in strong]
@@ -91,8 +95,8 @@ def zeroeval_json(weak_path: str | Path, strong_path: str | Path) -> Outcomes:
 def mtbench101_jsonl(path: str | Path) -> Dialogues:
     """Return the dialogues of MT-Bench-101 (.jsonl or .jsonl.gz).
 
-    A line has `task`, `id` and `history`, a list of turns with `user` and `bot`, the reference
-    answer. The dialogues are numbered in the order of the lines.
+    A line has `task`, `id` and `history`, a list of turns with `user` and `bot` (the reference
+    answer). The dialogues are numbered in the order of the lines.
     """
     rows: list[tuple[str, int, int, int, int]] = []
     for number, (line, item) in enumerate(_json_lines(Path(path))):
@@ -111,8 +115,8 @@ def mtbench101_jsonl(path: str | Path) -> Dialogues:
 def azure_csv(path: str | Path) -> Arrivals:
     """Return the arrivals of an Azure LLM inference trace, in seconds from its first request.
 
-    Columns: TIMESTAMP (read to the microsecond), ContextTokens, GeneratedTokens. The trace tells
-    no sessions.
+    Columns: TIMESTAMP (read to the microsecond), ContextTokens, GeneratedTokens. The trace has no
+    sessions.
     """
     time_s: list[float] = []
     first: datetime | None = None
@@ -127,8 +131,8 @@ def azure_csv(path: str | Path) -> Arrivals:
 def mooncake_jsonl(path: str | Path) -> Arrivals:
     """Return the arrivals of a Mooncake trace (.jsonl or .jsonl.gz) with their sessions.
 
-    A line has `timestamp` (ms), `input_length` and `output_length` (tokens) and `hash_ids`, a hash
-    for every 512 input tokens. Sessions are found from these, see `session_of_requests`.
+    A line has `timestamp` (ms), `input_length` and `output_length` (tokens) and `hash_ids`, one
+    hash for each 512 input tokens. Sessions are found from these hashes; see `session_of_requests`.
     """
     requests: list[Request] = []
     for line, item in _json_lines(Path(path)):
@@ -178,9 +182,9 @@ def _zeroeval_items(path: Path) -> dict[str, _Answered]:
 
 
 def _answer(output: str) -> Any:
-    """Return the answer in the JSON object of a model's output; None where there is none."""
+    """Return the answer in the JSON object of a model's output; None if there is none."""
     with suppress(ValueError, KeyError):
-        # Models put prose or a code fence around the object and line breaks into its texts.
+        # Models put prose or a code fence around the object, and line breaks into its texts.
         found = json.loads(output[output.index("{") : output.rindex("}") + 1], strict=False)
         return found["answer"]
     return None
@@ -195,7 +199,7 @@ def _first_number(answer: Any) -> float | None:
 
 
 def _csv_rows(path: Path, required: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield the rows of a csv file with their line numbers; InputError where there are none."""
+    """Yield the rows of a csv file with their line numbers; InputError if there are none."""
     line = 0
     with _opened(path, newline="") as file:
         rows = csv.DictReader(file, strict=True)
@@ -228,7 +232,7 @@ def _json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 @contextmanager
 def _opened(path: Path, newline: str | None = None) -> Iterator[IO[str]]:
-    """Open a text file, compressed or not; InputError where it cannot be read."""
+    """Open a text file, compressed or not; InputError if it cannot be read."""
     opener: Callable[..., IO[str]] = gzip.open if path.suffix == ".gz" else open
     try:
         with opener(path, "rt", encoding="utf-8-sig", newline=newline) as file:
@@ -239,7 +243,7 @@ def _opened(path: Path, newline: str | None = None) -> Iterator[IO[str]]:
 
 @contextmanager
 def _naming_line(path: str | Path, place: str, allowed: str) -> Iterator[None]:
-    """Turn what goes wrong with one line into the InputError that names it."""
+    """Turn an error in one line into an InputError that names the line."""
     try:
         yield
     except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
@@ -248,7 +252,7 @@ def _naming_line(path: str | Path, place: str, allowed: str) -> Iterator[None]:
 
 
 def _one_file(importer: Callable[[Path], Recording]) -> Callable[[Sequence[Path]], Recording]:
-    """Return the importer of a list of one file."""
+    """Return an importer that takes a list of exactly one file."""
 
     def of_list(paths: Sequence[Path]) -> Recording:
         if len(paths) != 1:

@@ -1,16 +1,16 @@
-"""Conversations found again in a server's log from the prefix-cache blocks of its requests."""
+"""Find the conversations in a server's log from the prefix-cache blocks of its requests."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import NamedTuple
 
-BLOCK_TOKENS = 512  # tokens a hash of the published trace stands for (kvcache-ai/Mooncake)
+BLOCK_TOKENS = 512  # tokens for each hash of the published trace (kvcache-ai/Mooncake)
 SHARED_BLOCKS = 1  # every request of the trace begins with the same system prompt
 
 
 class Request(NamedTuple):
-    """One request: when, its whole input in tokens, and the hashes of the input's blocks."""
+    """One request: its time, its whole input in tokens, and the hashes of the input's blocks."""
 
     time_s: float
     input_tokens: int
@@ -20,12 +20,14 @@ class Request(NamedTuple):
 def session_of_requests(requests: Iterable[Request]) -> list[int]:
     """Return the session of each request, numbered by the index of the session's first request.
 
-    The requests come in time order. A request continues the session whose latest request's full
-    blocks (its blocks without a last, partial one, which the answer and the new turn fill up)
-    are the longest prefix of its own blocks; of two with the same blocks, the later one. What it
-    continues must have come earlier, have a shorter input, and reach beyond the system prompt
-    that all requests share, so that one below 1,024 tokens is never continued. A conversation
-    that is taken up again from an older turn begins a new session.
+    The requests must be in time order. Each session is compared by the full blocks of its latest
+    request. A last, partial block does not count, since the answer and the new turn fill it up. A
+    request continues the session whose full blocks are the longest prefix of its own blocks. If two
+    sessions have the same blocks, it continues the later one.
+
+    The request that is continued must be earlier, have a shorter input, and be longer than the
+    system prompt that all requests share. So a request below 1,024 tokens is never continued. A
+    conversation that goes on from an older turn begins a new session.
     """
     latest: dict[tuple[int, ...], tuple[int, Request]] = {}
     found: list[int] = []

@@ -1,8 +1,8 @@
 """Recordings: real data in four checked shapes, from which recorded traces are built.
 
-A recording is frozen and holds read-only arrays of one length. Making one with a bad value raises
-InputError naming the column and its first bad row; rows count from 0. `recording_files` reads and
-writes them as tables, `importers` makes them from the published formats.
+A recording is frozen and holds read-only arrays of one length. A bad value raises an InputError
+that names the column and its first bad row; rows count from 0. `files` reads and writes recordings
+as tables. `importers` makes them from the published formats.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class _Rule(NamedTuple):
     high: float = 0
 
 
-_ID = _Rule(int, 0, 2**31 - 1)  # what a trace's 4-byte columns hold
+_ID = _Rule(int, 0, 2**31 - 1)  # what the 4-byte columns of a trace can hold
 _COUNT = _Rule(int, 1, 2**31 - 1)
 _TOKENS = _Rule(int, 1, 1e7)
 _SHARE = _Rule(float, 0, 1)
@@ -83,12 +83,12 @@ class Recording:
         return {name: values for name, values in named.items() if values is not None}
 
     def _check_order(self) -> None:
-        """Raise InputError where rows do not follow one another as they must."""
+        """Raise InputError if the order of the rows is wrong."""
 
 
 @dataclass(frozen=True, eq=False)
 class Outcomes(Recording):
-    """How two models did on the same questions: one row a question, columns of shape (n,).
+    """How two models answered the same questions: one row a question, columns of shape (n,).
 
     prompt_tokens, answer_tokens_device, answer_tokens_edge: tokens, 1 or more. quality_device,
     quality_edge: 0 (wrong) to 1 (right). score: a scorer's P(the large model is needed), 0 to 1.
@@ -106,11 +106,11 @@ class Outcomes(Recording):
 
 @dataclass(frozen=True, eq=False)
 class Dialogues(Recording):
-    """Lengths of dialogues: one row a turn, a dialogue's turns in order; columns of shape (n,).
+    """Lengths of dialogues: one row a turn, in order; columns of shape (n,).
 
-    task: what the dialogue is about, one for all its turns. dialogue: 0, 1, 2 ... in row order.
-    turn: 1, 2, 3 ... within the dialogue. prompt_tokens (the user's new text) and answer_tokens:
-    tokens, 1 or more.
+    task: what the dialogue is about, the same for all its turns. dialogue: 0, 1, 2 ... in row
+    order. turn: 1, 2, 3 ... within the dialogue. prompt_tokens (the user's new text) and
+    answer_tokens: tokens, 1 or more.
     """
 
     task: Texts
@@ -134,8 +134,8 @@ class Dialogues(Recording):
 class Arrivals(Recording):
     """When requests arrived at a server: one row a request; columns of shape (n,).
 
-    time_s: seconds from any origin, never decreasing. session: the conversation a request belongs
-    to, for sources that tell.
+    time_s: seconds from any origin, never decreasing. session: the conversation to which a request
+    belongs; absent if the source does not tell.
     """
 
     time_s: Floats
@@ -143,15 +143,15 @@ class Arrivals(Recording):
 
     @property
     def gaps_s(self) -> Floats:
-        """Seconds between one request and the next, whatever their sessions; shape (n - 1,)."""
+        """Seconds from each request to the next one of any session; shape (n - 1,)."""
         return np.diff(self.time_s)
 
     @property
     def follow_up_gaps_s(self) -> Floats:
         """Seconds from a session's request to its next one.
 
-        Shape (n - sessions,): session by session in ascending order, in time order within each.
-        InputError where the recording has no sessions.
+        Shape (n - sessions,): sorted by session, and by time within a session. InputError if the
+        recording has no sessions.
         """
         if self.session is None:
             raise InputError("session", None, "arrivals with a session column")
@@ -167,10 +167,10 @@ class Arrivals(Recording):
 
 @dataclass(frozen=True, eq=False)
 class SnrRuns(Recording):
-    """Radio measurements: one row a sample, a run's samples together; columns of shape (n,).
+    """Radio measurements: one row a sample, sorted by run; columns of shape (n,).
 
-    run: the drive or walk a sample belongs to. time_s: seconds, never decreasing within a run.
-    snr_db: signal-to-noise ratio, -100 to 100 dB. mobility: how the phone moved.
+    run: the drive or walk to which a sample belongs. time_s: seconds, never decreasing within a
+    run. snr_db: signal-to-noise ratio, -100 to 100 dB. mobility: how the phone moved.
     """
 
     run: Integers
@@ -212,7 +212,7 @@ def _checked(name: str, values: Any, rule: _Rule) -> NDArray[Any]:
 
 
 def _numbers(name: str, raw: NDArray[Any]) -> Floats:
-    """Return numbers or their texts as floats; InputError at the first that is neither."""
+    """Return numbers, or texts of numbers, as floats; InputError at the first other value."""
     if raw.dtype.kind in "biuf":
         return raw.astype(np.float64)
     numbers = np.empty(raw.size)

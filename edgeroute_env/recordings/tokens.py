@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 
-# What cl100k_base's published pattern splits a text into before it merges bytes: words with the
-# character before them, numbers of up to three digits, punctuation, white space. Most words are
-# one token; splitting the long ones after 9 letters stands in for the vocabulary.
+# cl100k_base's published pattern splits a text into such pieces before it merges bytes: words with
+# the character before them, numbers of up to three digits, punctuation, white space. Most words are
+# one token. Long words are split after 9 letters here, because there is no vocabulary.
 _PIECE = re.compile(r"[^\r\n\w]?[^\W\d_]{1,9}|\d{1,3}| ?[^\s\w]+[\r\n]*|_+|\s+(?!\S)|\s")
 
 
 def count_tokens(text: str) -> int:
     """Return an estimate of an English text's length in cl100k_base tokens; 1 or more.
 
-    Measured against cl100k_base on 9,560 MMLU prompts: the total is 1.0 % low, the mean absolute
-    deviation of a prompt is 4.8 %, and 95 % of the prompts lie within 15.1 %. The totals of 1,000
-    GSM8K questions are 2.7 % low, of 4,208 MT-Bench-101 user turns and answers 1.9 % and 1.8 %
-    high. A text in another script than Latin comes out too short.
+    Compared with cl100k_base on 9,560 MMLU prompts, the total is 1.0 % low, the mean absolute
+    deviation of a prompt is 4.8 %, and 95 % of the prompts are within 15.1 %. The total of 1,000
+    GSM8K questions is 2.7 % low. The totals of 4,208 MT-Bench-101 user turns and answers are 1.9 %
+    and 1.8 % high. The estimate is too low for texts in other scripts than Latin.
     """
     return max(1, len(_PIECE.findall(text)))

@@ -1,4 +1,4 @@
-"""How a turn is paid: the named reward terms and their sum, of what `serve` has written."""
+"""How a turn is paid: the named reward terms and their sum, from the outcome that `serve` wrote."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def weighted_cost(p: Any, latency_s: float, energy_j: float) -> float:
 def account(p: Any, row: Any, dev: Any, out: Any) -> None:
     """Write the named reward terms and their sum.
 
-    `deadline` pays only answers that are complete in time; `dialogue-min` pays a dialogue's
-    worst turn when it ends, as MT-Bench-101 scores it; `relative-cost` takes latency and energy
-    over what the edge would cost.
+    `deadline` pays only answers that are complete in time. `dialogue-min` pays a dialogue's worst
+    turn when the dialogue ends, as MT-Bench-101 scores it. `relative-cost` divides the cost in
+    latency and energy by what the edge would cost.
     """
     quality = out.quality
     dev.worst_quality = min(dev.worst_quality, quality)
@@ -34,7 +34,7 @@ def account(p: Any, row: Any, dev: Any, out: Any) -> None:
     out.reward_latency = -p.weight_latency * waited_s
     out.reward_energy = -p.weight_energy * out.energy_j
     if p.objective == RELATIVE_COST:
-        price = p.cost_price / out.relative_cost  # of the edge, until the turn's own is known
+        price = p.cost_price / out.relative_cost  # still the edge's cost; the ratio below
         energy_j = out.energy_j + out.edge_energy_j
         out.relative_cost = weighted_cost(p, out.latency_s, energy_j) / out.relative_cost
         out.reward_latency -= price * p.cost_per_s * out.latency_s

@@ -1,4 +1,4 @@
-"""Time passes until a turn arrives: evictions, quota windows, the edge's queue and its report."""
+"""What happens until a turn arrives: evictions, quota windows, the edge's queue and its report."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edgeroute_env.simulator.state import NO_ROUTE
 
 @compiled
 def start_dialogue(dev: Any) -> None:
-    """Forget the phone's dialogue: a new one has no history and nothing cached."""
+    """Forget the phone's dialogue; a new one has no history and no cache."""
     dev.turn = 0.0
     dev.context_tokens = 0.0
     dev.cached_device_tokens = 0.0
@@ -37,7 +37,8 @@ def arrive(p: Any, row: Any, ep: Any, dev: Any, queue: EdgeQueue, previous_s: fl
     dev.turn += 1.0
     dev.asked += 1.0
     dev.score_sum += row.score
-    if dev.next_edge_told_at_s <= row.arrival_s:  # an answer has told how long it waited
+    # The first token of an answer tells the phone how long its call has waited.
+    if dev.next_edge_told_at_s <= row.arrival_s:
         dev.edge_wait_s = dev.next_edge_wait_s
         dev.edge_told_at_s = dev.next_edge_told_at_s
     if row.arrival_s >= dev.window_ends_s:
@@ -45,8 +46,8 @@ def arrive(p: Any, row: Any, ep: Any, dev: Any, queue: EdgeQueue, previous_s: fl
         dev.window_ends_s = windows * p.window_s
         dev.quota_left = p.edge_calls
     reported_at_s = row.arrival_s - row.report_age_s
-    if reported_at_s >= previous_s:  # a report came since the turn before this one
-        if ep.next_at_s <= reported_at_s:  # seldom; a call costs more than the comparison
+    if reported_at_s >= previous_s:  # a report has come since the previous turn
+        if ep.next_at_s <= reported_at_s:  # seldom true, and a call costs more than the comparison
             admit_until(ep, queue, reported_at_s)
         ep.reported_wait_s = 0.0
         ep.reported_busy = 0.0

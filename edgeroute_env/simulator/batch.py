@@ -1,7 +1,7 @@
 """A batch of running episodes: the arrays that the kernel works on, and nothing else.
 
-Every caller of the simulator holds one: the scalar environment a batch of one, the vector
-environment, the evaluation. Copying or pickling it continues identically.
+Every caller of the simulator holds a batch: the scalar environment (a batch of one), the vector
+environment, the evaluation. A copied or unpickled batch continues exactly as the original.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from edgeroute_env.traces.sources import TraceSource
 
 
 class Batch:
-    """`n` episodes of one scenario, each following a trace of `source`."""
+    """`n` episodes of one scenario; each follows a trace of `source`."""
 
     def __init__(self, scenario: Scenario, source: TraceSource, n: int) -> None:
         """Allocate the state; `begin` must come before `step`."""
@@ -46,7 +46,7 @@ class Batch:
         kernel.step(*self.arrays, actions)
 
     def taken(self, rows: NDArray[np.int64]) -> Batch:
-        """Return a batch of copies of the episodes `rows`, which continue as those do.
+        """Return a batch of copies of the episodes `rows`; each continues as its original does.
 
         An episode may be taken several times. Traces and parameters never change while episodes
         run, so both batches share them.
@@ -62,7 +62,7 @@ class Batch:
     def renew(self) -> None:
         """Write into new arrays from now on, so that the caller may keep the present ones.
 
-        Cheaper than copies; the rows of episodes that are over start out undefined.
+        This is cheaper than copies. In the new arrays the rows of ended episodes are undefined.
         """
         n = self.episodes.size
         self.observations = np.empty((n, features.COUNT), np.float32)
@@ -76,12 +76,12 @@ class Batch:
         return ended
 
     def share_traces(self, traces: NDArray[Any]) -> None:
-        """Follow traces in another's memory, ROW (m, T), from now on."""
+        """From now on, follow `traces`, ROW (m, T), in memory that others share."""
         self.traces = traces
         self._collect()
 
     def _collect(self) -> None:
-        """Name the columns of the observations' and outcomes' own memory; gather all arrays."""
+        """Gather all arrays; give observations and outcomes a second view with named columns."""
         self.outcomes = self.figures.view(OUTCOME)[:, 0]
         self.arrays = kernel.Arrays(
             parameters=self.parameters,
@@ -96,7 +96,7 @@ class Batch:
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the views out: a copy of a view would have memory of its own."""
+        """Leave the views out, because a copied view would have its own memory."""
         return {k: v for k, v in self.__dict__.items() if k not in ("outcomes", "arrays")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

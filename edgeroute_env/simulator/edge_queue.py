@@ -1,11 +1,11 @@
-"""The edge's queue for our own requests: first come, first served in the order they get there.
+"""The edge's queue for our own requests, served in the order in which they reach the edge.
 
-A turn is routed when it is asked, but its request may reach the edge much later (a follow-up that
-waits for its answer, a long upload, an outage). Until then it stands in `waiting` and takes no
-slot, so that it neither delays others nor shows in a load report before its time.
+A turn is routed when the user asks it. Its request may reach the edge much later: a follow-up waits
+for the answer before it, an upload may be long, the link may be out. Until then the request stands
+in `waiting` and takes no slot. So it does not delay others or show in a load report too early.
 
-The next request to get there is `ep.next_at_s`, `ep.next_hold_s` (the time it will hold a slot);
-the others are in the `EdgeQueue`.
+`ep.next_at_s` and `ep.next_hold_s` are the next request's arrival and the time for which it will
+hold a slot. All later requests are in the `EdgeQueue`.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ NEVER_S = np.inf
 
 
 class EdgeQueue(NamedTuple):
-    """The queue of one episode: whole arrays and its index, since views cost more than arithmetic.
+    """The queue of one episode: all episodes' arrays and an index, which is cheaper than views.
 
     Attributes:
-        waiting: shape (n, places, 2): arrival and hold time of the requests behind the next one,
-            `waiting[e, :ep.waiting]`, the last of them first.
-        slots: shape (n, 2, slots): the times at which slots fall free (s); row 0 is the state, row
-            1 scratch memory for looking ahead.
+        waiting: shape (n, places, 2): arrival and hold time (s) of the requests behind the next
+            one, `waiting[e, :ep.waiting]`; the last to arrive comes first.
+        slots: shape (n, 2, slots): the times at which slots become free (s). Row 0 is the state,
+            row 1 is scratch memory for looking ahead.
         e: which of the n episodes.
     """
 
@@ -45,7 +45,7 @@ def admit_until(ep: Any, queue: EdgeQueue, time_s: float) -> None:
     waiting, slots, e = queue
     while ep.next_at_s <= time_s:
         free_at_s = ep.next_at_s + ep.next_hold_s
-        if ep.latest_slot_s <= ep.next_at_s:  # all slots are free, so any of them will do
+        if ep.latest_slot_s <= ep.next_at_s:  # all slots are free, so any slot will do
             slots[e, 0, 0] = free_at_s
             ep.latest_slot_s = free_at_s
         else:
@@ -60,7 +60,7 @@ def admit_until(ep: Any, queue: EdgeQueue, time_s: float) -> None:
 
 @compiled
 def look_ahead(ep: Any, queue: EdgeQueue, at_s: float) -> tuple[float, int]:
-    """Return the wait of a request that gets there at `at_s`, and the slots then taken."""
+    """Return the wait (s) of a request that arrives at `at_s`, and how many slots are then busy."""
     waiting, slots, e = queue
     ahead = slots[e, 1]
     ahead[:] = slots[e, 0]
@@ -75,9 +75,9 @@ def look_ahead(ep: Any, queue: EdgeQueue, at_s: float) -> tuple[float, int]:
 
 @compiled
 def send_behind(ep: Any, queue: EdgeQueue, at_s: float, hold_s: float) -> None:
-    """Put a request on its way while another is (else it simply becomes the next).
+    """Add a request while another is on its way (if none is, it simply becomes the next).
 
-    Should all places be taken, the next one gets its slot at once.
+    If all places are taken, the next request gets its slot at once.
     """
     waiting = queue.waiting
     e = queue.e

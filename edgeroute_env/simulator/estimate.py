@@ -1,7 +1,7 @@
-"""What a router may expect of both routes: nominal speeds, the reported load, its own state.
+"""What a router may expect of both routes, from nominal speeds, the reported load, its own state.
 
-Never the real heat-limited speed, the real load, the real answer length or the outcome. The
-records are those of `state.py`; `seen` is one observation with its features by name.
+Estimates never use the real speed of a hot phone, the real load, the real answer length or the
+outcome. The records are those of `state.py`. `seen` is one observation with its features by name.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from edgeroute_env.simulator.state import DEVICE_ROUTE, EDGE_ROUTE
 
 @inlined
 def estimate(p: Any, row: Any, ep: Any, dev: Any, seen: Any) -> None:
-    """Write the expected latency parts of both routes, hidden quantities as the router assumes."""
+    """Write the expected latency parts of both routes, with assumed values for what is hidden."""
     load, own_busy = float(row.reported_load), ep.reported_busy
     wait_s = max(0.0, ep.reported_wait_s - row.report_age_s) + row.expected_wait_s
     if p.hides_edge_load:

@@ -1,6 +1,6 @@
 """What a router sees: the features of an observation, in order, with unit, scale and bounds.
 
-Every analytic rule works from these alone, so no router in a comparison knows more than another.
+Every analytic rule uses these alone, so no router in a comparison knows more than another.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 
 
 class Feature(NamedTuple):
-    """One feature: the observation holds physical value / scale, clipped to [low, high]."""
+    """One feature: an observation holds its physical value, clipped to [low, high], / scale."""
 
     name: str
     unit: str

@@ -1,6 +1,6 @@
 """The kernel: one turn of a batch of episodes, the only place where a turn is simulated.
 
-`step` runs the stages in this order, a file each: serve, account, arrive, estimate, observe. A
+`step` runs the stages in this order: serve, account, arrive, estimate, observe. Each is a file. A
 scalar environment is a batch of one, so it runs the same machine code as a vector of thousands.
 """
 
@@ -30,12 +30,12 @@ class Arrays(NamedTuple):
     """All that the kernel reads and writes, for n episodes.
 
     Attributes:
-        parameters: PARAMETERS, shape (users,); a trace names its user.
+        parameters: PARAMETERS, shape (users,); a trace's rows name its user.
         traces: ROW, shape (m, T); `episodes["trace"]` and `["length"]` say which to follow.
         episodes: EPISODE, shape (n,).
         devices: DEVICE, shape (n, phones).
         waiting: requests on their way to the edge, shape (n, places, 2); see `edge_queue`.
-        slots: times at which the edge's slots fall free (s), shape (n, 2, slots).
+        slots: times at which the edge's slots become free (s), shape (n, 2, slots).
         seen: SEEN, shape (n,), the same memory as `matrix`.
         matrix: the observations, float32, shape (n, COUNT).
         outcomes: OUTCOME, shape (n,).
@@ -88,7 +88,7 @@ def step(  # noqa: PLR0913  (numba takes 1.4 us to unpack a named tuple: a third
     outcomes: Any,
     actions: NDArray[np.int64],
 ) -> None:
-    """Take the fields of `Arrays` one by one and the actions; see `advance`."""
+    """Do what `advance` does; takes the fields of `Arrays` one by one."""
     arrays = Arrays(parameters, traces, episodes, devices, waiting, slots, seen, matrix, outcomes)
     advance(arrays, actions)
 
@@ -97,8 +97,8 @@ def step(  # noqa: PLR0913  (numba takes 1.4 us to unpack a named tuple: a third
 def advance(arrays: Arrays, actions: NDArray[np.int64]) -> None:
     """Route one turn of every running episode; leave finished ones alone.
 
-    `actions` int64 (n,) in {0, 1}. The last observation of an episode is its last turn's, seen
-    again with the state after it.
+    `actions` is int64 of shape (n,), each 0 or 1. An episode's last observation shows its last turn
+    again, with the state after that turn.
     """
     for e in range(arrays.episodes.size):
         ep = arrays.episodes[e]
@@ -126,7 +126,7 @@ def advance(arrays: Arrays, actions: NDArray[np.int64]) -> None:
 
 @compiled
 def _start_phone(p: Any, dev: Any) -> None:
-    """Make a phone cold and idle, with full budgets and nothing asked."""
+    """Make a phone cold and idle, with full budgets and no question asked yet."""
     dev.free_at_s = 0.0
     dev.heat = 0.0
     dev.tail_ends_s = 0.0

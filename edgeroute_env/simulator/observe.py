@@ -16,7 +16,7 @@ def observe(p: Any, row: Any, ep: Any, dev: Any, seen: Any) -> None:
     resting_s = max(0.0, row.arrival_s - dev.free_at_s)
     seen.score = row.score
     seen.dialogue_score = dev.score_sum / dev.turn
-    # An empty history misses nothing, so nothing is left to recompute.
+    # An empty history counts as fully cached: there is nothing to recompute.
     has_history = dev.context_tokens > 0.0
     shown = has_history and not p.hides_cache
     seen.device_cached = dev.cached_device_tokens / dev.context_tokens if shown else 1.0

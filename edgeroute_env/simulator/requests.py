@@ -1,6 +1,6 @@
-"""What a request to the edge weighs and how fast it is decoded.
+"""The size of a request to the edge, and how fast its answer is decoded.
 
-Shared by `estimate`, which feeds it what a router may know, and `serve`, which feeds it what is.
+`estimate` calls this with what a router may know, `serve` with the real values.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from edgeroute_env.physics.inference import decode_s_per_token
 
 @compiled
 def payload_bytes(p: Any, row: Any, dev: Any) -> float:
-    """Return the size of the turn's request: prompt, history where it is sent again, attachment."""
+    """Return the bytes of the turn's request: prompt, history if it is sent again, attachment."""
     tokens = row.prompt_tokens + p.history_resent * dev.context_tokens
     size: float = tokens * p.bytes_per_token + p.request_bytes + row.attachment_bytes
     return size

@@ -1,6 +1,6 @@
-"""What really happens to a turn: served by the phone or the edge, then accounted.
+"""What really happens to a turn: the phone or the edge serves it.
 
-The parts of a latency always sum to it. All state lives in structured records (`state.py`):
+The parts of a latency always sum to it. All state is in structured records (`state.py`):
 `p` parameters, `row` the trace's turn, `ep` the episode, `dev` the phone and its dialogue,
 `waiting`, `slots` and `e` the edge's queue (`edge_queue.py`), `out` the turn's outcome.
 """
@@ -36,9 +36,9 @@ from edgeroute_env.simulator.state import DEVICE_ROUTE, EDGE_ROUTE, NO_ROUTE, RE
 def serve(p: Any, row: Any, ep: Any, dev: Any, queue: EdgeQueue, action: int, out: Any) -> None:
     """Serve one turn as `action` says and write its outcome.
 
-    A turn is scored as it arrives; a follow-up waits for the answer before it. The edge cannot be
-    reached in a long outage (the turn fails) and refuses calls beyond the quota (the phone then
-    answers itself).
+    A turn is scored when it arrives. A follow-up waits for the answer before it. In a long outage
+    the edge cannot be reached, and the turn fails. Beyond the quota the edge refuses the call, and
+    the phone answers.
     """
     out.edge_call = out.failed = out.refused = out.switched = out.recomputed_tokens = 0.0
     out.radio_s = out.queue_s = out.switch_s = out.prefill_s = out.decode_s = 0.0
@@ -47,7 +47,7 @@ def serve(p: Any, row: Any, ep: Any, dev: Any, queue: EdgeQueue, action: int, ou
     out.scoring_s = p.scoring_s
     asked_s = row.arrival_s + p.scoring_s
     ready_s = max(asked_s, dev.answered_at_s)
-    if p.objective == RELATIVE_COST:  # for now, what the edge would cost
+    if p.objective == RELATIVE_COST:  # what the edge would cost; `account` makes it a ratio
         out.relative_cost = _cost_at_edge(p, row, ep, dev, queue, ready_s)
     out.queue_s = ready_s - asked_s
     after_first_token_s = 0.0
@@ -114,8 +114,8 @@ def _at_edge(
 def _cost_at_edge(p: Any, row: Any, ep: Any, dev: Any, queue: EdgeQueue, ready_s: float) -> float:
     """Return what the turn costs if it goes to the edge now; see `RelativeCost`.
 
-    Adds in the order in which the turn's own figures are added, so that a turn that does go
-    there costs exactly as much.
+    The sums use the order in which the turn's own figures are added. So a turn that does go to the
+    edge costs exactly as much.
     """
     on_air_s, energy_j = _uploaded(p, row, dev)
     sending_s = row.outage_s + on_air_s + row.rtt_s
@@ -134,7 +134,7 @@ def _cost_at_edge(p: Any, row: Any, ep: Any, dev: Any, queue: EdgeQueue, ready_s
 
 @compiled
 def _fail(p: Any, out: Any) -> None:
-    """Give up after a bounded wait for the link; the dialogue stays as it was."""
+    """Give up after a limited wait for the link; the dialogue does not change."""
     out.failed = 1.0
     out.radio_s = p.outage_wait_s
     out.energy_j = p.outage_wait_s * p.tail_w
@@ -143,7 +143,7 @@ def _fail(p: Any, out: Any) -> None:
 
 @inlined
 def _serve_on_device(p: Any, row: Any, dev: Any, ready_s: float, out: Any) -> None:
-    """Queue behind the phone's own work and answer at the speed that heat and other apps leave."""
+    """Wait for the phone's earlier work; answer at the speed that heat and other apps leave."""
     start_s = max(ready_s, dev.free_at_s)
     heat = heat_after_rest(dev.heat, start_s - dev.free_at_s, p.cooling_s)
     speed = speed_factor(
@@ -178,9 +178,9 @@ def _serve_on_device(p: Any, row: Any, dev: Any, ready_s: float, out: Any) -> No
 def _serve_at_edge(
     p: Any, row: Any, ep: Any, dev: Any, queue: EdgeQueue, sent_s: float, out: Any
 ) -> float:
-    """Queue for a slot, decode at the speed that the batch leaves, and return the answer.
+    """Wait for a slot, decode at the speed that the batch leaves, and send the answer.
 
-    Returns the download time, the part of the radio's share that follows the first token.
+    Returns the download time (s), which is the radio's part after the first token.
     """
     asked_slot_s = sent_s + row.edge_wait_s
     own_wait_s, out.switch_s, out.prefill_s, out.decode_s, down_s = _at_edge(
@@ -215,7 +215,7 @@ def _serve_at_edge(
 
 @inlined
 def _remember(row: Any, dev: Any, route: int, context: float, prefilled: float, out: Any) -> None:
-    """Note what the dialogue has become and what moving it cost."""
+    """Store the dialogue's new state and what a switch has cost."""
     out.switched = 1.0 if dev.last_route not in (NO_ROUTE, route) else 0.0
     out.recomputed_tokens = prefilled - row.prompt_tokens
     dev.context_tokens = context

@@ -1,4 +1,4 @@
-"""The simulator's memory: parameters, what a running episode remembers, and a turn's outcome.
+"""The simulator's memory: parameters, the state of a running episode, and a turn's outcome.
 
 Each is a structured array, so that the kernel and its callers share one declared layout.
 """
@@ -52,15 +52,15 @@ PARAMETERS = np.dtype(
 
 EPISODE = np.dtype(
     [
-        *FOLLOWS.descr,  # its trace and how much of it
+        *FOLLOWS.descr,  # its trace, and how many turns of it count
         ("cursor", "i8"),  # the turn to be routed next
         ("over", "i8"),  # 1 once terminated or truncated
         ("next_at_s", "f8"),  # when the next of our own requests reaches the edge; see edge_queue
         ("next_hold_s", "f8"),
-        ("waiting", "i8"),  # how many are behind it
-        ("reported_busy", "f8"),  # slots our own requests held at the last report
-        ("reported_wait_s", "f8"),  # wait of a request that arrived with it
-        ("latest_slot_s", "f8"),  # when the last slot that our own requests hold falls free
+        ("waiting", "i8"),  # how many requests are behind that one
+        ("reported_busy", "f8"),  # slots that our own requests held at the last report
+        ("reported_wait_s", "f8"),  # wait of a request that arrived at the time of that report
+        ("latest_slot_s", "f8"),  # when the last slot that our own requests hold becomes free
     ]
 )
 
@@ -71,7 +71,7 @@ DEVICE = np.dtype(
         # its dialogue
         *_floats("turn context_tokens cached_device_tokens cached_edge_tokens last_route"),
         *_floats("answered_at_s score_sum worst_quality sound_so_far"),
-        # what its user has asked, and what its edge calls have taught it
+        # how much its user has asked, and what it knows from its edge calls
         *_floats("asked edge_wait_s edge_told_at_s next_edge_wait_s next_edge_told_at_s"),
     ]
 )
@@ -97,7 +97,7 @@ def lower(scenario: Scenario) -> NDArray[Any]:
     for row, user in zip(parameters, users, strict=True):
         for name, value in _values(user).items():
             row[name] = value
-    # What a router assumes before it knows its user is the same for all of them.
+    # What a router assumes before it knows its user is the same for all users.
     parameters["demand_prior_s"] = scenario.workload.dialogue_gap_mean_s
     if scenario.observation.hidden:
         for name, value in _assumed(scenario).items():

@@ -1,1 +1,1 @@
-"""Everything the router cannot influence: drawn from a seed, or read from recordings."""
+"""Everything that the router cannot influence, drawn from a seed or read from recordings."""

@@ -1,7 +1,8 @@
 """The radio map of a user's cell: mean SNR and line of sight over the places in it.
 
-A place is a standard-normal number: its level is the share of users nearer to the base station.
-So a move is one step of an autoregression, and a place's SNR one interpolation.
+A place is a standard-normal number. Its level (the normal distribution function there) is the share
+of users who are nearer to the base station. So a move is one step of an autoregression, and the SNR
+of a place is one interpolation.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ def cell_maps(world: Any, levels: NDArray[np.float64]) -> NDArray[np.float64]:
         levels: the normal distribution function over the grid of places, shape (z,).
 
     Returns:
-        shape (users, 3, z), rows LOS_SNR, NLOS_SNR and LOS_SHARE; shadowing and penetration
-        are left out.
+        shape (users, 3, z), rows LOS_SNR, NLOS_SNR and LOS_SHARE, without shadowing and
+        penetration.
     """
     maps = np.empty((world.size, 3, levels.size))
     for user in range(world.size):

@@ -1,7 +1,7 @@
-"""The columns of a trace: one record a turn, declared once for users, files and the kernel.
+"""The columns of a trace, one record a turn, declared once for users, files and the kernel.
 
-`BASE` is what a trace file holds. `DERIVED` follows from it and the scenario alone, so it is
-computed once, when the trace is loaded or drawn, and never inside a step.
+A trace file holds the columns of `BASE`. Those of `DERIVED` follow from them and the scenario. They
+are computed once, when the trace is loaded or drawn, and never inside a step.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Column(NamedTuple):
     meaning: str
 
 
-LONGEST_S = 1e9  # seconds; also what a 4-byte float holds with room to spare
+LONGEST_S = 1e9  # seconds; a 4-byte float holds this easily
 
 BASE = (
     Column(

@@ -1,7 +1,7 @@
 """From a block of uniforms to a trace: who asks what and when, and how well it is answered.
 
-Each draw reads its own column of the block, so one stage never shifts another's. What the
-recordings in a `law.TraceLaw` hold replaces what would be drawn.
+Each draw reads its own column of the block, so no stage changes another stage's draws. Where the
+recordings in a `law.TraceLaw` hold a value, it replaces the draw.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from edgeroute_env.traces.lengths import Z_MAX, Z_PER_UNIT
     ACTIVITY, FADE,
 ) = range(23)  # fmt: skip
 UNIFORMS_PER_TURN = 23
-PHONE_ROWS = 1  # row 0 of a block serves the episode, then one row a phone, then one a turn
+PHONE_ROWS = 1  # row 0 of a block is the episode's; then one row a phone, then one a turn
 
 
 def block_shape(turns: int, phones: int) -> tuple[int, int]:
@@ -52,7 +52,7 @@ def at_normal(table: NDArray[np.float64], z: float) -> float:
 
 @compiled
 def whole_tokens(value: float) -> float:
-    """Return a count of tokens: whole, and at least one."""
+    """Return `value` as a whole number of tokens, at least one."""
     return max(1.0, math.floor(value + 0.5))
 
 
@@ -64,7 +64,7 @@ def judged(score: float) -> float:
 
 @compiled
 def revert(deviation: float, dt_s: float, correlation_s: float, z: float) -> float:
-    """Return an Ornstein-Uhlenbeck deviation of unit variance, `dt_s` later."""
+    """Return an Ornstein-Uhlenbeck deviation of unit variance `dt_s` later."""
     a = math.exp(-dt_s / correlation_s)
     return a * deviation + math.sqrt(1.0 - a * a) * z
 
@@ -78,7 +78,7 @@ def pick_user(t: Any, block: Any) -> int:
 
 @compiled
 def pick_item(t: Any, user: int, u: float) -> int:
-    """Return the item that `u` stands for: a benchmark by the user's shares, an item of it."""
+    """Return the item that `u` picks: a benchmark by the user's shares, then one of its items."""
     m, below = 0, 0.0
     while m < t.share_end.shape[1] - 1 and t.share_end[user, m] <= u:
         below = t.share_end[user, m]
@@ -97,7 +97,7 @@ def pick_item(t: Any, user: int, u: float) -> int:
 
 @compiled
 def _first_to_ask(next_s: NDArray[np.float64]) -> int:
-    """Return the phone whose next turn comes first; of equal ones the first."""
+    """Return the phone whose next turn comes first; on a tie, the lowest index."""
     first = 0
     for other in range(1, next_s.size):
         if next_s[other] < next_s[first]:
@@ -109,7 +109,7 @@ def _first_to_ask(next_s: NDArray[np.float64]) -> int:
 def _place(
     row: Any, arrival_s: float, user: int, device: int, turn: int, ends: bool, benchmark: int
 ) -> None:
-    """Write when a turn comes, whose it is, and where it stands in its dialogue."""
+    """Write when a turn comes, which phone asks it, and its position in the dialogue."""
     row.arrival_s = arrival_s
     row.user = user
     row.device = device
@@ -134,8 +134,8 @@ def _follow_up_gap_s(t: Any, u: float) -> float:
 def draw_schedule(t: Any, phones: int, block: Any, rows: Any, items: NDArray[np.int64]) -> None:
     """Draw arrivals, phones and dialogues; `items[k]` is the item that turn k belongs to.
 
-    Gaps are drawn on a clock that runs faster where all users together are more active. A
-    recorded log of arrivals is a phone's own, or the whole cell's where there are several.
+    Gaps are drawn on a clock that runs faster while all users together are more active. With one
+    phone, a recorded log of arrivals is that phone's. With several, it is the whole cell's.
     """
     user = pick_user(t, block)
     world = t.world[user]
@@ -183,7 +183,7 @@ def draw_schedule(t: Any, phones: int, block: Any, rows: Any, items: NDArray[np.
 
 @compiled
 def _draw_quality(t: Any, about: Any, item: Any, record: Any, u: Any, mood: Any, row: Any) -> None:
-    """Draw how good either answer is: recorded, judged around the task's mean, or right or not."""
+    """Draw the quality of both answers: recorded, a judge's score, or right or wrong."""
     if not math.isnan(record.quality_device):
         row.quality_device = record.quality_device
         row.quality_edge = record.quality_edge
@@ -203,7 +203,7 @@ def _draw_quality(t: Any, about: Any, item: Any, record: Any, u: Any, mood: Any,
 
 @compiled
 def _draw_score(t: Any, about: Any, record: Any, u: Any, row: Any) -> None:
-    """Draw a calibrated classifier's score, given the need of the large model; what it implies."""
+    """Draw a calibrated classifier's score, given the need, and write the expected qualities."""
     margin = about.need_margin if about.judged else 1.0
     needed = JUDGE_MAX * (row.quality_edge - row.quality_device) >= margin
     if math.isnan(record.score):
@@ -220,7 +220,7 @@ def _draw_score(t: Any, about: Any, record: Any, u: Any, row: Any) -> None:
 def draw_content(t: Any, phones: int, block: Any, rows: Any, items: NDArray[np.int64]) -> None:
     """Draw prompts, answers, qualities, scores and attachments."""
     world = t.world[rows[0].user]
-    moods = np.zeros((phones, 2))  # how a phone's dialogue departs from its task's mean
+    moods = np.zeros((phones, 2))  # how far a phone's dialogue lies from its task's mean
     for k in range(rows.size):
         u = block[PHONE_ROWS + phones + k]
         row = rows[k]

@@ -1,7 +1,7 @@
-"""A scenario lowered to the figures from which traces are drawn.
+"""The law of a scenario: the figures from which its traces are drawn.
 
-Log-normal laws become tables over a standard-normal argument, so that a draw is one
-interpolation; recorded questions, dialogues, gaps and SNR runs take the same form.
+Log-normal laws become tables over a standard-normal argument, so that a draw is one interpolation.
+Recorded questions, dialogues, gaps and SNR runs become tables too.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from edgeroute_env.traces.lengths import (
 )
 from edgeroute_env.traces.scores import score_tables
 
-NORMAL_CELLS = 4096  # equal-probability cells of the table that turns uniforms into normals
+NORMAL_CELLS = 4096  # cells of equal probability in the table that turns uniforms into normals
 MAX_LOAD, LOAD_CELLS = 0.98, 980
 EFFICIENCY_CELLS_PER_DB = 4
 _NORMAL = NormalDist()
@@ -87,7 +87,7 @@ ITEM = np.dtype(
     ]
 )
 
-# One recorded turn; NaN stands for what the recording does not hold. Row 0 holds nothing.
+# One recorded turn; NaN where the recording holds no value. Row 0 is empty.
 RECORDED_TURN = np.dtype(
     [
         (name, "f8")
@@ -100,14 +100,14 @@ RECORDED_TURN = np.dtype(
 
 
 class TraceLaw(NamedTuple):
-    """All that drawing a trace needs; m benchmarks, z grid points, one user or a population."""
+    """Everything from which a trace is drawn: m benchmarks, z grid points, one user or more."""
 
     world: NDArray[Any]  # WORLD, (users,)
     share_end: NDArray[np.float64]  # cumulative shares of the benchmarks, (users, m)
     asking: NDArray[np.int64]  # the users whose episodes are drawn
     benchmarks: NDArray[Any]  # BENCHMARK, (m,)
-    items: NDArray[Any]  # ITEM, one benchmark's after another's
-    first_item: NDArray[np.int64]  # (m + 1,): where each benchmark's begin
+    items: NDArray[Any]  # ITEM, sorted by benchmark
+    first_item: NDArray[np.int64]  # (m + 1,): index of each benchmark's first item
     recorded: NDArray[Any]  # RECORDED_TURN, (1 + recorded turns,)
     normal: NDArray[np.float64]  # quantiles, (NORMAL_CELLS + 1,)
     cell: NDArray[np.float64]  # radio maps, (users, 3, z); see cell.py
@@ -122,7 +122,7 @@ class TraceLaw(NamedTuple):
     wait_if_any_s: NDArray[np.float64]
     recorded_gaps: NDArray[np.float64]  # consecutive, in units of their mean; may be empty
     recorded_follow_ups_s: NDArray[np.float64]  # may be empty
-    snr_db: NDArray[np.float64]  # recorded at 1 Hz, runs one after another; may be empty
+    snr_db: NDArray[np.float64]  # recorded at 1 Hz, run after run; may be empty
     snr_runs: NDArray[np.int64]  # (runs, 2): first index and length
 
 
@@ -170,7 +170,7 @@ def synthetic_law(scenario: Scenario) -> TraceLaw:
 
 
 def pooled(pools: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Return the items of all benchmarks, one's after another's, and where each one's begin."""
+    """Return all items, sorted by benchmark, and the index of each benchmark's first item."""
     items = []
     for m, pool in enumerate(pools):
         part = pool.copy()
@@ -181,7 +181,7 @@ def pooled(pools: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], NDArray[np.int6
 
 
 def synthetic_items(benchmark: Benchmark) -> NDArray[Any]:
-    """Return the dialogues (or the one kind of question) that a benchmark can ask."""
+    """Return the items of a benchmark: its dialogues, or its one kind of question."""
     if isinstance(benchmark, QuestionBenchmark):
         rows = [(1.0, 1, 0.0, 0.0)]
     else:
@@ -200,7 +200,7 @@ def synthetic_items(benchmark: Benchmark) -> NDArray[Any]:
 
 
 def surroundings(users: Sequence[Scenario]) -> NDArray[Any]:
-    """Return what is around each user, WORLD of shape (users,)."""
+    """Return each user's surroundings, WORLD of shape (users,)."""
     world = np.zeros(len(users), WORLD)
     for row, user in zip(world, users, strict=True):
         values = _around(user)
@@ -210,7 +210,7 @@ def surroundings(users: Sequence[Scenario]) -> NDArray[Any]:
 
 
 def _around(scenario: Scenario) -> dict[str, float]:
-    """Return what a user's surroundings are, save for the fields of `radio` as they stand."""
+    """Return a user's surroundings, without the fields that are copied from `radio`."""
     link, work, edge = scenario.radio, scenario.workload, scenario.edge
     background = edge.background
     environment = radio.ENVIRONMENTS[link.environment]

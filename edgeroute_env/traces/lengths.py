@@ -1,7 +1,7 @@
 """Log-normal laws as tables over a standard-normal argument.
 
-Right and wrong answers of a model differ in length, and the two models' lengths go together; both
-hold without changing the stated marginal laws.
+A model's right and wrong answers differ in length, and the lengths of both models are correlated.
+The tables contain both effects. Each model's overall law of lengths stays the stated one.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ def answer_tables(benchmark: Benchmark) -> NDArray[np.float64]:
 
 
 def inner_correlation(benchmark: Benchmark) -> float:
-    """Return the correlation, among equally right answers, that gives the stated one overall.
+    """Return the correlation among equally right answers that gives the stated one overall.
 
-    Being wrong together lengthens both answers, which already ties them.
+    Part of the stated correlation is there already: answers that are both wrong are both longer.
     """
     answers = benchmark.answers
     if not isinstance(benchmark, QuestionBenchmark):
@@ -73,9 +73,9 @@ def _wrong_shares(benchmark: Benchmark) -> tuple[float, float]:
 
 
 def _split(answers: Answers, law: LogNormal, wrong: float) -> tuple[float, float]:
-    """Return how far wrong answers lie above right ones, and the deviation within each.
+    """Return how far wrong answers lie above right ones, and the deviation within each group.
 
-    Both in units of the log-length's deviation.
+    Both are in units of the log-length's deviation.
     """
     spread = wrong * (1.0 - wrong)
     if spread == 0.0 or law.sigma == 0.0:
@@ -85,9 +85,9 @@ def _split(answers: Answers, law: LogNormal, wrong: float) -> tuple[float, float
 
 
 def _right_wrong(answers: Answers, law: LogNormal, wrong: float) -> NDArray[np.float64]:
-    """Return the tables of right and wrong answers whose mixture keeps the marginal law.
+    """Return the tables of right and wrong answers, whose mixture is the stated law.
 
-    The mixture's distribution function maps either back onto the stated log-normal.
+    The mixture's distribution function maps both back onto the stated log-normal.
     """
     shift, inner = _split(answers, law, wrong)
     if shift == 0.0:

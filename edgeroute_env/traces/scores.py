@@ -1,9 +1,10 @@
 """The law of a classifier's score, given whether the large model is needed, as tables.
 
-A calibrated score's two laws follow from its law over all questions: a question with score s needs
-the large model with probability s. The benchmark gives that law's shape, on the scale of logits;
-it is stretched to the AUC asked for and shifted until its mean is the rate at which the large model
-is needed.
+A calibrated score has two laws, one where the large model is needed and one where it is not. Both
+follow from the law over all questions, since a question with score s needs the large model with
+probability s. The benchmark gives the shape of that law, on the scale of logits. The shape is
+stretched until the AUC is the one asked for. It is shifted until the mean is the rate at which the
+large model is needed.
 """
 
 from __future__ import annotations
@@ -25,17 +26,17 @@ Floats = NDArray[np.float64]
 _NORMAL = NormalDist()
 _Z = np.linspace(-5.0, 5.0, 641)
 _WEIGHT = np.exp(-0.5 * _Z**2) / np.exp(-0.5 * _Z**2).sum()
-_STRETCHES = np.geomspace(1e-3, 60.0, 128)  # of a shape of unit deviation; .5 to beyond .999
+_STRETCHES = np.geomspace(1e-3, 60.0, 128)  # of a unit shape; AUC .5 to > .999
 _HALVINGS = 50
 
 
 def score_tables(users: Sequence[Scenario]) -> tuple[Floats, NDArray[np.int64]]:
-    """Return the scores over the normal argument, and which of the laws each user's are.
+    """Return the tables of scores over the normal argument, and which law each user has.
 
     Shapes (laws, m benchmarks, 2: large model not needed or needed, z) and (users,).
 
     Raises:
-        InputError: neither the workload nor a benchmark says how well the score ranks.
+        InputError: neither the workload nor a benchmark states an AUC.
     """
     asked = [user.workload.score_auc for user in users]
     distinct = sorted(set(asked), key=lambda auc: -1.0 if auc is None else auc)
@@ -46,7 +47,7 @@ def score_tables(users: Sequence[Scenario]) -> tuple[Floats, NDArray[np.int64]]:
         if about.score is None and None in distinct:
             allowed = f"a number, since {about.name} states no law of scores"
             raise InputError("workload.score_auc", None, allowed)
-        law = about.score or ScoreLaw(auc=0.5)  # the shape alone counts
+        law = about.score or ScoreLaw(auc=0.5)  # only the shape counts
         aucs = tuple(law.auc if auc is None else auc for auc in distinct)
         columns.append(_given_need(law.logits, about.need().rate, aucs))
     return np.stack(columns, axis=1), laws
@@ -54,7 +55,7 @@ def score_tables(users: Sequence[Scenario]) -> tuple[Floats, NDArray[np.int64]]:
 
 @cache
 def _given_need(shape: tuple[float, ...] | None, rate: float, aucs: tuple[float, ...]) -> Floats:
-    """Return the scores given the need, shape (aucs, 2, z)."""
+    """Return the scores without and with need, shape (aucs, 2, z)."""
     rate = min(max(rate, 1e-6), 1.0 - 1e-6)
     logits = _unit_logits(shape)
     found = _aucs(_scores(logits, _STRETCHES, rate))
@@ -69,13 +70,13 @@ def _given_need(shape: tuple[float, ...] | None, rate: float, aucs: tuple[float,
 
 
 def _unit_logits(shape: tuple[float, ...] | None) -> Floats:
-    """Return a shape's logits over the grid, of mean 0 and deviation 1; normal where not given."""
+    """Return a shape's logits over the grid, mean 0 and deviation 1; without a shape, normal."""
     if shape is None:
         return _Z
     known = np.array([_NORMAL.inv_cdf(level) for level in SCORE_LEVELS])
     values = np.array(shape)
     logits = np.interp(_Z, known, values)
-    for end, step in ((0, 1), (-1, -1)):  # beyond the outermost levels, straight on
+    for end, step in ((0, 1), (-1, -1)):  # beyond the outermost levels, continue in a straight line
         slope = (values[end + step] - values[end]) / (known[end + step] - known[end])
         beyond = known[0] > _Z if end == 0 else known[-1] < _Z
         logits[beyond] = values[end] + slope * (_Z[beyond] - known[end])
@@ -85,7 +86,7 @@ def _unit_logits(shape: tuple[float, ...] | None) -> Floats:
 
 
 def _scores(logits: Floats, stretches: Floats, rate: float) -> Floats:
-    """Return the scores (k, z) of stretched logits, each shifted until its mean is the rate."""
+    """Return scores (k, z): logits stretched, then shifted until each row's mean is the rate."""
     stretched = np.outer(stretches, logits)
     low = np.full(len(stretches), -1000.0)
     high = -low

@@ -1,4 +1,4 @@
-"""Where an environment's traces come from: drawn afresh at each reset, or a given set."""
+"""Where an environment's traces come from: a new draw at each reset, or a given set."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from edgeroute_env.traces.draw import block_shape, draw_content, draw_schedule
 from edgeroute_env.traces.law import TraceLaw, synthetic_law
 from edgeroute_env.traces.world import derive, draw_load, draw_radio
 
-# What a source tells an episode: which trace to follow, and for how many turns.
+# What a source tells an episode: which trace it follows, and how many turns of it count.
 FOLLOWS = np.dtype([("trace", "i8"), ("length", "i8")])
-CHUNK = 32  # episodes drawn at a time: their uniforms stay in the processor's cache
+CHUNK = 32  # episodes drawn at a time, so few that their uniforms stay in the processor's cache
 
 
 class TraceSource(Protocol):
-    """Gives each episode its trace; all randomness comes from that episode's generator."""
+    """Gives each episode its trace; all randomness comes from the episode's own generator."""
 
     def store(self, episodes: int) -> NDArray[Any]:
         """Return the memory that holds the traces, ROW, shape (m, T)."""
@@ -39,10 +39,10 @@ class TraceSource(Protocol):
 
 
 class Drawn:
-    """Draws a fresh trace at every reset, from a scenario's law or its recordings."""
+    """Draws a new trace at every reset, from a scenario's law or its recordings."""
 
     def __init__(self, scenario: Scenario, law: TraceLaw | None = None) -> None:
-        """Take the scenario and, where it is to follow recordings, the law that holds them."""
+        """Take the scenario and, for recorded traces, the law that holds its recordings."""
         self.turns = scenario.workload.turns
         self.phones = scenario.device.count
         self.law = synthetic_law(scenario) if law is None else law
@@ -71,14 +71,14 @@ class Drawn:
 
 
 class Given:
-    """Lets each episode follow one of a set of traces, picked at random."""
+    """Lets each episode follow one trace of a set, picked at random."""
 
     def __init__(self, rows: NDArray[Any], lengths: NDArray[np.int64]) -> None:
         """Take traces as ROW records, shape (m, T), and how many turns of each are real."""
         self.rows, self.lengths = rows, lengths
 
     def store(self, episodes: int) -> NDArray[Any]:
-        """Return the set itself: episodes share it, since a trace never changes."""
+        """Return the set itself; episodes share it, since a trace never changes."""
         return self.rows
 
     def assign(
@@ -97,16 +97,16 @@ class Given:
         self, which: NDArray[np.int64], generators: Sequence[np.random.Generator]
     ) -> NDArray[np.int64]:
         traces = len(self.rows)
-        if traces == 1:  # nothing to pick, so the episode's random stream is left alone
+        if traces == 1:  # nothing to pick, so the episode's random stream stays as it is
             return np.zeros(len(which), np.int64)
         return np.array([int(generators[e].random() * traces) for e in which], np.int64)
 
 
 class Pinned(Given):
-    """Lets episode e follow trace e: the same traces for run after run, drawn once."""
+    """Lets episode e follow trace e, so that every run meets the same traces, drawn once."""
 
     def __init__(self, source: TraceSource, generators: Sequence[np.random.Generator]) -> None:
-        """Draw one trace a generator from `source`."""
+        """Draw one trace from `source` with each generator."""
         episodes = np.zeros(len(generators), FOLLOWS)
         rows = source.store(len(generators))
         source.assign(np.arange(len(generators)), generators, rows, episodes)

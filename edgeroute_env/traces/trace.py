@@ -1,4 +1,4 @@
-"""A trace as users handle it: named, unit-bearing, validated columns; one row a turn."""
+"""A trace as users see it: validated columns, named with their units, one row a turn."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from edgeroute_env.traces.world import derive
 
 
 class Trace:
-    """Everything of an episode that no routing decision can change.
+    """Everything in an episode that no routing decision can change.
 
     Args:
         columns: one array a column of `columns.BASE`, all of the same length T >= 1.
         source: where the columns come from, for error messages.
 
     Raises:
-        InputError: a column is missing, unknown, of another length, not a number, out of its
-            range; times decrease; or a phone's dialogue skips a turn. Names the first bad row.
+        InputError: a column is missing, unknown, of another length, not numeric or out of its
+            range; times decrease; or a phone's dialogue skips a turn. It names the first bad row.
     """
 
     def __init__(self, columns: Mapping[str, ArrayLike], source: str = "trace") -> None:
@@ -56,11 +56,11 @@ class Trace:
 
     @classmethod
     def from_rows(cls, rows: NDArray[Any]) -> Trace:
-        """Return the trace that the kernel's rows (ROW, shape (T,)) hold."""
+        """Return the trace that the kernel holds as `rows`, ROW of shape (T,)."""
         return cls({name: rows[name] for name in BASE_NAMES})
 
     def rows(self, law: TraceLaw, phones: int) -> NDArray[Any]:
-        """Return the kernel's rows, ROW (T,), with the columns that the scenario implies."""
+        """Return the kernel's rows, ROW (T,), with the columns that follow from the scenario."""
         counts = {"device": phones, "benchmark": len(law.benchmarks), "user": len(law.world)}
         for name, count in counts.items():
             beyond = np.flatnonzero(self[name] >= count)

@@ -1,7 +1,7 @@
 """The world around the turns of a trace: the radio link, the edge's other tenants, evictions.
 
-Works on turns whose arrival times and phones are known, so recorded schedules pass through it
-as drawn ones do.
+It works on turns whose arrival times and phones are known, so recorded and drawn schedules take the
+same path.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from edgeroute_env.traces.law import EFFICIENCY_CELLS_PER_DB, LOAD_CELLS, MAX_LO
 def _model_snr_db(t: Any, user: int, where: Any, moved_m: float, u: Any) -> float:
     """Move a phone and return the SNR there; `where` is (place, LOS, shadowing, loss).
 
-    Place (see `cell.py`) and shadowing are kept in units of their deviation. Both follow the way
-    gone, so that a trace with a turn a second and one with a turn a minute show one mobility.
+    Place (see `cell.py`) and shadowing are kept in units of their deviation. Both change with the
+    distance moved, so the mobility does not depend on how often turns come.
     """
     world = t.world[user]
     where[0] = shadowing_step(
         where[0], 1.0, moved_m, world.distance_correlation_m, normal(t.normal, u[draw.DISTANCE])
     )
     stays = math.exp(-moved_m / world.state_correlation_m)
-    if u[draw.SIGHT] >= stays:  # a new place: the rest of the uniform decides on its line of sight
+    if u[draw.SIGHT] >= stays:  # a new state: the rest of the uniform decides on line of sight
         fresh = (u[draw.SIGHT] - stays) / (1.0 - stays)
         where[1] = 1.0 if fresh < at_normal(t.cell[user, LOS_SHARE], where[0]) else 0.0
     los = where[1] > 0.5
@@ -100,13 +100,13 @@ def _logistic(logit: float) -> float:
 
 @compiled
 def nearest_load_cell(load: float) -> int:
-    """Return the place of a load in the tables of waiting times."""
+    """Return the index of a load in the tables of waiting times."""
     return int(min(load, MAX_LOAD) / MAX_LOAD * LOAD_CELLS + 0.5)
 
 
 @compiled
 def draw_load(t: Any, phones: int, block: Any, rows: Any) -> None:
-    """Draw the edge's load, its reports, the delay it causes, and the cache evictions."""
+    """Draw the edge's load, its reports, the delay that it causes, and cache evictions."""
     world = t.world[rows[0].user]
     first = block[0]
     interval_s = world.report_interval_s
@@ -161,7 +161,7 @@ def draw_load(t: Any, phones: int, block: Any, rows: Any) -> None:
 
 @compiled
 def derive(t: Any, rows: Any) -> None:
-    """Fill the derived columns of a trace: what follows from the others and the scenario."""
+    """Fill the derived columns of a trace, which follow from the others and the scenario."""
     for k in range(rows.size):
         row = rows[k]
         world = t.world[row.user]
