@@ -20,6 +20,7 @@ from edgeroute_env.errors import InputError
 from edgeroute_env.recordings.downloads import data_file
 from edgeroute_env.semantic import recorded_scores
 from edgeroute_env.semantic.questions import Questions, load_recipe, read_questions
+from edgeroute_env.semantic.scorer import SHIPPED
 from edgeroute_env.traces.recorded import recorded_law
 from tests.helpers.command_line import Command
 from tests.helpers.made_up_questions import OVERRIDES, write_outcomes
@@ -181,7 +182,7 @@ def test_the_packaged_recipes_cover_the_recorded_presets(name: str) -> None:
 def test_the_known_tables_scores_come_with_the_package(name: str, least: float) -> None:
     metrics = pytest.importorskip("sklearn.metrics")
     questions = known(name)
-    scores = np.load(recorded_scores.SHIPPED / f"scores-{recorded_scores.score_key(questions)}.npy")
+    scores = np.load(SHIPPED / f"scores-{recorded_scores.score_key(questions)}.npy")
     labels = questions.labels()
     assert scores.shape == labels.shape
     assert scores.dtype == np.float32
@@ -190,6 +191,6 @@ def test_the_known_tables_scores_come_with_the_package(name: str, least: float) 
         for output in range(2):
             auc = metrics.roc_auc_score(labels[:, pair, output], scores[:, pair, output])
             assert least < auc < 0.74
-    sizes = [path.stat().st_size for path in recorded_scores.SHIPPED.glob("scores-*.npy")]
+    sizes = [path.stat().st_size for path in SHIPPED.glob("scores-*.npy")]
     assert len(sizes) == 2
     assert sum(sizes) < 300_000
