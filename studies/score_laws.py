@@ -9,10 +9,10 @@ The quantiles, on the scale of logits, and the AUC go into the benchmarks' calib
 from __future__ import annotations
 
 import numpy as np
+from sklearn.metrics import roc_auc_score
 
 from edgeroute_env.benchmarks import SCORE_LEVELS
 from edgeroute_env.recordings.downloads import data_file
-from edgeroute_env.semantic.metrics import auc
 from edgeroute_env.semantic.questions import load_recipe, read_questions, recipe_names
 from edgeroute_env.semantic.recorded_scores import recorded_scores
 
@@ -22,9 +22,10 @@ def main() -> None:
     for name in recipe_names():
         recipe = load_recipe(name)
         questions = read_questions(data_file(recipe.file), recipe)
+        labels, recorded = questions.labels(), recorded_scores(questions, recipe)
         for k, pair in enumerate(questions.pairs):
-            scores = recorded_scores(questions, pair)
-            ranked = auc(questions.labels()[:, k, 0], scores)
+            needed, scores = labels[:, k, 0], recorded[:, k, 0]
+            ranked = roc_auc_score(needed, scores)
             quantiles = np.quantile(np.log(scores / (1.0 - scores)), SCORE_LEVELS)
             logits = ", ".join(f"{quantile:.3f}" for quantile in quantiles)
             print(f"{pair}:\nscore:  # [D] the shipped scorer, out of fold")

@@ -32,8 +32,8 @@ def fingerprint(scenario: Scenario, traces: TraceKind) -> dict[str, str]:
     if traces == "recorded":
         for name in recorded_files(scenario):
             hashes[name] = hashlib.sha256(data_file(name).read_bytes()).hexdigest()[:16]
-        for k, questions in enumerate(scored_tables(scenario)):
-            hashes[f"scores {k}"] = score_key(questions)[:16]
+        for k, table in enumerate(scored_tables(scenario)):
+            hashes[f"scores {k}"] = score_key(table.questions)[:16]
     return hashes
 
 

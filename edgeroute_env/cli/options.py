@@ -16,8 +16,7 @@ from edgeroute_env.errors import InputError
 from edgeroute_env.recordings.downloads import data_folder
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.scenario_files import load_scenario, parse_overrides
-from edgeroute_env.semantic.recorded_scores import at_hand
-from edgeroute_env.traces.recorded import TraceKind, recorded_files, scored_tables
+from edgeroute_env.traces.recorded import TraceKind, missing_scores, recorded_files
 
 ScenarioOption = Annotated[
     str, typer.Option("--scenario", "-s", help="A preset's name or a path to a YAML file.")
@@ -60,9 +59,9 @@ def chosen_traces(scenario: Scenario, wanted: str) -> tuple[TraceKind, str]:
     absent = [name for name in files if not (data_folder() / name).is_file()]
     if wanted == "synthetic":
         return "synthetic", "as asked"
-    if wanted == "auto" and files and not absent and not all(map(at_hand, scored_tables(scenario))):
-        why = "scoring recorded questions needs: pip install 'edgeroute[bert]'"
-        return "synthetic", f"packaged calibration; {why}"
+    if wanted == "auto" and files and not absent and (commands := missing_scores(scenario)):
+        lacking = "no scores of the recorded questions are stored; to make them: "
+        return "synthetic", f"packaged calibration; {lacking}{', '.join(commands)}"
     if wanted == "recorded" or (files and not absent):
         return "recorded", "from " + ", ".join(files)
     if not files:

@@ -1,11 +1,10 @@
-"""`edgeroute score`: score prompts, and train and test scorers."""
+"""`edgeroute score`: score prompts and recorded questions, and train scorers."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -17,29 +16,21 @@ from edgeroute_env.cli.options import (
     progress,
 )
 from edgeroute_env.errors import InputError
-from edgeroute_env.files import refuse_overwrite, replacing
+from edgeroute_env.files import refuse_overwrite
 from edgeroute_env.recordings.downloads import data_file
-from edgeroute_env.semantic.encoder import DEFAULT_ENCODER, LAST, LAYERS, Encoded, Encoder
-from edgeroute_env.semantic.inputs import Row, read_rows, write_rows
-from edgeroute_env.semantic.network import DEFAULTS
-from edgeroute_env.semantic.questions import Questions, Recipe, load_recipe, read_questions
+from edgeroute_env.semantic.encoder import DEFAULT_ENCODER, Encoder
+from edgeroute_env.semantic.prompt_files import PromptRow, read_prompts, write_rows
+from edgeroute_env.semantic.questions import load_recipe, read_questions
+from edgeroute_env.semantic.recorded_scores import store_scores, stored_scores
 from edgeroute_env.semantic.scorer import DEFAULT_PAIR, SUFFIX, Scorer, load_head, pair_of
+from edgeroute_env.semantic.scorer_settings import DEFAULT_SETTINGS, By
 
-app = typer.Typer(help="Score prompts; train and test scorers.", no_args_is_help=True)
+app = typer.Typer(help="Score prompts and recorded questions; train scorers.", no_args_is_help=True)
 RecipeArgument = Annotated[
     str, typer.Argument(help="A packaged recipe (mmlu, gsm8k) or a YAML file of one's own.")
 ]
-TableOption = Annotated[
-    Path | None, typer.Option(help="The outcome table; default: the recipe's, in the data folder.")
-]
 HeadOption = Annotated[
     str, typer.Option(help=f"A shipped pair of models or a {SUFFIX} file of one's own.")
-]
-EncoderOption = Annotated[
-    str, typer.Option(help="A BERT-family encoder: a folder, a hub name or the default.")
-]
-ByOption = Annotated[
-    str, typer.Option(help="What is held out: single questions, or whole groups (subjects).")
 ]
 
 
@@ -71,7 +62,7 @@ def file(
 ) -> None:
     """Score the prompts of a file: its rows with score, device_wrong, tokens and truncated."""
     refuse_overwrite(out, overwrite)
-    rows = _good(path, read_rows(path, column), skip_bad)
+    rows = _good(path, read_prompts(path, column), skip_bad)
     scorer, pair = _scorer(head)
     with progress(quiet) as bar:
         task = bar.add_task("scoring", total=len(rows))
@@ -94,20 +85,46 @@ def file(
         notes.print(f"{int(found.truncated.sum())} prompts were truncated to {limit} tokens")
 
 
+@app.command("recorded")
+def recorded(recipe: RecipeArgument, quiet: QuietOption = False) -> None:
+    """Score the questions of a recorded table, out of fold, and keep the scores.
+
+    Recorded traces read them. Where they are there already, nothing is done.
+    """
+    chosen = load_recipe(recipe)
+    questions = read_questions(data_file(chosen.file), chosen)
+    if stored_scores(questions) is not None:
+        console.print(f"the scores of {chosen.file} are there already")
+        return
+    from edgeroute_env.semantic.training.out_of_fold import FOLDS, out_of_fold
+    from edgeroute_env.semantic.training.train_head import read_by
+
+    with progress(quiet) as bar:
+        encoding = bar.add_task("encoding", total=len(questions))
+        inputs = read_by(Encoder(), questions, lambda done: bar.advance(encoding, done))
+        folds = bar.add_task("scoring out of fold", total=FOLDS)
+        scores, _ = out_of_fold(questions, inputs, tell=lambda: bar.advance(folds))
+    path = store_scores(questions, scores)
+    console.print(f"{len(questions)} questions of {chosen.file} scored: {path}", soft_wrap=True)
+
+
 @app.command("train")
 def train(
     recipe: RecipeArgument,
     out: Annotated[Path, typer.Option("--out", "-o", help=f"The head: a {SUFFIX} file.")],
-    table: TableOption = None,
-    encoder: EncoderOption = DEFAULT_ENCODER,
-    by: ByOption = "question",
-    finetune: Annotated[
-        bool, typer.Option("--finetune", help="Train the encoder too; saved beside the head.")
-    ] = False,
+    table: Annotated[
+        Path | None, typer.Option(help="The outcomes; default: the recipe's, in the data folder.")
+    ] = None,
+    encoder: Annotated[
+        str, typer.Option(help="A BERT-family encoder: a folder, a hub name or the default.")
+    ] = DEFAULT_ENCODER,
+    by: Annotated[
+        By, typer.Option(help="What is held out: single questions, or whole groups (subjects).")
+    ] = "question",
     seed: Annotated[int, typer.Option(min=0, help="Seed of folds, weights and order.")] = 0,
     epochs: Annotated[
         int, typer.Option(min=1, max=1000, help="Epochs a member, at most.")
-    ] = DEFAULTS.epochs,
+    ] = DEFAULT_SETTINGS.epochs,
     tensorboard: Annotated[
         Path | None, typer.Option(help="A folder for TensorBoard's curves.")
     ] = None,
@@ -117,110 +134,33 @@ def train(
     overwrite: OverwriteOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Train and calibrate a head on recorded outcomes; the encoder is frozen unless asked."""
-    from edgeroute_env.semantic.features import prepared
-    from edgeroute_env.semantic.finetuning import finetune as tuned
-    from edgeroute_env.semantic.training import fit
-    from edgeroute_env.semantic.watching import CHECKPOINT_SUFFIX, Watch
+    """Train and calibrate a head on recorded outcomes; the encoder stays as it is."""
+    from edgeroute_env.semantic.training.train_head import train_scorer
+    from edgeroute_env.semantic.training.training_log import CHECKPOINT_SUFFIX, TrainingLog
 
     refuse_overwrite(out, overwrite)
     if not out.name.endswith(SUFFIX):
         raise InputError("--out", str(out), f"a name ending in {SUFFIX}")
-    beside = out.with_suffix(".encoder")
-    if finetune and beside.exists() and not overwrite:
-        raise InputError("--out", str(beside), "no encoder there yet, or --overwrite")
-    chosen, questions = _questions(recipe, table)
-    settings = dataclasses.replace(DEFAULTS, seed=seed, epochs=epochs)
-    about: dict[str, Any] = {
-        "encoder": encoder,
-        "layers": list(LAYERS),
-        "recipe": chosen.model_dump(mode="json"),
-        "settings": dataclasses.asdict(settings),
-        "questions": len(questions),
-        "data_sha256": questions.digest(),
-    }
-    reader = Encoder(encoder)
-    members = 1 if finetune else settings.members
+    chosen = load_recipe(recipe)
+    questions = read_questions(table or data_file(chosen.file), chosen)
+    settings = replace(DEFAULT_SETTINGS, seed=seed, epochs=epochs)
     with progress(quiet) as bar:
-        task = bar.add_task("training", total=members * epochs)
-        watch = Watch(
-            out.with_suffix(CHECKPOINT_SUFFIX),
-            json.dumps({**about, "by": by, "finetune": finetune}, sort_keys=True),
-            resume,
-            tensorboard,
-            lambda: bar.advance(task),
+        encoding = bar.add_task("encoding", total=len(questions))
+        training = bar.add_task("training", total=settings.members * epochs)
+        checkpoint = out.with_suffix(CHECKPOINT_SUFFIX)
+        log = TrainingLog(checkpoint, resume, tensorboard, lambda: bar.advance(training))
+        head = train_scorer(
+            chosen,
+            questions,
+            Encoder(encoder),
+            by,
+            settings,
+            log,
+            lambda done: bar.advance(encoding, done),
         )
-        if finetune:
-            head = tuned(questions, reader, about, _by(by), settings, watch)
-            reader.save(beside)
-            head.about["encoder"] = str(beside)
-        else:
-            seen = _encoded(reader, questions, bar)
-            inputs = prepared(questions.texts, seen.vectors, seen.tokens)
-            head = fit(questions, inputs, about, _by(by), settings, watch)
     head.save(out, overwrite)
-    watch.close()
+    log.close()
     console.print(f"{', '.join(head.pairs)}: {out}", soft_wrap=True)
-
-
-@app.command("eval")
-def evaluate(
-    recipe: RecipeArgument,
-    out: Annotated[Path, typer.Option("--out", "-o", help="A .json file for all figures.")],
-    head: Annotated[
-        str | None, typer.Option(help="Test this head on the table instead of cross-fitting.")
-    ] = None,
-    table: TableOption = None,
-    encoder: EncoderOption = DEFAULT_ENCODER,
-    by: ByOption = "question",
-    seeds: Annotated[int, typer.Option(min=2, max=10, help="Splits to repeat over.")] = 5,
-    overwrite: OverwriteOption = False,
-    quiet: QuietOption = False,
-) -> None:
-    """Test a scorer: AUC, Brier, ECE and APGR, with a reliability diagram beside the figures.
-
-    Without --head, heads are trained and tested out of fold, beside length alone, words (TF-IDF)
-    and nearest neighbours on the same splits. With it, the head is tested on the table: give
-    questions that it was not trained on.
-    """
-    from edgeroute_env.semantic.comparison import compare, tested
-    from edgeroute_env.semantic.crossfit import FOLDS, with_clusters
-    from edgeroute_env.semantic.features import prepared
-    from edgeroute_env.semantic.report import diagram, table_of
-
-    refuse_overwrite(out, overwrite)
-    picture = out.with_suffix(".png")
-    refuse_overwrite(picture, overwrite)
-    _, questions = _questions(recipe, table)
-    with progress(quiet) as bar:
-        if head is not None:
-            scorer = Scorer(load_head(head))
-            seen = _encoded(scorer.encoder, questions, bar)
-            inputs = prepared(questions.texts, seen.vectors, seen.tokens)
-            rows = tested(scorer.head, questions, inputs)
-        else:
-            reader = Encoder(encoder, (*LAYERS, LAST))
-            seen = _encoded(reader, questions, bar)
-            width = reader.width // len(reader.layers)
-            sentence = seen.vectors[:, -width:]
-            inputs = prepared(questions.texts, seen.vectors[:, :-width], seen.tokens)
-            if by == "group":
-                questions = with_clusters(questions, sentence)
-            task = bar.add_task(f"by {by}", total=seeds * FOLDS)
-            rows = compare(
-                questions,
-                inputs,
-                sentence,
-                _by(by),
-                seeds,
-                DEFAULTS,
-                lambda: bar.advance(task),
-            )
-    with replacing(out) as part:
-        part.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-    diagram(rows, picture)
-    console.print(table_of(rows))
-    notes.print(f"written: {out} and {picture}")
 
 
 def _scorer(head: str) -> tuple[Scorer, str]:
@@ -228,23 +168,7 @@ def _scorer(head: str) -> tuple[Scorer, str]:
     return Scorer(loaded), pair_of(loaded, head)
 
 
-def _questions(name: str, table: Path | None) -> tuple[Recipe, Questions]:
-    recipe = load_recipe(name)
-    return recipe, read_questions(table or data_file(recipe.file), recipe)
-
-
-def _encoded(encoder: Encoder, questions: Questions, bar: Any) -> Encoded:
-    task = bar.add_task("encoding", total=len(questions))
-    return encoder.encode(questions.texts, lambda done: bar.advance(task, done))
-
-
-def _by(by: str) -> Any:
-    if by not in ("question", "group"):
-        raise InputError("--by", by, "question or group")
-    return by
-
-
-def _good(path: Path, rows: list[Row], skip_bad: bool) -> list[Row]:
+def _good(path: Path, rows: list[PromptRow], skip_bad: bool) -> list[PromptRow]:
     """Return the rows without fault; tell the others, and stop unless they may be skipped."""
     bad = [row for row in rows if row.fault]
     for row in bad:

@@ -74,29 +74,24 @@ class Encoder:
         self.max_tokens = min(MAX_TOKENS, limit)
         self._torch = torch
 
-    def tokens(self, texts: Sequence[str]) -> list[list[int]]:
-        """Return each text's token ids, whole, special tokens included."""
-        if not texts:
-            return []
-        found: list[list[int]] = self.tokenizer(list(texts), verbose=False)["input_ids"]
-        return found
-
     def encode(
         self, texts: Sequence[str], progress: Callable[[int], None] | None = None
     ) -> Encoded:
         """Return the vectors of n texts, in their order; `progress` is told how many are done."""
-        ids = self.tokens(texts)
+        ids: list[list[int]] = []
+        if texts:  # whole, special tokens included
+            ids = self.tokenizer(list(texts), verbose=False)["input_ids"]
         counts = np.array([len(row) for row in ids], np.int64)
         vectors = np.zeros((len(ids), self.width), np.float32)
         shown = np.minimum(counts, self.max_tokens)
         for batch in batches(shown):
             with self._torch.inference_mode():
-                vectors[batch] = self.pooled([ids[row] for row in batch]).numpy()
+                vectors[batch] = self._pooled([ids[row] for row in batch]).numpy()
             if progress is not None:
                 progress(len(batch))
         return Encoded(vectors, counts, counts > self.max_tokens)
 
-    def pooled(self, ids: Sequence[Sequence[int]]) -> Any:
+    def _pooled(self, ids: Sequence[Sequence[int]]) -> Any:
         """Return the mean states of one batch as a torch tensor, (batch, width)."""
         torch = self._torch
         cut = [self._cut(row) for row in ids]
@@ -109,11 +104,6 @@ class Encoder:
         ).hidden_states
         weight = (mask / mask.sum(1, keepdim=True)).unsqueeze(-1)
         return torch.cat([(states[layer] * weight).sum(1) for layer in self.layers], dim=1)
-
-    def save(self, folder: Path) -> None:
-        """Write the encoder, as far as it is run, to a folder that `Encoder` can load."""
-        self.model.save_pretrained(folder)
-        self.tokenizer.save_pretrained(folder)
 
     def _cut(self, row: Sequence[int]) -> list[int]:
         """Return the ids that fit, with the closing special token at their end."""

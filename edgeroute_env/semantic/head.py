@@ -141,12 +141,6 @@ def gelu(x: Floats) -> Floats:
     return 0.5 * x * (1.0 + np.tanh(math.sqrt(2.0 / math.pi) * (x + 0.044715 * x**3)))
 
 
-def spread(values: NDArray[Any]) -> tuple[Floats, Floats]:
-    """Return the mean and deviation of every column, a constant one's deviation as 1."""
-    scale = np.asarray(values.std(axis=0), np.float64)
-    return np.asarray(values.mean(axis=0), np.float64), np.where(scale > 1e-9, scale, 1.0)
-
-
 def _standard(values: NDArray[Any], mean: Floats, scale: Floats) -> Floats:
     return np.clip((np.asarray(values, np.float64) - mean) / scale, -CLIP, CLIP)
 

@@ -3,13 +3,13 @@
 Recorded questions, dialogues, gaps and SNR runs replace what the scenario's law would draw;
 whatever a recording does not hold (the length of an answer, the judge's verdict on a turn) is
 still drawn, given what it does hold. Questions whose texts a packaged recipe knows get the semantic
-scorer's scores, out of fold, where the scenario asks for them.
+scorer's scores, out of fold, where the scenario asks for them. They are read, never made here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,13 @@ from edgeroute_env.recordings import files
 from edgeroute_env.recordings.downloads import data_file
 from edgeroute_env.recordings.shapes import Arrivals, Dialogues, Outcomes, SnrRuns
 from edgeroute_env.scenario import Mix, Scenario, Table
-from edgeroute_env.semantic.questions import Questions, read_questions
-from edgeroute_env.semantic.recorded_scores import recorded_scores, source_of
+from edgeroute_env.semantic.questions import Questions, Recipe, read_questions
+from edgeroute_env.semantic.recorded_scores import (
+    recorded_scores,
+    scoring_command,
+    source_of,
+    stored_scores,
+)
 from edgeroute_env.traces.law import (
     ITEM,
     RECORDED_TURN,
@@ -54,7 +59,8 @@ def recorded_law(scenario: Scenario, split: Split = "all") -> TraceLaw:
             and arrivals, so that nothing is fitted on what it is measured on.
 
     Raises:
-        InputError: the scenario names no recordings, or a file is missing or unusable.
+        InputError: the scenario names no recordings, a file is missing or unusable, or scores that
+            it asks for are not stored.
     """
     if not recorded_files(scenario):
         raise InputError(
@@ -84,23 +90,41 @@ def recorded_law(scenario: Scenario, split: Split = "all") -> TraceLaw:
     return law
 
 
-def scored_tables(scenario: Scenario) -> list[Questions]:
-    """Return the recorded questions that take the scorer's scores.
+class ScoredTable(NamedTuple):
+    """Recorded questions that take the scorer's scores, for one pair of their recipe's models."""
+
+    questions: Questions
+    recipe: Recipe
+    pair: str
+
+
+def scored_tables(scenario: Scenario) -> list[ScoredTable]:
+    """Return a scenario's recorded questions that take the scorer's scores.
 
     Raises:
         InputError: the scorer cannot score one of the tables, or its file is unusable.
     """
     entries = [entry for entry in scenario.workload.mix if entry.scores == "scorer"]
-    return [_asked(entry.outcomes)[0] for entry in entries if entry.outcomes is not None]
+    return [_scored_table(entry.outcomes) for entry in entries if entry.outcomes is not None]
 
 
-def _asked(table: Table) -> tuple[Questions, str]:
-    """Return a table's questions and the pair of models whose need they are scored for."""
+def missing_scores(scenario: Scenario) -> list[str]:
+    """Return the commands that make the scores which a scenario's recorded questions lack.
+
+    Raises:
+        InputError: the scorer cannot score one of the tables, or its file is unusable.
+    """
+    lacking = (table for table in scored_tables(scenario) if stored_scores(table.questions) is None)
+    return sorted({scoring_command(table.recipe) for table in lacking})
+
+
+def _scored_table(table: Table) -> ScoredTable:
     source = None if table.where else source_of(table.file, table.columns)
     if source is None:
         allowed = "'drawn', or outcomes whose texts and models a recipe of configs/scorers covers"
         raise InputError("workload.mix.scores", "scorer", allowed)
-    return read_questions(data_file(source.recipe.file), source.recipe), source.pair
+    questions = read_questions(data_file(source.recipe.file), source.recipe)
+    return ScoredTable(questions, source.recipe, source.pair)
 
 
 def drawn(scenario: Scenario, traces: TraceKind, split: Split = "all") -> Drawn:
@@ -126,13 +150,19 @@ def _pool(entry: Mix, split: Split, first: int) -> tuple[NDArray[Any], NDArray[A
     if entry.outcomes is not None:
         items, turns = _questions(_read(files.read_outcomes, entry.outcomes), first)
         if entry.scores == "scorer":
-            turns["score"] = recorded_scores(*_asked(entry.outcomes))
+            turns["score"] = _needed(_scored_table(entry.outcomes))
         return _half(items, split, entry.outcomes), turns
     if entry.dialogues is not None:
         read = _read(files.read_dialogues, entry.dialogues)
         items, turns = _dialogues(read, entry.benchmark, entry.dialogues, first)
         return _half(items, split, entry.dialogues), turns
     return synthetic_items(entry.benchmark), np.zeros(0, RECORDED_TURN)
+
+
+def _needed(table: ScoredTable) -> NDArray[np.float64]:
+    """Return P(only the large model is right) by question, (n,)."""
+    scores = recorded_scores(table.questions, table.recipe)
+    return scores[:, table.questions.pairs.index(table.pair), 0]
 
 
 def _questions(outcomes: Outcomes, first: int) -> tuple[NDArray[Any], NDArray[Any]]:

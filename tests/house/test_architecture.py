@@ -82,6 +82,18 @@ def test_floors_import_only_from_below(floor: str) -> None:
     assert above == []
 
 
+def test_only_the_command_line_and_studies_train_scorers() -> None:
+    training = f"{PACKAGE}.semantic.training"
+    outside = [
+        module_name(path)
+        for path in CODE
+        if not below(module_name(path), training)
+        and any(below(name, training) for name in imported(path))
+    ]
+    assert all(name.partition(".")[0] in BESIDE or "cli" in name for name in outside), outside
+    assert f"{PACKAGE}.cli.score" in outside
+
+
 def test_modules_beside_the_floors_know_only_what_they_are_made_of() -> None:
     files = [path for path in CODE if path.parent.name == PACKAGE and path.name != "__init__.py"]
     assert files
@@ -99,11 +111,13 @@ def test_modules_beside_the_floors_know_only_what_they_are_made_of() -> None:
     assert above == []
 
 
-def test_only_the_command_line_and_the_evaluation_need_the_heavy_packages() -> None:
+def test_only_what_an_environment_never_loads_needs_the_heavy_packages() -> None:
     """At the top of a module, that is: inside a function they are loaded when asked for."""
     early = []
     for path in CODE:
         if not below(module_name(path), PACKAGE) or "cli" in path.parts:
+            continue
+        if below(module_name(path), f"{PACKAGE}.semantic.training"):
             continue
         if path.name.endswith("tables.py") and path.parent.name == "evaluation":
             continue

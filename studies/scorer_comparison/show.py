@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+
+from rich.table import Table
 
 from edgeroute_env.files import replacing
 from edgeroute_env.plotting import blank_figure
+from studies.scorer_comparison.compare import Figures
 
 
-def table_of(rows: Sequence[dict[str, Any]]) -> Any:
-    """Return a rich table: AUC with intervals over seeds, gains with intervals over questions."""
-    from rich.table import Table
-
+def table_of(rows: Sequence[Figures]) -> Table:
+    """Return a table: AUC with intervals over seeds, gains with intervals over questions."""
     others = list(rows[0]["gain"])
     table = Table("pair", "output", "AUC", *others, "ECE", "Brier", "APGR")
     for row in rows:
@@ -28,15 +28,15 @@ def table_of(rows: Sequence[dict[str, Any]]) -> Any:
     return table
 
 
-def diagram(rows: Sequence[dict[str, Any]], path: Path) -> None:
+def diagram(rows: Sequence[Figures], path: Path) -> None:
     """Draw predicted probability against the share of label 1, one line a pair and output."""
     figure = blank_figure(5.5, 5.0)
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color="0.7", linewidth=1)
     for row in rows:
-        mean, share, _ = zip(*row["reliability"], strict=True)
+        bins = row["reliability"]
         label = f"{row['pair']}, {row['output']} (ECE {row['ece']:.3f})"
-        axes.plot(mean, share, marker="o", markersize=3, linewidth=1, label=label)
+        axes.plot(bins["probability"], bins["share"], "o-", markersize=3, linewidth=1, label=label)
     axes.set(xlabel="predicted probability", ylabel="share of the questions", title="Reliability")
     axes.legend(fontsize=6, frameon=False)
     with replacing(path) as part:

@@ -7,14 +7,15 @@ only their order counts.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import normalize
 
-from edgeroute_env.errors import missing_package
-from edgeroute_env.semantic.head import Floats, spread
-from edgeroute_env.semantic.training import length_part
+from edgeroute_env.semantic.head import Floats
+from edgeroute_env.semantic.training.length_part import length_part, spread
 
 NEIGHBOURS, SHARPNESS = 200, 10.0  # how many count at most, and by exp(SHARPNESS * cosine)
 WORDS_PENALTY_INVERSE = 0.3  # the best of .1, .3 and 1 on MMLU
@@ -30,12 +31,7 @@ def by_length(train: Floats, labels: Floats, test: Floats) -> Floats:
 
 def by_words(train: Sequence[str], labels: Floats, test: Sequence[str]) -> Floats:
     """Return logits (m, o) of logistic regressions on TF-IDF of words and pairs of words."""
-    try:
-        from sklearn.feature_extraction.text import TfidfVectorizer
-        from sklearn.linear_model import LogisticRegression
-    except ImportError:
-        raise missing_package("scikit-learn", "comparing scorers", "bert") from None
-    words: Any = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=2)
+    words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=2)
     x, y = words.fit_transform(train), words.transform(test)
     logits = np.zeros((len(test), labels.shape[1]))
     for k, column in enumerate(labels.T):
@@ -51,14 +47,8 @@ def by_neighbours(train: NDArray[np.float32], labels: Floats, test: NDArray[np.f
     Nearness is the cosine of the encoder's vectors; at most a tenth of the questions count.
     """
     count = max(1, min(NEIGHBOURS, len(train) // 10))
-    likeness = _unit(test) @ _unit(train).T
+    likeness = normalize(test) @ normalize(train).T
     near = np.argpartition(-likeness, count - 1, axis=1)[:, :count]
     weight = np.exp(SHARPNESS * np.take_along_axis(likeness, near, axis=1))
     shares: Floats = np.einsum("mk,mko->mo", weight, labels[near]) / weight.sum(1)[:, None]
     return shares
-
-
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    norm = np.linalg.norm(vectors, axis=1, keepdims=True)
-    scaled: NDArray[np.float32] = vectors / np.maximum(norm, 1e-12)
-    return scaled

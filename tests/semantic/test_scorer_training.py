@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-import json
+import importlib
+import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+pytest.importorskip("torch")
+pytest.importorskip("sklearn")
+
 from edgeroute_env.errors import InputError
-from edgeroute_env.semantic.crossfit import out_of_fold, with_clusters
+from edgeroute_env.semantic import training
 from edgeroute_env.semantic.encoder import Encoder
-from edgeroute_env.semantic.features import Prepared, prepared
-from edgeroute_env.semantic.folds import folds
-from edgeroute_env.semantic.head import Head
-from edgeroute_env.semantic.metrics import auc, ece
-from edgeroute_env.semantic.network import DEFAULTS, State
+from edgeroute_env.semantic.features import Prepared
+from edgeroute_env.semantic.head import Head, calibrated, sigmoid
 from edgeroute_env.semantic.questions import Questions, load_recipe, read_questions
-from edgeroute_env.semantic.training import Unwatched, fit
+from edgeroute_env.semantic.scorer_settings import DEFAULT_SETTINGS
+from edgeroute_env.semantic.training.folds import folds
+from edgeroute_env.semantic.training.mixing import fit_mix
+from edgeroute_env.semantic.training.out_of_fold import out_of_fold
+from edgeroute_env.semantic.training.train_head import read_by, train_head, train_scorer
+from edgeroute_env.semantic.training.training_log import TrainingLog
+from studies.scorer_comparison.score_figures import auc, ece
 from tests.helpers.command_line import Command
-from tests.helpers.tiny_scorer import EASY, HARD, make_encoder, write_questions
+from tests.helpers.made_up_questions import EASY, HARD, write_questions
+from tests.helpers.tiny_scorer import make_encoder
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +48,7 @@ def questions(place: Path) -> Questions:
 
 @pytest.fixture(scope="module")
 def inputs(place: Path, questions: Questions) -> Prepared:
-    seen = Encoder(str(place / "encoder")).encode(questions.texts)
-    return prepared(questions.texts, seen.vectors, seen.tokens)
+    return read_by(Encoder(str(place / "encoder")), questions)
 
 
 def same(one: Head, other: Head) -> bool:
@@ -52,7 +61,7 @@ def same(one: Head, other: Head) -> bool:
 def test_out_of_fold_scores_tell_hard_from_easy_and_are_calibrated(
     questions: Questions, inputs: Prepared
 ) -> None:
-    scores, fold = out_of_fold(questions, inputs, "question", DEFAULTS)
+    scores, fold = out_of_fold(questions, inputs)
     labels = questions.labels()[:, 0]
     assert set(fold) == set(range(5))
     for k in range(2):
@@ -60,38 +69,45 @@ def test_out_of_fold_scores_tell_hard_from_easy_and_are_calibrated(
         assert ece(labels[:, k], scores[:, 0, k]) < 0.1
 
 
-class Interrupted(Unwatched):
-    """Stops the training after a number of epochs, and gives back what was saved before."""
+def stopping_after(epochs: int) -> Callable[[], None]:
+    """Return what a log tells after each epoch, and what stops the training after so many."""
+    told: list[None] = []
 
-    def __init__(self, epochs: int | None, states: dict[int, State]) -> None:
-        self.left, self.states = epochs, states
+    def tell() -> None:
+        told.append(None)
+        if len(told) == epochs:
+            raise KeyboardInterrupt
 
-    def start(self, member: int) -> State | None:
-        return self.states.get(member)
-
-    def save(self, member: int, state: State) -> None:
-        self.states[member] = state
-        if self.left is not None:
-            self.left -= 1
-            if self.left == 0:
-                raise KeyboardInterrupt
+    return tell
 
 
+@pytest.mark.parametrize("epochs", [3, DEFAULT_SETTINGS.epochs + 1])
 def test_a_training_repeats_by_its_seed_and_resumes_bit_for_bit(
-    questions: Questions, inputs: Prepared
+    place: Path, questions: Questions, tmp_path: Path, epochs: int
 ) -> None:
-    whole = fit(questions, inputs, {})
-    states: dict[int, State] = {}
+    recipe, encoder = load_recipe(str(place / "recipe.yaml")), Encoder(str(place / "encoder"))
+    checkpoint = tmp_path / "head.checkpoint"
+
+    def trained(log: TrainingLog | None, seed: int = 0) -> Head:
+        settings = replace(DEFAULT_SETTINGS, seed=seed)
+        return train_scorer(recipe, questions, encoder, settings=settings, log=log)
+
     with pytest.raises(KeyboardInterrupt):
-        fit(questions, inputs, {}, watcher=Interrupted(3, states))
-    assert len(states) == 1
-    resumed = fit(questions, inputs, {}, watcher=Interrupted(None, states))
+        trained(TrainingLog(checkpoint, tell=stopping_after(epochs)))
+    with pytest.raises(InputError, match="same data and settings"):
+        trained(TrainingLog(checkpoint, resume=True), seed=1)
+    epochs_left: list[None] = []
+    resumed = trained(TrainingLog(checkpoint, resume=True, tell=lambda: epochs_left.append(None)))
+    every_epoch: list[None] = []
+    whole = trained(TrainingLog(tell=lambda: every_epoch.append(None)))
+    assert len(epochs_left) == len(every_epoch) - epochs
     assert same(whole, resumed)
-    assert same(whole, fit(questions, inputs, {}))
+    assert same(whole, trained(None))
+    assert not same(whole, trained(None, seed=1))
 
 
 def test_a_head_survives_its_file(questions: Questions, inputs: Prepared, tmp_path: Path) -> None:
-    head = fit(questions, inputs, {})
+    head = train_head(questions, inputs, {})
     read = Head.load(head.save(tmp_path / "head.safetensors"))
     assert read.pairs == ("small-large",)
     found = read.probabilities(inputs.text, inputs.length)
@@ -111,17 +127,12 @@ def test_folds_keep_groups_and_equal_texts_together(questions: Questions) -> Non
     twice = questions.take(np.concatenate([np.arange(40), np.arange(40)]))
     by_question = folds(twice, "question", 5, 0)
     assert np.array_equal(by_question[:40], by_question[40:])
+    assert list(np.bincount(by_question)) == [16] * 5
+    assert not np.array_equal(by_question, folds(twice, "question", 5, 1))
     with pytest.raises(InputError, match="at least 9"):
         folds(questions, "group", 9, 0)
-
-
-def test_questions_without_groups_are_clustered(questions: Questions, inputs: Prepared) -> None:
-    bare = Questions(**{**vars(questions), "groups": None})
     with pytest.raises(InputError, match="no groups"):
-        folds(bare, "group", 3, 0)
-    clusters = with_clusters(bare, inputs.text[:, :32]).groups
-    assert clusters is not None
-    assert 5 < len(set(clusters)) <= 25
+        folds(replace(questions, groups=None), "group", 3, 0)
 
 
 def test_the_command_line_trains_evaluates_and_scores(edgeroute: Command, place: Path) -> None:
@@ -145,35 +156,6 @@ def test_the_command_line_trains_evaluates_and_scores(edgeroute: Command, place:
         return float(ended.out.split("= ")[1][:5])
 
     assert p(" ".join(HARD) + " 7") > p(" ".join(EASY) + " 7") + 0.3
-    tested = run("eval", recipe, *table, "--head", "my.safetensors", "-o", "f.json", "--quiet")
-    assert tested.code == 0, tested.err
-    rows = json.loads(Path("f.json").read_text())
-    assert rows[0]["auc"]["scorer"]["mean"] > 0.85
-    assert rows[0]["apgr"] > 0.6
-    assert Path("f.png").stat().st_size > 1000
-
-
-def test_comparing_reports_the_simple_scorers_on_the_same_splits(
-    edgeroute: Command, place: Path
-) -> None:
-    write_questions(Path(), 90)
-    words = ("eval", "recipe.yaml", "--table", "questions.csv")
-    more = ("--encoder", str(place / "encoder"), "--by", "group", "--seeds", "2", "-o", "f.json")
-    ended = edgeroute("score", *words, *more, "--quiet")
-    assert ended.code == 0, ended.err
-    row = json.loads(Path("f.json").read_text())[0]
-    assert set(row["gain"]) == {"length", "words", "neighbours"}
-    assert row["auc"]["scorer"]["mean"] > row["auc"]["length"]["mean"]
-
-
-def test_finetuning_saves_its_encoder_beside_the_head(edgeroute: Command, place: Path) -> None:
-    write_questions(Path(), 80)
-    encoder = ("--encoder", str(place / "encoder"), "--table", "questions.csv")
-    words = ("train", "recipe.yaml", *encoder, "--finetune", "--epochs", "2", "-o", "f.safetensors")
-    ended = edgeroute("score", *words, "--quiet")
-    assert ended.code == 0, ended.err
-    assert Path("f.encoder/config.json").is_file()
-    assert edgeroute("score", "text", "prove it", "--head", "f.safetensors").code == 0
 
 
 def test_tensorboard_gets_the_losses_of_every_member(edgeroute: Command, place: Path) -> None:
@@ -187,5 +169,39 @@ def test_tensorboard_gets_the_losses_of_every_member(edgeroute: Command, place: 
 
     (events,) = Path("curves").glob("events.out.tfevents.*")
     found = EventAccumulator(str(events)).Reload()
-    for member in range(DEFAULTS.members):
+    for member in range(DEFAULT_SETTINGS.members):
         assert len(found.Scalars(f"member-{member}/validation")) == 2
+
+
+def test_the_calibration_recovers_a_known_mixture() -> None:
+    generator = np.random.default_rng(0)
+    text, length = generator.normal(size=(2, 40_000))
+    p = sigmoid(1.2 * text + 0.3 * length - 1.0)
+    labels = (generator.random(p.size) < p).astype(float)
+    mix = fit_mix(labels, text, length, generator.integers(0, 5, p.size))
+    assert mix[:3] == pytest.approx([1.2, 0.3, -1.0], abs=0.06)
+    found = sigmoid(calibrated(mix, text, length))
+    assert ece(labels, found) < 0.01
+    assert np.isfinite(fit_mix(np.zeros(100), text[:100], length[:100], np.arange(100) % 5)).all()
+
+
+def test_on_unseen_groups_what_is_extreme_says_less() -> None:
+    generator = np.random.default_rng(0)
+    text, length = generator.normal(size=(2, 40_000))
+    labels = (generator.random(text.size) < sigmoid(np.tanh(text))).astype(float)
+    fold = generator.integers(0, 5, text.size)
+    mixes = [fit_mix(labels, text, length, fold, unseen_groups=bent) for bent in (False, True)]
+    straight, bent = (sigmoid(calibrated(mix, text, length)) for mix in mixes)
+    assert ece(labels, bent) < ece(labels, straight) < 0.05
+    assert auc(labels, bent) == pytest.approx(auc(labels, straight), abs=0.002)
+    assert bent.max() < straight.max()
+    assert bent.mean() == pytest.approx(labels.mean(), abs=1e-6)
+
+
+@pytest.mark.parametrize("package", ["torch", "sklearn"])
+def test_a_missing_package_names_the_extra_to_install(
+    monkeypatch: pytest.MonkeyPatch, package: str
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(InputError, match=rf"{package}.*edgeroute\[bert\]"):
+        importlib.reload(training)

@@ -6,23 +6,24 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
+from sklearn.linear_model import LogisticRegression
 
-from edgeroute_env.errors import missing_package
-from edgeroute_env.semantic.head import Floats, calibrated
+from edgeroute_env.semantic.head import Floats, calibrated, sigmoid
 
 # Which share of the (standardised) logit is the text's unless the questions say otherwise, and the
 # deviation of that prior in logits: thousands of questions move it, hundreds hardly do. Chosen on
 # GSM8K, where a share fitted freely ranks worse than either part alone.
 TEXT_SHARE, PRIOR_DEVIATION = 0.6, 0.05
 FREE = 10.0  # the deviation that leaves the mixture's slope to the data
-# On unseen groups a logit far from the usual says less than one near it: what is extreme is extreme
-# by what sets its group apart, and that is known least. There the logit saturates at so many
-# deviations (the data's own choices by likelihood lie between 0.5 and 1.4, noisily).
+# On unseen groups a logit far from the mean says less than one near it: questions are that far out
+# because of what is special to their group, and of an unseen group that is not known. There the
+# logit saturates at so many deviations (fitted by likelihood, the data choose 0.5 to 1.4, noisily).
 BEND, STRAIGHT = 1.5, 1e6
 MIN_SLOPE = 1e-3  # a score that ranks the held-out folds backwards says almost nothing
 
 
-def mixed(
+def fit_mix(
     labels: NDArray[Any],
     text: Floats,
     length: Floats,
@@ -37,14 +38,7 @@ def mixed(
     by the other folds, where a label is the rarer the commoner it is here, and that alone would
     bend the weights down. With `unseen_groups`, the folds being of whole groups, the logit also
     saturates, see BEND.
-
-    Raises:
-        InputError: scikit-learn is not installed.
     """
-    try:
-        from sklearn.linear_model import LogisticRegression
-    except ImportError:
-        raise missing_package("scikit-learn", "training a scorer", "bert") from None
     text_scale, length_scale = text.std() or 1.0, length.std() or 1.0
     if labels.min() == labels.max():
         rate = (labels.sum() + 0.5) / (len(labels) + 1.0)
@@ -77,12 +71,6 @@ def _centred(logits: Floats, folds: NDArray[np.int64]) -> Floats:
 
 
 def _shift(labels: NDArray[Any], logits: Floats) -> float:
-    """Return what makes the mean probability the share of label 1, by bisection."""
-    rate, low, high = float(np.mean(labels)), -50.0, 50.0
-    for _ in range(60):
-        middle = 0.5 * (low + high)
-        if np.mean(1.0 / (1.0 + np.exp(-(logits + middle)))) < rate:
-            low = middle
-        else:
-            high = middle
-    return 0.5 * (low + high)
+    """Return what makes the mean probability the share of label 1."""
+    rate = float(np.mean(labels))
+    return float(brentq(lambda shift: np.mean(sigmoid(logits + shift)) - rate, -50.0, 50.0))

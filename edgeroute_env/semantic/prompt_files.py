@@ -13,10 +13,10 @@ from edgeroute_env.errors import InputError
 from edgeroute_env.files import refuse_overwrite, replacing
 from edgeroute_env.tables_io import read_frame
 
-INPUT_FORMATS = (".csv", ".jsonl", ".parquet")
+PROMPT_FORMATS = (".csv", ".jsonl", ".parquet")
 
 
-class Row(NamedTuple):
+class PromptRow(NamedTuple):
     """A row: the line it begins on (parquet: its number, from 1), its values, and what is wrong."""
 
     line: int
@@ -24,15 +24,15 @@ class Row(NamedTuple):
     fault: str | None = None
 
 
-def read_rows(path: Path, column: str) -> list[Row]:
+def read_prompts(path: Path, column: str) -> list[PromptRow]:
     """Return the rows of a file, each with a text in `column` or the fault that it has.
 
     Raises:
         InputError: the file is missing, of another format, unreadable, empty, or lacks the column.
     """
     kind = path.suffix.lower()
-    if kind not in INPUT_FORMATS:
-        raise InputError("file", str(path), "a name ending in " + ", ".join(INPUT_FORMATS))
+    if kind not in PROMPT_FORMATS:
+        raise InputError("file", str(path), "a name ending in " + ", ".join(PROMPT_FORMATS))
     if not path.is_file():
         raise InputError("file", str(path), "an existing file")
     reader = {".csv": _csv, ".jsonl": _jsonl, ".parquet": _parquet}[kind]
@@ -54,8 +54,8 @@ def read_rows(path: Path, column: str) -> list[Row]:
 def write_rows(rows: Sequence[Mapping[str, Any]], path: Path, overwrite: bool) -> None:
     """Write rows as csv, jsonl or parquet, whole or not at all; missing values stay empty."""
     kind = path.suffix.lower()
-    if kind not in INPUT_FORMATS:
-        raise InputError("output", str(path), "a name ending in " + ", ".join(INPUT_FORMATS))
+    if kind not in PROMPT_FORMATS:
+        raise InputError("output", str(path), "a name ending in " + ", ".join(PROMPT_FORMATS))
     refuse_overwrite(path, overwrite)
     names = list(dict.fromkeys(name for row in rows for name in row))
     with replacing(path) as part:
@@ -75,7 +75,7 @@ def write_rows(rows: Sequence[Mapping[str, Any]], path: Path, overwrite: bool) -
             )
 
 
-def _checked(row: Row, column: str) -> Row:
+def _checked(row: PromptRow, column: str) -> PromptRow:
     text = row.values.get(column)
     if not isinstance(text, str):
         return row._replace(fault=f"{column} is {'missing' if text is None else text!r}, not text")
@@ -84,7 +84,7 @@ def _checked(row: Row, column: str) -> Row:
     return row
 
 
-def _csv(path: Path) -> Iterator[Row]:
+def _csv(path: Path) -> Iterator[PromptRow]:
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file)
@@ -96,11 +96,11 @@ def _csv(path: Path) -> Iterator[Row]:
                 fault = None
                 if len(values) != len(names):
                     fault = f"{len(values)} values for {len(names)} columns"
-                yield Row(begins, found, fault)
+                yield PromptRow(begins, found, fault)
             begins = reader.line_num + 1
 
 
-def _jsonl(path: Path) -> Iterator[Row]:
+def _jsonl(path: Path) -> Iterator[PromptRow]:
     with path.open(encoding="utf-8-sig") as file:
         for line, text in enumerate(file, 1):
             if not text.strip():
@@ -108,15 +108,15 @@ def _jsonl(path: Path) -> Iterator[Row]:
             try:
                 values = json.loads(text)
             except ValueError as error:
-                yield Row(line, {}, f"not JSON: {error}")
+                yield PromptRow(line, {}, f"not JSON: {error}")
                 continue
             if isinstance(values, dict):
-                yield Row(line, values)
+                yield PromptRow(line, values)
             else:
-                yield Row(line, {}, f"{type(values).__name__}, not an object")
+                yield PromptRow(line, {}, f"{type(values).__name__}, not an object")
 
 
-def _parquet(path: Path) -> Iterator[Row]:
+def _parquet(path: Path) -> Iterator[PromptRow]:
     frame = read_frame(path)
     for number, values in enumerate(frame.to_dict("records"), 1):
-        yield Row(number, {str(name): value for name, value in values.items()})
+        yield PromptRow(number, {str(name): value for name, value in values.items()})

@@ -10,13 +10,16 @@ from typing import Any
 import pandas as pd
 import pytest
 
+pytest.importorskip("torch")
+pytest.importorskip("sklearn")
+
 from edgeroute_env.semantic import scorer as scorers
 from edgeroute_env.semantic.encoder import Encoder
-from edgeroute_env.semantic.features import prepared
 from edgeroute_env.semantic.questions import load_recipe, read_questions
-from edgeroute_env.semantic.training import fit
+from edgeroute_env.semantic.training.train_head import train_scorer
 from tests.helpers.command_line import Command
-from tests.helpers.tiny_scorer import make_encoder, write_questions
+from tests.helpers.made_up_questions import write_questions
+from tests.helpers.tiny_scorer import make_encoder
 
 
 @pytest.fixture(scope="module")
@@ -25,9 +28,7 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> str:
     name = str(make_encoder(folder / "encoder"))
     recipe = load_recipe(str(write_questions(folder)))
     questions = read_questions(folder / "questions.csv", recipe)
-    seen = Encoder(name).encode(questions.texts)
-    inputs = prepared(questions.texts, seen.vectors, seen.tokens)
-    made = fit(questions, inputs, {"encoder": name, "layers": [3]})
+    made = train_scorer(recipe, questions, Encoder(name))
     return str(made.save(folder / "head.safetensors"))
 
 

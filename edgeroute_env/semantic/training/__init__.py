@@ -1,0 +1,13 @@
+"""Making a scorer from recorded outcomes.
+
+`train_head` makes a head, `out_of_fold` the scores of a whole table. An environment never imports
+this package: it needs torch and scikit-learn.
+"""
+
+from edgeroute_env.errors import missing_package
+
+try:
+    import sklearn  # noqa: F401
+    import torch  # noqa: F401
+except ImportError as error:
+    raise missing_package(str(error.name), "training a scorer", "bert") from None
