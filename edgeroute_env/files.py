@@ -38,13 +38,12 @@ def open_folder(
         if (folder / name).is_dir():
             raise InputError("--out", str(folder), f"a folder where {name} is no folder")
         if (folder / name).exists() and not (overwrite or resume):
-            ways = "--overwrite" if resume is None else "--overwrite or --resume"
-            raise InputError("--out", str(folder), f"a folder without {name}, or {ways}")
+            ways = "or --overwrite" if resume is None else "--overwrite or --resume"
+            raise InputError("--out", str(folder), f"a folder without {name}, {ways}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        reason = error.strerror or error
-        raise InputError("--out", str(folder), f"a folder that can be made ({reason})") from None
+        raise InputError("--out", str(folder), f"a usable folder ({error})") from None
 
 
 @contextmanager

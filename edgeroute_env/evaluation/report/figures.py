@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgeroute_env.evaluation.report.data import SEEN, Shown
+from edgeroute_env.evaluation.report.turns import SEEN, Shown
+from edgeroute_env.evaluation.results import Results
 from edgeroute_env.plotting import COLOURS, LINES, MARKERS, blank_figure
+from edgeroute_env.routing import ROUTES
 from edgeroute_env.simulator.state import LATENCY_PARTS
 
 if TYPE_CHECKING:
@@ -22,11 +24,10 @@ LABELS = {
     "edge_load": "edge load as reported, share",
     "score": "semantic score, probability",
 }
-Result = Mapping[str, Any]
 Turns = Mapping[str, Shown]
 
 
-def pareto(result: Result, turns: Turns) -> Figure:
+def pareto(results: Results, turns: Turns) -> Figure:
     """Quality against latency and against edge calls; lines are thresholds moved."""
     figure = blank_figure(9.0, 4.2)
     panels = figure.subplots(1, 2, sharey=True)
@@ -36,8 +37,8 @@ def pareto(result: Result, turns: Turns) -> Figure:
     )
     for axes, (name, column, label) in zip(panels, sides, strict=True):
         for router, style in _styles(turns):
-            f = result["routers"][router]["figures"]
-            points = sorted(result.get("curves", {}).get(router, {}).get("points", []))
+            f = results.figures(router)
+            points = sorted(results.curves.get(router, {}).get("points", []))
             if points:
                 axes.plot(
                     [p[column] for p in points], [p[2] for p in points], alpha=0.6,
@@ -50,7 +51,7 @@ def pareto(result: Result, turns: Turns) -> Figure:
     return _legend(figure, panels[0])
 
 
-def latency_distribution(result: Result, turns: Turns) -> Figure:
+def latency_distribution(results: Results, turns: Turns) -> Figure:
     """The distribution of latency over all turns."""
     figure = blank_figure(7.0, 4.2)
     axes = figure.subplots()
@@ -68,14 +69,14 @@ def latency_distribution(result: Result, turns: Turns) -> Figure:
     return _legend(figure, axes)
 
 
-def latency_split(result: Result, turns: Turns) -> Figure:
+def latency_split(results: Results, turns: Turns) -> Figure:
     """Where the latency goes."""
     figure = blank_figure(7.0, 0.45 * len(turns) + 1.6)
     axes = figure.subplots()
     names = list(turns)[::-1]
     left = np.zeros(len(names))
     for part, colour, hatch in zip(LATENCY_PARTS, cycle(COLOURS[1:]), HATCHES, strict=False):
-        width = np.array([result["routers"][name]["figures"][f"{part}_s"] for name in names])
+        width = np.array([results.figures(name)[f"{part}_s"] for name in names])
         axes.barh(names, width, left=left, label=part, color=colour, hatch=hatch, edgecolor="white")
         left += width
     axes.set_xlabel("mean latency, s a turn")
@@ -83,7 +84,7 @@ def latency_split(result: Result, turns: Turns) -> Figure:
     return _legend(figure, axes)
 
 
-def edge_share(result: Result, turns: Turns) -> Figure:
+def edge_share(results: Results, turns: Turns) -> Figure:
     """How often the edge is chosen, over what the router saw."""
     figure = blank_figure(10.0, 3.8)
     panels = figure.subplots(1, len(SEEN), sharey=True)
@@ -105,7 +106,7 @@ def edge_share(result: Result, turns: Turns) -> Figure:
     return _legend(figure, panels[0])
 
 
-def timeline(result: Result, turns: Turns) -> Figure:
+def timeline(results: Results, turns: Turns) -> Figure:
     """One episode, turn by turn: where each router sent it and how long that took."""
     figure = blank_figure(9.0, 1.3 * len(turns) + 1.0)
     panels = figure.subplots(len(turns), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
@@ -113,11 +114,9 @@ def timeline(result: Result, turns: Turns) -> Figure:
         routed = shown.run.routed[:, 0]
         turn = np.flatnonzero(routed) + 1
         latency = shown.run.outcomes["latency_s"][routed, 0]
-        edge = shown.run.actions[routed, 0] == 1
-        for where, label, marker, colour in (
-            (~edge, "device", "o", COLOURS[2]),
-            (edge, "edge", "^", COLOURS[1]),
-        ):
+        looks = zip(ROUTES, "o^", (COLOURS[2], COLOURS[1]), strict=True)
+        for action, (label, marker, colour) in enumerate(looks):
+            where = shown.run.actions[routed, 0] == action
             axes.plot(
                 turn[where], latency[where], marker=marker, linestyle="", markersize=4,
                 color=colour, label=label,
@@ -133,7 +132,7 @@ def timeline(result: Result, turns: Turns) -> Figure:
     return _legend(figure, panels[0])
 
 
-FIGURES: dict[str, tuple[Callable[[Result, Turns], Figure], str]] = {
+FIGURES: dict[str, tuple[Callable[[Results, Turns], Figure], str]] = {
     "pareto": (pareto, "Quality against latency and edge calls; lines: thresholds moved"),
     "latency": (latency_distribution, "Distribution of the latency of a turn"),
     "split": (latency_split, "Mean latency by cause"),
