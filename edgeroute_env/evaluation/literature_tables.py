@@ -6,7 +6,7 @@ from rich.table import Table
 
 from edgeroute_env.evaluation.literature import CLAIMED
 from edgeroute_env.evaluation.results import Results
-from edgeroute_env.evaluation.tables import saved_cells, titled, with_interval
+from edgeroute_env.evaluation.tables import saved_cells, search_steps, titled, with_interval
 from edgeroute_env.routing import Role
 
 _METRICS = {
@@ -30,8 +30,7 @@ def routing_metrics(results: Results) -> Table:
     for name in results.names(Role.BOUND):
         bound = results.routers[name]
         kind = "exact" if bound["exact"] else "an estimate, mean return after each search"
-        steps = ", ".join(f"{name} {value:.2f}" for name, value in bound["found"].items())
-        caption += f" The bound is {kind}: {steps}."
+        caption += f" The bound is {kind}: {search_steps(bound)}."
     table = titled("Metrics of the routing literature", caption)
     for heading in (*_METRICS.values(), "good"):
         table.add_column(heading, justify="right")

@@ -211,6 +211,11 @@ def with_interval(
     return f"{mean:{form}}{unit} [{low:{form}}, {high:{form}}]"
 
 
+def search_steps(bound: Mapping[str, Any]) -> str:
+    """Return the mean return after each means of a bound's search, from its row."""
+    return ", ".join(f"{name} {value:.2f}" for name, value in bound["found"].items())
+
+
 def star(row: Mapping[str, Any]) -> str:
     """Return the mark of a difference in return that is significant."""
     return "*" if row.get("p_holm", 1.0) < LEVEL else ""
