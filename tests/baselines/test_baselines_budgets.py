@@ -60,7 +60,7 @@ class Both:
 @pytest.mark.parametrize("name", EXTENSIONS)
 @pytest.mark.parametrize("preset", ["paper", "mtbench101", "stale", "long-context"])
 def test_a_search_starts_at_the_analytic_rule_exactly(name: str, preset: str) -> None:
-    search = registry.kind(name).search
+    search = registry.spec(name).search
     assert search is not None
     both = Both(BAO, make_router(name, search.start(alpha_per_s=0.06, theta=0.2)))
     run(both, preset)

@@ -45,7 +45,7 @@ def test_a_fit_carries_its_provenance_and_every_router(entry: dict[str, Any]) ->
     assert entry["seeds"] == "0 to 1"
     assert entry["version"] == __version__
     assert entry["tolerance_points"] == 0.5
-    assert set(entry["routers"]) == {name for name in router_names() if registry.kind(name).fitted}
+    assert set(entry["routers"]) == {name for name in router_names() if registry.spec(name).fitted}
     for name, points in entry["routers"].items():
         make_router(name, points["best_return"]["parameters"])
         assert set(points) == {"best_return", "within_tolerance"}
