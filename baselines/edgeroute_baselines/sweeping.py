@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from edgeroute_baselines.fitted import fingerprint, stored_parameters
-from edgeroute_baselines.registry import ANALYTIC, EDGE_ONLY, make_router
+from edgeroute_baselines.registry import make_router
 from edgeroute_env import InputError
 from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS
 from edgeroute_env.evaluation.sweep import label_of, measure, variants
@@ -15,7 +15,6 @@ from edgeroute_env.scenario import Scenario
 from edgeroute_env.scenario_files import load_scenario
 from edgeroute_env.traces.recorded import TraceKind, drawn
 
-ROUTERS = (ANALYTIC, EDGE_ONLY)
 Row = dict[str, Any]
 
 
@@ -34,7 +33,7 @@ class Sweep:
         scenario: str | os.PathLike[str] | Mapping[str, Any] | Scenario,
         parameter: str,
         values: Sequence[float],
-        routers: Sequence[str] = ROUTERS,
+        routers: Sequence[str],
         traces: TraceKind = "synthetic",
         episodes: int = 100,
     ) -> None:
@@ -80,7 +79,7 @@ class Sweep:
         Args:
             earlier: rows of an interrupted run, which are kept.
             on_value: called with all rows so far, those kept and after each further value.
-            on_step: called after each turn of a run with the stage and its number of steps.
+            on_step: called after each turn of a run with the parameter and the turns in all.
         """
         rows = list(earlier)
         if rows:
@@ -90,7 +89,7 @@ class Sweep:
         steps = sum(at.workload.turns for at in left.values()) * len(self._fits)
 
         def on_turn() -> None:
-            on_step("sweep", steps)
+            on_step(self.settings["parameter"], steps)
 
         for value, at in left.items():
             routers = [make_router(name, fit) for name, fit in self._fits.items()]
@@ -105,5 +104,5 @@ def _deployed(scenario: Scenario, traces: TraceKind, name: str) -> dict[str, flo
     found = stored_parameters(scenario, traces, name)
     if found is None:
         allowed = f"a router without parameters (no stored {traces} fit matches this scenario)"
-        raise InputError("--router", name, allowed)
+        raise InputError("router", name, allowed)
     return found

@@ -64,9 +64,8 @@ def benchmark(
 ) -> None:
     """Compare all routers on identical traces and write the results.
 
-    Fitted parameters come from stored fits where these match the scenario and the data, and are
-    fitted on training seeds otherwise. Policies come with the package for the presets as they
-    are; they were trained on synthetic traces.
+    Parameters come from stored fits where these match the scenario and the data, and are fitted on
+    training seeds otherwise. The packaged policies were trained on synthetic traces.
     """
     from edgeroute_baselines import benchmark as compare_routers
     from edgeroute_baselines import router_names
@@ -76,9 +75,9 @@ def benchmark(
     chosen = _chosen(scenarios, overrides)
     kinds = [chosen_traces(scenario, traces) for scenario in chosen]
     folder = out or dated_folder()
-    content = BENCHMARK_FILES.open(folder, overwrite, resume) or {"scenarios": {}}
-    content |= command_and_versions()
-    stored, compared = content["scenarios"], {}
+    found = BENCHMARK_FILES.open(folder, overwrite, resume)
+    stored = {} if found is None else found["scenarios"]
+    compared: dict[str, Results] = {}
     for scenario, (kind, why) in zip(chosen, kinds, strict=True):
         name = scenario.name
         policies = _policies(scenario, folder if train else None, quiet)
@@ -94,14 +93,18 @@ def benchmark(
                 on_step=steps_shown(bar, name),
             )
         stored[name] = compared[name].as_dict()
-        BENCHMARK_FILES.write(folder, content)
-        console.print(tables.comparison(f"{name} · {kind} traces, {why}", compared[name]))
-        for table in (*TABLES, *literature_tables.TABLES):
-            console.print(table(compared[name]))
-        console.print()
+        BENCHMARK_FILES.write(folder, {**command_and_versions(), "scenarios": stored})
+        _show(f"{name} · {kind} traces, {why}", compared[name])
     if len(chosen) > 1:
         rows.print(tables.overview(compared))
     notes.print("written: " + " and ".join(str(folder / name) for name in BENCHMARK_FILES.names))
+
+
+def _show(title: str, results: Results) -> None:
+    console.print(tables.comparison(title, results))
+    for table in (*TABLES, *literature_tables.TABLES):
+        console.print(table(results))
+    console.print()
 
 
 def _chosen(asked: list[str] | None, overrides: list[str] | None) -> list[Scenario]:

@@ -25,9 +25,9 @@ from edgeroute_env.cli.options import (
 )
 from edgeroute_env.errors import InputError
 from edgeroute_env.evaluation import tables
-from edgeroute_env.evaluation.plots import plot_sweep
 from edgeroute_env.evaluation.result_files import command_and_versions, dated_folder
 from edgeroute_env.evaluation.sweep import KNOBS, PLOT_NAME, SWEEP_FILES
+from edgeroute_env.evaluation.sweep_plot import plot_sweep
 
 ROUTERS = ("bao-multi-queue", "edge")
 

@@ -90,5 +90,5 @@ def test_a_sweep_runs_from_python(edgeroute_small: Command) -> None:
         (0.9, "device"),
     ]
     assert swept.run(rows[:2]) == rows
-    with pytest.raises(InputError, match="--router: got 'linear'"):
+    with pytest.raises(InputError, match="router: got 'linear'"):
         Sweep("tiny.yaml", "load", (0.2,), ["linear"])

@@ -74,9 +74,8 @@ def measured(name: str, setting: dict[str, float]) -> OperatingPoint:
         run.by_episode(field).mean() for field in ("quality", "latency_s", "edge_call")
     )
     surely_lost = lost.mean() + NormalDist().inv_cdf(0.95) * error
-    return OperatingPoint(
-        setting, run.returns().mean(), quality, surely_lost, latency_s, edge_share
-    )
+    mean_return = run.returns().mean()
+    return OperatingPoint(setting, mean_return, quality, surely_lost, latency_s, edge_share)
 
 
 def saved(point: OperatingPoint, edge: OperatingPoint) -> float:

@@ -90,7 +90,7 @@ def test_routers_keep_the_fit_of_the_scenario_itself(edgeroute_small: Command) -
     fitted = ("sweep", "snr", "-s", "tiny.yaml", "--values", "-6,6", "--episodes", "2", "--quiet")
     refused = edgeroute_small(*fitted, "--out", "out", "--router", "score-threshold")
     assert (refused.code, refused.err.count("\n")) == (2, 1)
-    assert "--router: got 'score-threshold'" in refused.err
+    assert "router: got 'score-threshold'" in refused.err
     assert not Path("out").exists()
     edgeroute_small("tune", "-s", "tiny.yaml", "--quiet")
     assert edgeroute_small(*fitted, "--out", "out").code == 0
