@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +78,15 @@ def test_bad_arguments_are_refused_before_any_work(edgeroute_small: Command) -> 
         benchmark("tiny.yaml", episodes=1)
     with pytest.raises(InputError, match="results: got 'routers'; allowed: exactly against_static"):
         Results.from_dict({"routers": {}})
+
+
+def test_importing_the_baselines_loads_no_heavy_package() -> None:
+    program = "import sys, edgeroute_baselines; print(*sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    loaded = set(ended.stdout.decode().split())
+    assert "edgeroute_baselines.benchmarking" in loaded
+    heavy = "scipy.stats rich pandas matplotlib typer cmaes torch sklearn pooch".split()
+    assert loaded.isdisjoint(heavy)
 
 
 def test_a_sweep_runs_from_python(edgeroute_small: Command) -> None:

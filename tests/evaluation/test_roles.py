@@ -36,6 +36,12 @@ def test_evaluation_knows_no_router_by_name() -> None:
     assert named == []
 
 
+def test_the_page_on_routers_describes_every_role() -> None:
+    page = (EVALUATION.parents[1] / "docs" / "routers.md").read_text("utf-8")
+    table = page.partition("| role | what it is |\n")[2].partition("\n\n")[0]
+    assert [row.split(" | ")[0].lstrip("| ") for row in table.splitlines()[1:]] == list(Role)
+
+
 def test_roles_agree_with_what_routers_are() -> None:
     for name, spec in ROUTERS.items():
         router = make_router(name, ordinary(name))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from itertools import cycle
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from edgeroute_env.evaluation.report.turns import SEEN, Shown
 from edgeroute_env.evaluation.results import Results
-from edgeroute_env.plotting import COLOURS, LINES, MARKERS, blank_figure
+from edgeroute_env.plotting import COLOURS, add_legend, blank_figure, styles
 from edgeroute_env.routing import ROUTES
 from edgeroute_env.simulator.state import LATENCY_PARTS
 
@@ -36,7 +36,7 @@ def pareto(results: Results, turns: Turns) -> Figure:
         ("edge_share", 1, "edge calls, share of turns"),
     )
     for axes, (name, column, label) in zip(panels, sides, strict=True):
-        for router, style in _styles(turns):
+        for router, style in styles(turns):
             f = results.figures(router)
             points = sorted(results.curves.get(router, {}).get("points", []))
             if points:
@@ -48,25 +48,22 @@ def pareto(results: Results, turns: Turns) -> Figure:
         axes.set_xlabel(label)
         axes.grid(alpha=0.3)
     panels[0].set_ylabel("mean quality, 0 to 1")
-    return _legend(figure, panels[0])
+    return add_legend(figure, panels[0], 4)
 
 
 def latency_distribution(results: Results, turns: Turns) -> Figure:
     """The distribution of latency over all turns."""
     figure = blank_figure(7.0, 4.2)
     axes = figure.subplots()
-    for router, style in _styles(turns):
+    for router, style in styles(turns):
         values = np.sort(turns[router].run.turns("latency_s"))
         share = np.arange(1, values.size + 1) / values.size
-        axes.plot(
-            values, share, label=router, color=style["color"], linestyle=style["linestyle"],
-            marker=style["marker"], markevery=(0.05, 0.2), markersize=5,
-        )  # fmt: skip
+        axes.plot(values, share, label=router, markevery=(0.05, 0.2), markersize=5, **style)
     axes.set_xscale("log")
     axes.set_xlabel("latency of a turn, s")
     axes.set_ylabel("turns no slower, share")
     axes.grid(alpha=0.3)
-    return _legend(figure, axes)
+    return add_legend(figure, axes, 4)
 
 
 def latency_split(results: Results, turns: Turns) -> Figure:
@@ -81,7 +78,7 @@ def latency_split(results: Results, turns: Turns) -> Figure:
         left += width
     axes.set_xlabel("mean latency, s a turn")
     axes.set_ylabel("router (no unit)")
-    return _legend(figure, axes)
+    return add_legend(figure, axes, 4)
 
 
 def edge_share(results: Results, turns: Turns) -> Figure:
@@ -89,7 +86,7 @@ def edge_share(results: Results, turns: Turns) -> Figure:
     figure = blank_figure(10.0, 3.8)
     panels = figure.subplots(1, len(SEEN), sharey=True)
     for axes, name in zip(panels, SEEN, strict=True):
-        for router, style in _styles(turns):
+        for router, style in styles(turns):
             shown = turns[router]
             routed = shown.run.routed
             x, chosen = shown.seen[name][routed], shown.run.actions[routed]
@@ -103,7 +100,7 @@ def edge_share(results: Results, turns: Turns) -> Figure:
         axes.set_xlabel(LABELS[name])
         axes.grid(alpha=0.3)
     panels[0].set_ylabel("turns sent to the edge, share")
-    return _legend(figure, panels[0])
+    return add_legend(figure, panels[0], 4)
 
 
 def timeline(results: Results, turns: Turns) -> Figure:
@@ -129,7 +126,7 @@ def timeline(results: Results, turns: Turns) -> Figure:
     for axes in panels:
         axes.set_xlabel("turn of the episode, number")
         axes.label_outer()
-    return _legend(figure, panels[0])
+    return add_legend(figure, panels[0], 4)
 
 
 FIGURES: dict[str, tuple[Callable[[Results, Turns], Figure], str]] = {
@@ -139,17 +136,3 @@ FIGURES: dict[str, tuple[Callable[[Results, Turns], Figure], str]] = {
     "share": (edge_share, "Share of turns sent to the edge, over what the router saw"),
     "timeline": (timeline, "One episode turn by turn, the same trace for all"),
 }
-
-
-def _styles(turns: Turns) -> list[tuple[str, dict[str, Any]]]:
-    looks = zip(cycle(COLOURS), cycle(MARKERS), cycle(LINES), strict=False)
-    return [
-        (name, {"color": colour, "marker": marker, "linestyle": line})
-        for name, (colour, marker, line) in zip(turns, looks, strict=False)
-    ]
-
-
-def _legend(figure: Figure, axes: Any) -> Figure:
-    handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize="small")
-    return figure
