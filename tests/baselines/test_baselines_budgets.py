@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edgeroute_baselines import BaoRouter, make_router, registry
 from edgeroute_baselines.congestion import CongestionPriceRouter, externality_s
-from edgeroute_baselines.fitted import parameters, stored
+from edgeroute_baselines.fitted import parameters, stored_fits
 from edgeroute_baselines.lyapunov import LyapunovRouter
 from edgeroute_baselines.pacing import PacingRouter
 from edgeroute_baselines.sticky import StickyRouter
@@ -150,7 +150,7 @@ def test_a_toll_sends_less_to_a_loaded_edge() -> None:
 def test_following_the_quota_beats_the_best_fixed_prices() -> None:
     """On evaluation seeds, at settings fitted on training seeds; all gains paired."""
     scenario = load_scenario("quota")
-    entry = stored(scenario, "synthetic")
+    entry = stored_fits(scenario, "synthetic")
     assert entry is not None
     of = evaluation_traces(scenario, 60)
     fixed = make_router("bao-multi-queue", parameters(entry, "bao-multi-queue"))
