@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
 
 
 class InputError(ValueError):
@@ -26,6 +28,63 @@ class InputError(ValueError):
 def allowed_by(message: str) -> str:
     """Return what a message of pydantic's says is allowed."""
     return message.removeprefix("Value error, ").removeprefix("Input should be ")
+
+
+def input_error(error: ValidationError, model: type[BaseModel], place: str = "") -> InputError:
+    """Return the first thing that pydantic found wrong as our one error.
+
+    Args:
+        error: what validating a `model` raised.
+        model: says which fields there are.
+        place: where it was found, put before the field's name, such as "FILE: ".
+    """
+    first = error.errors(include_url=False)[0]
+    path, parts = _led_to(model, [str(key) for key in first["loc"]])
+    field = place + (".".join(path) or model.__name__.lower())
+    value, context = first["input"], first.get("ctx", {})
+    cause = context.get("error")
+    if isinstance(cause, InputError):
+        inner = ".".join([*path, *cause.field.split()])
+        return InputError(place + inner, cause.value, cause.allowed)
+    if first["type"] == "extra_forbidden":
+        return InputError(field, value, "one of the fields " + ", ".join(parts[0].model_fields))
+    if first["type"].startswith("union_tag"):
+        tag = context["discriminator"].strip("'")
+        known = [repr(t) for part in parts for t in get_args(part.model_fields[tag].annotation)]
+        return InputError(f"{field}.{tag}", value, " or ".join(known))
+    if first["type"] == "missing":
+        return InputError(field, "nothing", "this field is required")
+    shown = "the given fields" if isinstance(value, dict | BaseModel) else value
+    return InputError(field, shown, allowed_by(first["msg"]))
+
+
+def _led_to(model: type[BaseModel], keys: list[str]) -> tuple[list[str], list[type[BaseModel]]]:
+    """Return the path that pydantic's keys stand for, and the models that its end may hold.
+
+    Pydantic puts the tag of a union's member among the keys, where a file has none.
+    """
+    path: list[str] = []
+    parts = [model]
+    for key in keys:
+        tagged = [part for part in parts if len(parts) > 1 and key in _literals(part)]
+        if tagged:
+            parts = tagged
+            continue
+        path.append(key)
+        fields = [part.model_fields[key] for part in parts if key in part.model_fields]
+        parts = [inner for field in fields for inner in _models(field.annotation)] or parts
+    return path, parts
+
+
+def _literals(part: type[BaseModel]) -> list[Any]:
+    return [value for field in part.model_fields.values() for value in get_args(field.annotation)]
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    """Return the models that an annotation names, within whatever containers."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for inner in get_args(annotation) for model in _models(inner)]
 
 
 def missing_package(package: str, purpose: str, extra: str) -> InputError:

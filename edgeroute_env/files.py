@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -18,6 +18,32 @@ def refuse_overwrite(path: Path, overwrite: bool) -> None:
         raise InputError("output", str(path), "a path that does not exist yet, or --overwrite")
     if not path.absolute().parent.is_dir():
         raise InputError("output", str(path), "a path in an existing folder")
+
+
+def open_folder(
+    folder: Path, files: Sequence[str], overwrite: bool, resume: bool | None = None
+) -> None:
+    """Make the folder of a command's output, --out.
+
+    Args:
+        folder: where to write.
+        files: names of the files that tell that an earlier run wrote here.
+        overwrite: whether these may be replaced.
+        resume: whether they may be continued; None where a command cannot.
+
+    Raises:
+        InputError: such a file is there and may not be touched, or the folder cannot be used.
+    """
+    for name in files:
+        if (folder / name).is_dir():
+            raise InputError("--out", str(folder), f"a folder where {name} is no folder")
+        if (folder / name).exists() and not (overwrite or resume):
+            ways = "or --overwrite" if resume is None else "--overwrite or --resume"
+            raise InputError("--out", str(folder), f"a folder without {name}, {ways}")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError("--out", str(folder), f"a usable folder ({error})") from None
 
 
 @contextmanager

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from itertools import cycle
+from typing import TYPE_CHECKING, Any
 
 from edgeroute_env.errors import missing_package
 
@@ -22,3 +24,19 @@ def blank_figure(width_inches: float, height_inches: float) -> Figure:
     except ImportError:
         raise missing_package("matplotlib", "plots", "cli") from None
     return Figure(figsize=(width_inches, height_inches), layout="constrained")
+
+
+def styles(names: Iterable[str]) -> list[tuple[str, dict[str, Any]]]:
+    """Return each name with the colour, marker and line of its curve."""
+    looks = zip(cycle(COLOURS), cycle(MARKERS), cycle(LINES), strict=False)
+    return [
+        (name, {"color": colour, "marker": marker, "linestyle": line})
+        for name, (colour, marker, line) in zip(names, looks, strict=False)
+    ]
+
+
+def add_legend(figure: Figure, axes: Any, columns: int) -> Figure:
+    """Put the legend of one of its axes below a figure, and return it."""
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, fontsize="small")
+    return figure

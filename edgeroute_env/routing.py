@@ -1,19 +1,47 @@
 """The one protocol of all routers: analytic, heuristic, learned and planning.
 
 A router that takes more than observations says so by its type: a `Learner` is told how answered
-turns went, an `Insider` sees the simulator. Tables label insiders. One that takes less, the score
-left out, says so by a class attribute `reads_score = False`; its turns do not wait for the scorer.
+turns went, an `Insider` sees the simulator. One that takes less, the score left out, says so by a
+class attribute `reads_score = False`; its turns do not wait for the scorer. What part a router
+plays in a comparison is its `Role`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgeroute_env.scenario import Scenario
+
+ROUTES = ("device", "edge")  # what the actions 0 and 1 stand for
+
+
+class Role(StrEnum):
+    """What part a router plays where routers are compared."""
+
+    CONSTANT = "constant"  # sends every turn to the same side
+    STATIC = "static"  # a coin, or a threshold on the question alone: what the paper compares with
+    ANALYTIC = "analytic"  # a formula over what is seen, its parameters fitted on training seeds
+    ONLINE = "online"  # learns while it runs, from its own finished turns
+    PLANNER = "planner"  # imagines what each route leads to
+    LEARNED = "learned"  # a policy that was trained
+    HINDSIGHT = "hindsight"  # static, its parameters chosen on the evaluation traces themselves
+    ORACLE = "oracle"  # knows outcomes before they happen
+    BOUND = "bound"  # looks for the best that could have been done
+
+    @property
+    def causal(self) -> bool:
+        """Whether it knows no more than a router could; tables label those that do."""
+        return self not in (Role.HINDSIGHT, Role.ORACLE, Role.BOUND)
+
+    @property
+    def state_blind(self) -> bool:
+        """Whether it knows nothing of queues, link and caches."""
+        return self in (Role.CONSTANT, Role.STATIC, Role.HINDSIGHT)
 
 
 class Router(Protocol):

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from itertools import pairwise
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from edgeroute_env.config_files import config_names, config_path, parse_yaml, read_yaml
-from edgeroute_env.errors import InputError, allowed_by
+from edgeroute_env.errors import InputError, input_error
 from edgeroute_env.scenario import Scenario
 
 DEFAULT = "paper"
@@ -51,7 +50,10 @@ def load_scenario(
         if not isinstance(dotted, str):
             raise InputError("overrides", dotted, "a dotted field name, e.g. radio.carrier_ghz")
         _override(content, dotted, value)
-    return _validated(content)
+    try:
+        return Scenario.model_validate(content)
+    except ValidationError as error:
+        raise input_error(error, Scenario) from None
 
 
 def parse_overrides(assignments: list[str]) -> dict[str, Any]:
@@ -138,42 +140,3 @@ def _index(place: Any, key: str, dotted: str) -> int:
     if not key.isdigit() or int(key) >= len(place):
         raise InputError(dotted, key, f"an index from 0 to {len(place) - 1}")
     return int(key)
-
-
-def _validated(content: dict[str, Any]) -> Scenario:
-    try:
-        return Scenario.model_validate(content)
-    except ValidationError as error:
-        raise _first_error(error) from None
-
-
-def _first_error(error: ValidationError) -> InputError:
-    first = error.errors(include_url=False)[0]
-    parts = [str(part) for part in first["loc"]]
-    # Pydantic puts a union's tag into the path, where a file has none.
-    loc = [part for before, part in pairwise(["", *parts]) if before != "benchmark"]
-    field = ".".join(loc) or "scenario"
-    if first["type"] == "extra_forbidden":
-        return InputError(field, first["input"], "one of the fields " + _fields_at(loc[:-1]))
-    if first["type"].startswith("union_tag"):
-        return InputError(f"{field}.kind", first["input"], "'questions' or 'dialogues'")
-    if first["type"] == "missing":
-        return InputError(field, "nothing", "this field is required")
-    cause = first.get("ctx", {}).get("error")
-    if isinstance(cause, InputError):
-        return InputError(".".join([*loc, *cause.field.split()]), cause.value, cause.allowed)
-    value = first["input"]
-    shown = "the given fields" if isinstance(value, dict | BaseModel) else value
-    return InputError(field, shown, allowed_by(first["msg"]))
-
-
-def _fields_at(loc: list[str]) -> str:
-    """Name the fields of the part that `loc` leads to."""
-    part: type[BaseModel] = Scenario
-    for key in loc:
-        field = part.model_fields.get(key)
-        kinds = [field.annotation, *get_args(field.annotation)] if field else []
-        nested = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
-        if nested:
-            part = nested[0]
-    return ", ".join(part.model_fields)

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field, ValidationError, model_validator
 
-from edgeroute_env.errors import InputError, allowed_by
+from edgeroute_env.errors import InputError, input_error
 from edgeroute_env.fields import Part
 from edgeroute_env.seeds import POPULATION_SEED
 
@@ -109,9 +109,7 @@ def _with(user: Any, field: str, value: Any) -> Any:
     try:
         changed = _laid_over(user, nested)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        cause = first.get("ctx", {}).get("error")
-        told = cause.allowed if isinstance(cause, InputError) else allowed_by(first["msg"])
+        told = input_error(error, type(user)).allowed
         raise InputError(f"users.draws.{field}", value, told) from None
     except LookupError as error:
         unknown, known = error.args

@@ -10,8 +10,7 @@ import sys
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeroute_baselines import make_router
-from edgeroute_baselines.fitted import stored_parameters
+from edgeroute_baselines import make_router, stored_parameters
 from edgeroute_env import decode, load_scenario
 from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS, run_episodes
 from edgeroute_env.evaluation.metrics import interval

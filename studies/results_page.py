@@ -10,26 +10,27 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from edgeroute_agents.routers import FIGURES, packaged_folder
 from edgeroute_env.evaluation.literature import CLAIMED
-from edgeroute_env.evaluation.statistics import LEVEL
+from edgeroute_env.evaluation.results import Results, read_results
 from edgeroute_env.evaluation.tables import (
-    BOUND,
-    LEARNED,
-    OVERVIEW,
+    learned_names,
     overview_cells,
+    overview_columns,
+    search_steps,
+    star,
     with_interval,
 )
+from edgeroute_env.routing import Role
 
 ROOT = Path(__file__).parent.parent
 PAGE, README = ROOT / "docs" / "results.md", ROOT / "README.md"
 MARKER = "<!-- Below: written by studies/results_page.py -->\n"
 README_MARKERS = "<!-- Written by studies/results_page.py -->\n", "<!-- End -->\n"
-Result = Mapping[str, Any]
+Ordered = list[tuple[tuple[str, str], Results]]  # by scenario and kind of traces
 RULES = ("bao-multi-queue", "bao-single", "bao-multi")
 LEARNED_COLUMNS = (
     *("preset", "router", *(f"all seeds less `{rule}`" for rule in RULES)),
@@ -40,78 +41,80 @@ LEARNED_COLUMNS = (
 
 def main() -> None:
     """Read the results in the folders that the command names and write the tables."""
-    found: dict[tuple[str, str], Result] = {}
+    found: dict[tuple[str, str], Results] = {}
     for folder in sys.argv[1:]:
-        content = json.loads((Path(folder) / "results.json").read_text(encoding="utf-8"))
-        for name, result in content["workloads"].items():
-            found[name, result["traces"]] = result
+        for name, results in read_results(Path(folder))[1].items():
+            found[name, results.traces] = results
     ordered = sorted(found.items(), key=lambda item: (item[0][1] == "recorded", item[0][0]))
     lines = [*levels(ordered), *learned(ordered), *savings(ordered)]
-    for (name, traces), result in ordered:
-        lines += table(name, traces, result)
+    for (name, traces), results in ordered:
+        lines += table(name, traces, results)
     words = PAGE.read_text(encoding="utf-8").partition(MARKER)[0]
     PAGE.write_text(words + MARKER + "\n" + "\n".join(lines) + "\n", encoding="utf-8")
     first, last = README_MARKERS
     before, _, rest = README.read_text(encoding="utf-8").partition(first)
     after = rest.partition(last)[2]
-    brief = "\n".join(summary(ordered))
+    brief = "\n".join(overview(ordered, _brief))
     README.write_text(f"{before}{first}\n{brief}\n\n{last}{after}", encoding="utf-8")
 
 
-def summary(results: list[tuple[tuple[str, str], Result]]) -> Iterator[str]:
-    """Yield the README's table: gains over the better constant, with half their intervals."""
-    yield _row("preset", *OVERVIEW)
-    yield "|---" * (1 + len(OVERVIEW)) + "|"
-    for (name, traces), result in results:
-        yield _row(_shown(name, traces), *overview_cells(result, _brief))
+def overview(
+    ordered: Ordered, shown: Callable[[Mapping[str, float]], str] = with_interval
+) -> Iterator[str]:
+    """Yield the table of gains over the better constant; `shown` writes them."""
+    compared = [results for _, results in ordered]
+    columns = overview_columns(compared)
+    yield _row("preset", *columns)
+    yield "|---" * (1 + len(columns)) + "|"
+    for (name, traces), results in ordered:
+        yield _row(_shown(name, traces), *overview_cells(results, learned_names(compared), shown))
 
 
-def learned(results: list[tuple[tuple[str, str], Result]]) -> Iterator[str]:
+def levels(ordered: Ordered) -> Iterator[str]:
+    """Yield what deciding is worth on each preset."""
+    yield "## What deciding is worth\n"
+    yield from overview(ordered)
+    yield ""
+
+
+def learned(ordered: Ordered) -> Iterator[str]:
     """Yield what the learned routers earn: all training seeds, and the packaged one of them."""
     yield "## Learned routers\n"
     yield _row(*LEARNED_COLUMNS)
     yield "|---" * len(LEARNED_COLUMNS) + "|"
-    for (name, traces), result in results:
-        rows, level = result["routers"], result["levels"]
-        analytic, bound = (rows[n]["figures"]["return"] for n in (level["analytic"], BOUND))
-        for algorithm in LEARNED:
+    for (name, traces), results in ordered:
+        level = results.levels
+        bound = results.figures(results.names(Role.BOUND)[0])["return"]
+        analytic = results.figures(level["analytic"])["return"]
+        for algorithm in results.names(Role.LEARNED):
             path = packaged_folder(name, algorithm) / FIGURES
-            if algorithm not in rows or not path.is_file():
+            if not path.is_file():
                 continue
+            row = results.routers[algorithm]
             seeds = json.loads(path.read_text(encoding="utf-8"))[traces]["routers"]
             least = seeds[level["analytic"]]["all_less"]["low"]
-            closed = rows[algorithm]["over_analytic"]["mean"] / (bound - analytic)
+            closed = row["over_analytic"]["mean"] / (bound - analytic)
             yield _row(
                 _shown(name, traces),
                 algorithm,
                 *(with_interval(seeds[beaten]["all_less"]) for beaten in RULES),
                 f"{least / abs(seeds[level['analytic']]['return']):+.2%}",
                 with_interval(seeds[level["analytic"]]["interquartile_mean"]),
-                f"`{level['strongest']}` {with_interval(rows[algorithm]['over_strongest'])}",
+                f"`{level['strongest']}` {with_interval(row['over_strongest'])}",
                 f"{closed:.1%}",
             )
     yield ""
 
 
-def levels(results: list[tuple[tuple[str, str], Result]]) -> Iterator[str]:
-    """Yield what deciding is worth on each preset."""
-    yield "## What deciding is worth\n"
-    yield _row("preset", *OVERVIEW)
-    yield "|---" * (1 + len(OVERVIEW)) + "|"
-    for (name, traces), result in results:
-        yield _row(_shown(name, traces), *overview_cells(result))
-    yield ""
-
-
-def savings(results: list[tuple[tuple[str, str], Result]]) -> Iterator[str]:
+def savings(ordered: Ordered) -> Iterator[str]:
     """Yield what the paper's rule saves over each static router beside the paper's claim."""
     latency, calls = (f"{low:g}-{high:g} %" for low, high in CLAIMED.values())
     yield "## The paper's claim\n"
     headings = (f"latency saved, % ({latency})", f"calls saved, % ({calls})", "quality, points")
     yield _row("preset", "rule", "static router", *headings)
     yield "|---|---|---|---|---|---|"
-    for (name, traces), result in results:
-        against = result["against_static"]
+    for (name, traces), results in ordered:
+        against = results.against_static
         for static, row in against["savings"].items():
             yield _row(
                 _shown(name, traces),
@@ -124,32 +127,31 @@ def savings(results: list[tuple[tuple[str, str], Result]]) -> Iterator[str]:
     yield ""
 
 
-def table(name: str, traces: str, result: Result) -> Iterator[str]:
+def table(name: str, traces: str, results: Results) -> Iterator[str]:
     """Yield all routers of one preset, the strongest first."""
-    episodes = result["episodes"]
     command = f"edgeroute benchmark {name} --traces {traces}"
+    if results.episodes != 200:
+        command += f" --episodes {results.episodes}"
     yield f"## {_shown(name, traces)}\n"
-    yield f"`{command}{'' if episodes == 200 else f' --episodes {episodes}'}`\n"
+    yield f"`{command}`\n"
     headings = ("return less edge-only's", "less `bao-multi-queue`'s", "quality", "latency, s")
     yield _row("router", *headings, "edge calls", "gap closed, %")
     yield "|---|---|---|---|---|---|---|"
-    rows = result["routers"].items()
+    rows = results.routers.items()
     for router, row in sorted(rows, key=lambda item: -item[1]["figures"]["return"]):
         f, gap = row["figures"], row["gap_closed"]
-        star = "*" if row.get("p_holm", 1.0) < LEVEL else ""
         yield _row(
-            f"`{router}`" + ("" if row["causal"] else " (not causal)"),
-            with_interval(row["difference"]["return"]) + star,
-            with_interval(row["over_analytic"]) if router != "clairvoyant" else "",
+            f"`{router}`" + ("" if results.role(router).causal else " (not causal)"),
+            with_interval(row["difference"]["return"]) + star(row),
+            with_interval(row["over_analytic"]) if row["role"] != Role.BOUND else "",
             f"{f['quality']:.3f}",
             f"{f['latency_mean_s']:.2f}",
             f"{f['edge_share']:.1%}",
             "" if gap is None else with_interval(gap, 100, "", ".1f"),
         )
-    bound = result["routers"]["clairvoyant"]
+    bound = results.routers[results.names(Role.BOUND)[0]]
     if not bound["exact"]:
-        steps = ", ".join(f"{step} {value:.2f}" for step, value in bound["found"].items())
-        yield f"\nThe bound, mean return after each search: {steps}."
+        yield f"\nThe bound, mean return after each search: {search_steps(bound)}."
     yield ""
 
 

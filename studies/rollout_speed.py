@@ -9,8 +9,7 @@ import time
 
 import numpy as np
 
-from edgeroute_baselines import make_router
-from edgeroute_baselines.fitted import stored_parameters
+from edgeroute_baselines import make_router, stored_parameters
 from edgeroute_env import load_scenario, scenario_names
 from edgeroute_env.evaluation.episodes import FIT_SEEDS, generators
 from edgeroute_env.simulator.batch import Batch

@@ -99,10 +99,10 @@ def edgeroute(
 def short_searches() -> Iterator[None]:
     """Let a search end after eight settings."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, kind in registry.ROUTERS.items():
-            if kind.search is not None:
-                search = dataclasses.replace(kind.search, generations=2, offspring=4)
-                patch.setitem(registry.ROUTERS, name, dataclasses.replace(kind, search=search))
+        for name, spec in registry.ROUTERS.items():
+            if spec.search is not None:
+                search = dataclasses.replace(spec.search, generations=2, offspring=4)
+                patch.setitem(registry.ROUTERS, name, dataclasses.replace(spec, search=search))
         yield
 
 
@@ -118,7 +118,7 @@ def edgeroute_small(
     monkeypatch.setattr(fitting, "REFINEMENT", ())
     small = {"alpha_per_s": (0.0, 0.1), "theta": (0.0, 0.3, 0.8)}
     for name in registry.router_names():
-        kind = registry.kind(name)
-        grid = {key: small.get(key, (ends[0], ends[-1])) for key, ends in kind.grid.items()}
-        monkeypatch.setitem(registry.ROUTERS, name, dataclasses.replace(kind, grid=grid))
+        spec = registry.spec(name)
+        grid = {key: small.get(key, (ends[0], ends[-1])) for key, ends in spec.grid.items()}
+        monkeypatch.setitem(registry.ROUTERS, name, dataclasses.replace(spec, grid=grid))
     return edgeroute

@@ -25,13 +25,12 @@ from edgeroute_agents.routers import FIGURES, packaged_folder
 from edgeroute_agents.settings import DqnSettings, PpoSettings, load_settings
 from edgeroute_agents.training import BAO, LINEAR, Training, fitted
 from edgeroute_baselines import make_router
-from edgeroute_env.evaluation.benchmark import CONSTANTS
 from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS, generators, run_episodes
 from edgeroute_env.evaluation.metrics import interval
 from edgeroute_env.evaluation.statistics import interquartile_mean
 from edgeroute_env.files import replacing
 from edgeroute_env.recordings.downloads import data_folder
-from edgeroute_env.routing import Router
+from edgeroute_env.routing import ROUTES, Router
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.scenario_files import load_scenario
 from edgeroute_env.traces.recorded import TraceKind, drawn, recorded_files
@@ -80,7 +79,7 @@ def figures(policies: Sequence[Policy], scenario: Scenario, traces: TraceKind) -
         return run_episodes(router, scenario, pinned, seeds).returns()
 
     own = np.stack([returns(policy) for policy in policies])
-    others: dict[str, Router] = {name: make_router(name) for name in CONSTANTS}
+    others: dict[str, Router] = {name: make_router(name) for name in ROUTES}
     others |= {name: make_router(name, fitted(scenario, traces, name)) for name in OTHERS}
     if traces != "synthetic":  # as little seen of the recordings as the policies have
         others[f"{BAO}, synthetic fit"] = make_router(BAO, fitted(scenario, "synthetic", BAO))

@@ -34,7 +34,7 @@ from edgeroute_agents.training import (
 from edgeroute_agents.validation import VALIDATION_SEEDS
 from edgeroute_env.config_files import read_yaml
 from edgeroute_env.errors import InputError
-from edgeroute_env.evaluation.results import provenance
+from edgeroute_env.evaluation.result_files import command_and_versions
 from edgeroute_env.files import replacing
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.traces.recorded import TraceKind
@@ -266,7 +266,7 @@ class Search:
     def _write(self, trials: int) -> None:
         ended = self._study.get_trials()
         content = {
-            **provenance("optuna", "stable-baselines3", "torch"),
+            **command_and_versions("optuna", "stable-baselines3", "torch"),
             **self._about,
             "trials_asked": trials,
             "best": {"trial": self.best.number, "value": self.best.value},

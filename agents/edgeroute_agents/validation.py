@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeroute_env.evaluation.benchmark import CONSTANTS
 from edgeroute_env.evaluation.episodes import FIT_SEEDS, Episodes, generators, run_episodes
-from edgeroute_env.routing import Router
+from edgeroute_env.routing import ROUTES, Router
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.traces.sources import Pinned, TraceSource
 
@@ -91,7 +90,7 @@ class Validation:
             half_width=half_width,
             surely=beyond - uncertain,
             edge_share=share,
-            collapsed={0.0: CONSTANTS[0], 1.0: CONSTANTS[1]}.get(share),
+            collapsed={0.0: ROUTES[0], 1.0: ROUTES[1]}.get(share),
         )
 
 

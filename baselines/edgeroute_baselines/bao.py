@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeroute_baselines.checks import finite, not_negative
-from edgeroute_env import InputError, decode
+from edgeroute_env import InputError, Scenario, decode
+from edgeroute_env.benchmarks import QuestionBenchmark
 
 _SINGLE = (
     ("edge_radio_s", "edge_prefill_s", "edge_decode_s"),
@@ -73,3 +74,9 @@ class BaoRouter:
     def route(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
         """Return the actions, shape (n,)."""
         return (self.fused(observations) > self.theta).astype(np.int64)
+
+
+def papers_rule(scenario: Scenario) -> str:
+    """Return the paper's rule for a scenario: its multi-turn costs where there are dialogues."""
+    single = all(isinstance(entry.benchmark, QuestionBenchmark) for entry in scenario.workload.mix)
+    return "bao-single" if single else "bao-multi"

@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
-from edgeroute_baselines.fitting import Fit, Fitter, Parameters, Point
-from edgeroute_baselines.registry import ROUTERS, kind
+from edgeroute_baselines.fitting import Fit, Fitter, OperatingPoint, Parameters
+from edgeroute_baselines.registry import ROUTERS, spec
 from edgeroute_env import InputError, __version__
 from edgeroute_env.config_files import config_path, read_yaml
 from edgeroute_env.evaluation.episodes import FIT_SEEDS
@@ -53,7 +53,7 @@ def fit_all(
         tolerance_points: quality that a saving may cost, in points of 100.
         on_trial: called after each setting, for a progress bar.
         names: which routers; all by default.
-        known: a valid entry (see `stored`) whose fits of other routers are kept.
+        known: a valid entry (see `stored_fits`) whose fits of other routers are kept.
 
     Raises:
         InputError: a router among `names` has no parameters to fit.
@@ -80,7 +80,7 @@ def fit_all(
     }
 
 
-def missing(entry: Mapping[str, Any] | None) -> list[str]:
+def unfitted(entry: Mapping[str, Any] | None) -> list[str]:
     """Return the routers that a valid entry, or none at all, holds no fit of."""
     return [name for name in FITTED_ROUTERS if entry is None or name not in entry["routers"]]
 
@@ -91,12 +91,12 @@ def fit_seeds(scenario: Scenario) -> Sequence[int]:
     return FIT_SEEDS[: min(FIT_EPISODES, enough)]
 
 
-def stored(
+def stored_fits(
     scenario: Scenario, traces: TraceKind, tolerance_points: float | None = None
 ) -> dict[str, Any] | None:
     """Return the stored fits of a scenario, or None where there are none that are valid.
 
-    An entry is valid for the routers that it holds; `missing` names the others. With a tolerance,
+    An entry is valid for the routers that it holds; `unfitted` names the others. With a tolerance,
     only fits for that very tolerance are valid.
     """
     path = fitted_file(scenario)
@@ -115,7 +115,7 @@ def to_extend(
 
     All of an entry is of one provenance: the same data, tolerance, seeds and version.
     """
-    entry = stored(scenario, traces, tolerance_points)
+    entry = stored_fits(scenario, traces, tolerance_points)
     if entry is None or entry["version"] != __version__:
         return None
     return entry if entry["seeds"] == _named(fit_seeds(scenario)) else None
@@ -140,7 +140,7 @@ def store(scenario: Scenario, traces: TraceKind, entry: dict[str, Any]) -> Path:
 
 def parameters(entry: dict[str, Any], name: str, point: str = "best_return") -> Parameters:
     """Return a router's parameters from an entry; empty for one that has none to fit."""
-    owner = kind(name).parameters_of or name
+    owner = spec(name).parameters_of or name
     if owner not in FITTED_ROUTERS:
         return {}
     found: Parameters = entry["routers"][owner][point]["parameters"]
@@ -152,10 +152,10 @@ def stored_parameters(scenario: Scenario, traces: TraceKind, name: str) -> Param
 
     What is chosen in hindsight is never stored.
     """
-    if not kind(name).parameters:
+    if not spec(name).parameters:
         return {}
-    entry = stored(scenario, traces)
-    if entry is None or (kind(name).parameters_of or name) not in entry["routers"]:
+    entry = stored_fits(scenario, traces)
+    if entry is None or (spec(name).parameters_of or name) not in entry["routers"]:
         return None
     return parameters(entry, name)
 
@@ -171,10 +171,10 @@ def _named(seeds: Sequence[int]) -> str:
 
 def _fit(points: Mapping[str, Any]) -> Fit:
     """Return what an entry tells of a router as the fit that it was."""
-    return Fit(**{name: Point(**point) for name, point in points.items()})
+    return Fit(**{name: OperatingPoint(**point) for name, point in points.items()})
 
 
-def _entry(point: Point) -> dict[str, Any]:
+def _entry(point: OperatingPoint) -> dict[str, Any]:
     return {
         key: {k: float(v) for k, v in value.items()} if key == "parameters" else round(value, 5)
         for key, value in asdict(point).items()

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeroute_baselines.registry import Search, kind, make_router
+from edgeroute_baselines.registry import Search, make_router, spec
 from edgeroute_env.evaluation.episodes import Episodes, generators, run_episodes
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.traces.sources import Pinned, TraceSource
@@ -30,7 +30,7 @@ Parameters = dict[str, float]
 
 
 @dataclass(frozen=True)
-class Point:
+class OperatingPoint:
     """One setting's means over the training episodes."""
 
     parameters: Parameters
@@ -45,8 +45,8 @@ class Point:
 class Fit:
     """The two operating points of a router."""
 
-    best_return: Point
-    within_tolerance: Point
+    best_return: OperatingPoint
+    within_tolerance: OperatingPoint
 
 
 class Fitter:
@@ -77,7 +77,7 @@ class Fitter:
             tolerance_points: quality that may be given up against edge-only, in points of 100.
             on_trial: called after each setting, for a progress bar.
         """
-        chosen = kind(name)
+        chosen = spec(name)
         if chosen.calibrated is not None:
             points = self._try_all(name, chosen.calibrated.settings(self._turns()), on_trial)
             best = _greatest_return(points)
@@ -99,8 +99,8 @@ class Fitter:
         grid: Mapping[str, tuple[float, ...]],
         tolerance_points: float,
         on_trial: Callable[[], None],
-    ) -> list[Point]:
-        tried: dict[tuple[float, ...], Point] = {}
+    ) -> list[OperatingPoint]:
+        tried: dict[tuple[float, ...], OperatingPoint] = {}
 
         def try_all(settings: Iterable[tuple[float, ...]]) -> None:
             for setting in settings:
@@ -112,12 +112,12 @@ class Fitter:
         points = list(tried.values())
         for centre in (_greatest_return(points), self._cheapest(points, tolerance_points)):
             if centre.parameters:
-                try_all(_around(centre.parameters, grid))
+                try_all(_neighbours(centre.parameters, grid))
         return list(tried.values())
 
     def _try_all(
         self, name: str, settings: Iterable[Parameters], on_trial: Callable[[], None]
-    ) -> list[Point]:
+    ) -> list[OperatingPoint]:
         points = []
         for setting in settings:
             points.append(self._measure(name, setting))
@@ -129,7 +129,9 @@ class Fitter:
         rows: NDArray[Any] = self.source.rows
         return rows[np.arange(rows.shape[1]) < self.source.lengths[:, None]]
 
-    def _searched(self, name: str, search: Search, on_trial: Callable[[], None]) -> list[Point]:
+    def _searched(
+        self, name: str, search: Search, on_trial: Callable[[], None]
+    ) -> list[OperatingPoint]:
         """Return the start, all that CMA-ES tried, and the mean that it ended at.
 
         Both operating points of the router that it starts from are among what it tries. The same
@@ -142,11 +144,11 @@ class Fitter:
         scales = np.array([search.scales[key] for key in start])
         least = np.array([search.least.get(key, -math.inf) for key in start])
 
-        def tried(setting: Parameters) -> Point:
+        def tried(setting: Parameters) -> OperatingPoint:
             on_trial()
             return self._measure(name, setting)
 
-        def measured(step: NDArray[np.float64]) -> Point:
+        def measured(step: NDArray[np.float64]) -> OperatingPoint:
             values = np.maximum(np.array(list(start.values())) + scales * step, least)
             return tried({key: round(float(v), 6) for key, v in zip(start, values, strict=True)})
 
@@ -162,19 +164,21 @@ class Fitter:
             optimiser.tell([(step, -gain) for step, gain in zip(steps, returns, strict=True)])
         return [*points, measured(optimiser.mean)]
 
-    def _cheapest(self, points: Iterable[Point], tolerance_points: float) -> Point:
+    def _cheapest(
+        self, points: Iterable[OperatingPoint], tolerance_points: float
+    ) -> OperatingPoint:
         """Return the greatest saving; sending all to the edge is always within the tolerance."""
         return max([self.edge, *points], key=lambda point: self._saved(point, tolerance_points))
 
-    def _measure(self, name: str, parameters: Parameters) -> Point:
+    def _measure(self, name: str, parameters: Parameters) -> OperatingPoint:
         router = make_router(name, parameters)
         run = run_episodes(router, self.scenario, self.source, self.seeds)
         return self._point(parameters, run)
 
-    def _point(self, parameters: Parameters, run: Episodes) -> Point:
+    def _point(self, parameters: Parameters, run: Episodes) -> OperatingPoint:
         quality = run.by_episode("quality")
         lost = 100.0 * (self._edge_quality - quality)
-        return Point(
+        return OperatingPoint(
             parameters,
             mean_return=float(run.returns().mean()),
             quality=float(quality.mean()),
@@ -183,7 +187,7 @@ class Fitter:
             edge_share=float(run.by_episode("edge_call").mean()),
         )
 
-    def _saved(self, point: Point, tolerance_points: float) -> float:
+    def _saved(self, point: OperatingPoint, tolerance_points: float) -> float:
         """Return the smaller of the shares of latency and of calls saved; -inf off tolerance."""
         if point.quality_lost_points > tolerance_points:
             return -math.inf
@@ -193,7 +197,7 @@ class Fitter:
         return min(latency, 1.0 - point.edge_share / self.edge.edge_share)
 
 
-def in_hindsight(
+def fit_in_hindsight(
     names: Iterable[str], scenario: Scenario, source: TraceSource, seeds: Sequence[int]
 ) -> dict[str, Parameters]:
     """Return the parameters of the greatest return on these very seeds, by router.
@@ -206,21 +210,21 @@ def in_hindsight(
 
 def trials(name: str) -> int:
     """Return about how many settings `Fitter.fit` tries, for a progress bar."""
-    search, calibrated = kind(name).search, kind(name).calibrated
+    search, calibrated = spec(name).search, spec(name).calibrated
     if search is not None:
         return search.generations * search.offspring + 3
     if calibrated is not None:
         return calibrated.trials
-    sizes = [len(values) for values in kind(name).grid.values()]
+    sizes = [len(values) for values in spec(name).grid.values()]
     refined = 2 * len(REFINEMENT) + 1
     return math.prod(sizes) + 2 * math.prod(refined for _ in sizes)
 
 
-def _greatest_return(points: Iterable[Point]) -> Point:
+def _greatest_return(points: Iterable[OperatingPoint]) -> OperatingPoint:
     return max(points, key=lambda point: point.mean_return)
 
 
-def _around(
+def _neighbours(
     centre: Parameters, grid: Mapping[str, tuple[float, ...]]
 ) -> Iterable[tuple[float, ...]]:
     """Return the settings between the grid's neighbours of `centre`."""

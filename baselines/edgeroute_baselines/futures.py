@@ -186,10 +186,10 @@ class Futures:
         found: Ints = np.take_along_axis(tried, best[..., None], axis=2)[..., 0]
         return found
 
-    def _of_class(self, workload: int, turn: int) -> tuple[Ints, Ints]:
+    def _of_class(self, benchmark: int, turn: int) -> tuple[Ints, Ints]:
         """Return the places without and with need; of the nearest turn if this one is unknown."""
-        known = [k for w, k in self._places if w == workload]
-        without, with_need = self._places[workload, min(known, key=lambda k: abs(k - turn))]
+        known = [k for b, k in self._places if b == benchmark]
+        without, with_need = self._places[benchmark, min(known, key=lambda k: abs(k - turn))]
         return (
             without if without.size else with_need,
             with_need if with_need.size else without,

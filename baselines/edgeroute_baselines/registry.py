@@ -19,14 +19,14 @@ from edgeroute_baselines.rollout import RolloutRouter
 from edgeroute_baselines.static import DEVICE, EDGE, SHARES, ConstantRouter, RandomRouter
 from edgeroute_baselines.threshold import ScoreThresholdRouter
 from edgeroute_env import InputError
-from edgeroute_env.routing import Router
+from edgeroute_env.routing import Role, Router
 
 # Coarse grids, refined around their best point. Alpha in 1/s: geometric, since a second may
 # weigh little or much; theta over the range of calibrated scores, and a little below it.
 ALPHAS_PER_S = (0.0, 0.005, 0.01, 0.02, 0.04, 0.06, 0.1, 0.15, 0.25, 0.4)
 THETAS = (-0.3, -0.15, -0.05, 0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.8)
 
-ANALYTIC = "bao-multi-queue"
+EDGE_ONLY, ANALYTIC = "edge", "bao-multi-queue"
 
 
 @dataclass(frozen=True)
@@ -56,24 +56,23 @@ class Calibrated:
 
 
 @dataclass(frozen=True)
-class Kind:
-    """How to build a router, what it knows, and where its parameters come from.
+class RouterSpec:
+    """How to build a router, the part it plays, and where its parameters come from.
 
     At most one says where: `grid`, `search`, `calibrated`, or `parameters_of`, the router whose
     fit it takes over.
 
     Attributes:
         build: makes the router of its parameters.
-        causal: whether it knows no more than a router could. A grid of one that is not causal is
-            searched on the evaluation traces themselves, in hindsight.
+        role: the part it plays. In hindsight, a grid is searched on the evaluation traces.
     """
 
     build: Callable[..., Router]
+    role: Role
     grid: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     search: Search | None = None
     calibrated: Calibrated | None = None
     parameters_of: str | None = None
-    causal: bool = True
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -87,39 +86,36 @@ class Kind:
     @property
     def fitted(self) -> bool:
         """Whether its parameters are fitted on training seeds for it alone."""
-        return bool(self.parameters) and self.causal and self.parameters_of is None
-
-    @property
-    def in_hindsight(self) -> bool:
-        """Whether its parameters are chosen on the very traces that it is evaluated on."""
-        return bool(self.parameters) and not self.causal and self.parameters_of is None
+        return bool(self.parameters) and self.role.causal and self.parameters_of is None
 
 
-def _bao(name: str) -> Kind:
+def _bao(name: str) -> RouterSpec:
     def build(alpha_per_s: float, theta: float) -> Router:
         return BaoRouter(name, alpha_per_s, theta)
 
-    return Kind(build, {"alpha_per_s": ALPHAS_PER_S, "theta": THETAS})
+    return RouterSpec(build, Role.ANALYTIC, {"alpha_per_s": ALPHAS_PER_S, "theta": THETAS})
 
 
-def _around_bao(build: Callable[..., Router], rule: Any) -> Kind:
+def _around_bao(build: Callable[..., Router], rule: Any) -> RouterSpec:
     """Return a rule that extends the analytic one, as its module's constants say."""
-    return Kind(build, search=Search(ANALYTIC, rule.from_bao, rule.SCALES, rule.LEAST))
+    search = Search(ANALYTIC, rule.from_bao, rule.SCALES, rule.LEAST)
+    return RouterSpec(build, Role.ANALYTIC, search=search)
 
 
-ROUTERS: dict[str, Kind] = {
-    "device": Kind(lambda: ConstantRouter("device", DEVICE)),
-    "edge": Kind(lambda: ConstantRouter("edge", EDGE)),
-    "random": Kind(RandomRouter),
-    "static-split": Kind(
+ROUTERS: dict[str, RouterSpec] = {
+    "device": RouterSpec(lambda: ConstantRouter("device", DEVICE), Role.CONSTANT),
+    EDGE_ONLY: RouterSpec(lambda: ConstantRouter(EDGE_ONLY, EDGE), Role.CONSTANT),
+    "random": RouterSpec(RandomRouter, Role.STATIC),
+    "static-split": RouterSpec(
         lambda edge_share: RandomRouter(edge_share, name="static-split"),
+        Role.HINDSIGHT,
         {"edge_share": SHARES},
-        causal=False,
     ),
-    "length-threshold": Kind(LengthThresholdRouter, {"tokens": TOKENS}),
-    "score-threshold": Kind(ScoreThresholdRouter, {"theta": THETAS}),
-    "cr2-gate": Kind(
+    "length-threshold": RouterSpec(LengthThresholdRouter, Role.STATIC, {"tokens": TOKENS}),
+    "score-threshold": RouterSpec(ScoreThresholdRouter, Role.STATIC, {"theta": THETAS}),
+    "cr2-gate": RouterSpec(
         cr2_gate.Cr2Gate,
+        Role.ANALYTIC,
         calibrated=Calibrated(("risk", "threshold"), cr2_gate.settings, len(cr2_gate.RISKS)),
     ),
     "bao-single": _bao("bao-single"),
@@ -130,21 +126,24 @@ ROUTERS: dict[str, Kind] = {
     "pacing": _around_bao(pacing.PacingRouter, pacing),
     "lyapunov": _around_bao(lyapunov.LyapunovRouter, lyapunov),
     "congestion-price": _around_bao(congestion.CongestionPriceRouter, congestion),
-    "linear": Kind(
+    "linear": RouterSpec(
         lambda **weights: LinearRouter(weights),
+        Role.ANALYTIC,
         search=Search(ANALYTIC, linear.from_bao, linear.SCALES, generations=80, offspring=14),
     ),
-    "linucb": Kind(LinUcbRouter, {"width": WIDTHS}),
-    "rollout": Kind(
+    "linucb": RouterSpec(LinUcbRouter, Role.ONLINE, {"width": WIDTHS}),
+    "rollout": RouterSpec(
         lambda alpha_per_s, theta: RolloutRouter(LinearRouter(linear.from_bao(alpha_per_s, theta))),
+        Role.PLANNER,
         parameters_of=ANALYTIC,
     ),
-    "rollout-linear": Kind(
+    "rollout-linear": RouterSpec(
         lambda **weights: RolloutRouter(LinearRouter(weights), "rollout-linear"),
+        Role.PLANNER,
         parameters_of="linear",
     ),
-    "myopic-oracle": Kind(MyopicOracle, causal=False),
-    "clairvoyant": Kind(ClairvoyantRouter, causal=False),
+    "myopic-oracle": RouterSpec(MyopicOracle, Role.ORACLE),
+    "clairvoyant": RouterSpec(ClairvoyantRouter, Role.BOUND),
 }
 
 
@@ -153,7 +152,7 @@ def router_names() -> list[str]:
     return list(ROUTERS)
 
 
-def kind(name: str) -> Kind:
+def spec(name: str) -> RouterSpec:
     """Return how to build a router; InputError where there is none of that name."""
     if name not in ROUTERS:
         raise InputError("router", name, "one of " + ", ".join(ROUTERS))
@@ -162,7 +161,7 @@ def kind(name: str) -> Kind:
 
 def make_router(name: str, parameters: Mapping[str, Any] | None = None) -> Router:
     """Return a router by name, e.g. `make_router("score-threshold", {"theta": 0.3})`."""
-    chosen, given = kind(name), dict(parameters or {})
+    chosen, given = spec(name), dict(parameters or {})
     if set(given) != set(chosen.parameters):
         needed = ", ".join(chosen.parameters) or "none"
         raise InputError(f"{name}: parameters", ", ".join(given) or "none", f"exactly {needed}")

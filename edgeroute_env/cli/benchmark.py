@@ -1,11 +1,10 @@
-"""`edgeroute benchmark`: all routers on one or more workloads, paired, with intervals."""
+"""`edgeroute benchmark`: all routers on one or more scenarios, paired, with intervals."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.progress import Progress, TaskID
@@ -23,30 +22,26 @@ from edgeroute_env.cli.options import (
     notes,
     progress,
     rows,
+    steps_shown,
 )
 from edgeroute_env.errors import InputError, missing_package
-from edgeroute_env.evaluation import literature_tables, results, tables
-from edgeroute_env.evaluation.benchmark import Contender, compare
-from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS
-from edgeroute_env.evaluation.literature import Dial, around
-from edgeroute_env.evaluation.results import BENCHMARK
-from edgeroute_env.routing import Router
+from edgeroute_env.evaluation import literature_tables, tables
+from edgeroute_env.evaluation.compare import Contender
+from edgeroute_env.evaluation.result_files import command_and_versions, dated_folder
+from edgeroute_env.evaluation.results import BENCHMARK_FILES, Results
+from edgeroute_env.routing import Role
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.scenario_files import scenario_names
-from edgeroute_env.traces.recorded import drawn
 
-if TYPE_CHECKING:
-    from edgeroute_agents.policy import Policy
-
-WORKLOADS = ("mmlu", "gsm8k", "mtbench101", "paper")
+SCENARIOS = ("mmlu", "gsm8k", "mtbench101", "paper")
 ALL = "all"  # every preset
 TABLES = (tables.details, tables.latency_split, tables.savings)
 
 
 def benchmark(
-    workloads: Annotated[
+    scenarios: Annotated[
         list[str] | None,
-        typer.Argument(help=f"Presets, YAML files, or {ALL}; default: " + " ".join(WORKLOADS)),
+        typer.Argument(help=f"Presets, YAML files, or {ALL}; default: " + " ".join(SCENARIOS)),
     ] = None,
     episodes: EpisodesOption = 200,
     tolerance: Annotated[
@@ -69,61 +64,66 @@ def benchmark(
 ) -> None:
     """Compare all routers on identical traces and write the results.
 
-    Fitted parameters come from stored fits where these match the scenario and the data, and are
-    fitted on training seeds otherwise. Policies come with the package for the presets as they
-    are; they were trained on synthetic traces.
+    Parameters come from stored fits where these match the scenario and the data, and are fitted on
+    training seeds otherwise. The packaged policies were trained on synthetic traces.
     """
+    from edgeroute_baselines import benchmark as compare_routers
     from edgeroute_baselines import router_names
-    from edgeroute_baselines.fitted import fingerprint
 
     if reference not in router_names():
         raise InputError("--reference", reference, "one of " + ", ".join(router_names()))
-    asked = scenario_names() if workloads == [ALL] else workloads or WORKLOADS
-    chosen = [chosen_scenario(name, overrides) for name in asked]
-    names = [scenario.name for scenario in chosen]
-    for name in names:
-        if names.count(name) > 1:
-            raise InputError("workloads", name, "scenarios with a name of their own each")
+    chosen = _chosen(scenarios, overrides)
     kinds = [chosen_traces(scenario, traces) for scenario in chosen]
-    folder = out or results.dated_folder()
-    done = results.open_folder(folder, overwrite, resume, BENCHMARK)
-    kept = {} if done is None else done["workloads"]
-    content: dict[str, Any] = {**results.provenance(), "workloads": dict(kept)}
+    folder = out or dated_folder()
+    found = BENCHMARK_FILES.open(folder, overwrite, resume)
+    stored = {} if found is None else found["scenarios"]
+    compared: dict[str, Results] = {}
     for scenario, (kind, why) in zip(chosen, kinds, strict=True):
+        name = scenario.name
         policies = _policies(scenario, folder if train else None, quiet)
-        settings = {
-            "traces": kind,
-            "episodes": episodes,
-            "tolerance_points": tolerance,
-            "seeds": [EVALUATION_SEEDS[0], EVALUATION_SEEDS[episodes - 1]],
-            "fingerprint": fingerprint(scenario, kind),
-            "policies": {policy.name: policy.fingerprint() for policy in policies},
-            "scenario": scenario.model_dump(mode="json"),
-        }
-        earlier = kept.get(scenario.name, {})
-        if {**settings, "reference": reference}.items() <= earlier.items():
-            result = earlier
-        else:
-            with progress(quiet) as bar:
-                result = {**settings, **_compared(scenario, settings, reference, policies, bar)}
-        content["workloads"][scenario.name] = result
-        results.write(folder, content, BENCHMARK)
-        console.print(tables.comparison(f"{scenario.name} · {kind} traces, {why}", result))
-        for table in (*TABLES, *literature_tables.TABLES):
-            console.print(table(result))
-        console.print()
+        with progress(quiet) as bar:
+            compared[name] = compare_routers(
+                scenario,
+                policies,
+                traces=kind,
+                episodes=episodes,
+                tolerance_points=tolerance,
+                reference=reference,
+                earlier=Results.from_dict(stored[name]) if name in stored else None,
+                on_step=steps_shown(bar, name),
+            )
+        stored[name] = compared[name].as_dict()
+        BENCHMARK_FILES.write(folder, {**command_and_versions(), "scenarios": stored})
+        _show(f"{name} · {kind} traces, {why}", compared[name])
     if len(chosen) > 1:
-        shown = {name: content["workloads"][name] for name in names}
-        rows.print(tables.overview(shown))
-    notes.print(f"written: {folder / BENCHMARK.json_name} and {folder / BENCHMARK.csv_name}")
+        rows.print(tables.overview(compared))
+    notes.print("written: " + " and ".join(str(folder / name) for name in BENCHMARK_FILES.names))
 
 
-def _policies(scenario: Scenario, folder: Path | None, quiet: bool) -> list[Policy]:
+def _show(title: str, results: Results) -> None:
+    console.print(tables.comparison(title, results))
+    for table in (*TABLES, *literature_tables.TABLES):
+        console.print(table(results))
+    console.print()
+
+
+def _chosen(asked: list[str] | None, overrides: list[str] | None) -> list[Scenario]:
+    """Return the scenarios that a command asks for; InputError where two have one name."""
+    names = scenario_names() if asked == [ALL] else asked or SCENARIOS
+    chosen = [chosen_scenario(name, overrides) for name in names]
+    found = [scenario.name for scenario in chosen]
+    for name in found:
+        if found.count(name) > 1:
+            raise InputError("scenarios", name, "scenarios with a name of their own each")
+    return chosen
+
+
+def _policies(scenario: Scenario, folder: Path | None, quiet: bool) -> list[Contender]:
     """Return the learned routers of a scenario: packaged ones, or trained now in `folder`."""
-    from edgeroute_agents.routers import packaged
+    from edgeroute_agents.routers import learned_names, packaged
 
     if folder is None:
-        return packaged(scenario)
+        return [Contender(p, Role.LEARNED, fingerprint=p.fingerprint()) for p in packaged(scenario)]
     try:
         from edgeroute_agents.pretraining import trained
     except ImportError as error:
@@ -132,80 +132,15 @@ def _policies(scenario: Scenario, folder: Path | None, quiet: bool) -> list[Poli
 
     found = []
     with progress(quiet) as bar:
-        for name in tables.LEARNED:
+        for name in learned_names():
             asked = load_settings(name)
             task = bar.add_task(f"{scenario.name}: {name}", total=asked.frames)
             place = folder / "policies" / f"{scenario.name}-{name}"
             tell = functools.partial(_advance, bar, task)
-            found.append(trained(scenario, asked, place, 0, tell)[0])
+            policy = trained(scenario, asked, place, 0, tell)[0]
+            found.append(Contender(policy, Role.LEARNED, fingerprint=policy.fingerprint()))
     return found
 
 
 def _advance(bar: Progress, task: TaskID, completed: int) -> None:
     bar.update(task, completed=completed)
-
-
-def _compared(
-    scenario: Scenario,
-    settings: dict[str, Any],
-    reference: str,
-    policies: Sequence[Policy],
-    bar: Progress,
-) -> dict[str, Any]:
-    """Fit what no stored fit is valid for, then run every router on the evaluation traces."""
-    from edgeroute_baselines import make_router, router_names
-    from edgeroute_baselines.fitted import FITTED_ROUTERS, fit_all, missing, parameters, stored
-    from edgeroute_baselines.fitting import in_hindsight, trials
-    from edgeroute_baselines.length import TOKENS
-    from edgeroute_baselines.registry import kind as kind_of
-    from edgeroute_baselines.static import SHARES
-
-    kind, tolerance = settings["traces"], settings["tolerance_points"]
-    entry = stored(scenario, kind, tolerance)
-    absent = missing(entry)
-    fitted = "stored" if entry is not None else "fitted in this run"
-    if entry is not None and absent:
-        fitted = "stored; fitted in this run: " + ", ".join(absent)
-    if entry is None or absent:
-        task = bar.add_task(f"{scenario.name}: fitting", total=sum(map(trials, absent)))
-        entry = fit_all(scenario, kind, tolerance, lambda: bar.advance(task), absent, entry)
-        bar.remove_task(task)
-    source = drawn(scenario, kind, "evaluation")
-    seeds = EVALUATION_SEEDS[: settings["episodes"]]
-    late = [name for name in router_names() if kind_of(name).in_hindsight]
-    chosen_late = in_hindsight(late, scenario, source, seeds)
-
-    def contender(name: str, point: str) -> Contender:
-        chosen = chosen_late[name] if name in chosen_late else parameters(entry, name, point)
-        # Where no setting keeps within the tolerance, the fit is to send everything to the edge.
-        falls_back = not chosen and name in FITTED_ROUTERS
-        router = make_router("edge" if falls_back else name, chosen)
-        return Contender(router, chosen, kind_of(name).causal)
-
-    contenders = [contender(name, "best_return") for name in router_names()]
-    contenders += [Contender(policy, {}, learned=True) for policy in policies]
-    savers = {name: contender(name, "within_tolerance") for name in FITTED_ROUTERS}
-    turns = scenario.workload.turns * (len(contenders) + len(savers))
-    task = bar.add_task(f"{scenario.name}: evaluating", total=turns)
-    dials = {
-        name: Dial(_moved(name, "theta", parameters(entry, name)), around(theta))
-        for name in FITTED_ROUTERS
-        if (theta := parameters(entry, name).get("theta")) is not None
-    }
-    # The coin is what any router has to beat, the prompt's length what a score has to.
-    dials["random"] = Dial(_moved("static-split", "edge_share"), SHARES)
-    dials["length-threshold"] = Dial(_moved("length-threshold", "tokens"), TOKENS)
-    result = compare(
-        *(scenario, source, seeds, contenders, savers, reference, dials),
-        on_turn=lambda: bar.advance(task),
-    )
-    return {"fits": fitted, **result}
-
-
-def _moved(
-    name: str, parameter: str, fitted: Mapping[str, float] | None = None
-) -> Callable[[float], Router]:
-    """Return what makes a router of one parameter, the others as fitted."""
-    from edgeroute_baselines import make_router
-
-    return lambda value: make_router(name, {**(fitted or {}), parameter: value})

@@ -68,7 +68,7 @@ def _router(
     from edgeroute_agents.routers import learned_names, learned_router
     from edgeroute_baselines import make_router
     from edgeroute_baselines.fitted import stored_parameters
-    from edgeroute_baselines.registry import kind
+    from edgeroute_baselines.registry import spec
 
     if name in learned_names():
         if given:
@@ -80,7 +80,7 @@ def _router(
     if not given:
         found = stored_parameters(scenario, traces, name)
         if found is None:
-            allowed = f"{', '.join(kind(name).parameters)} (no stored fit matches this scenario)"
+            allowed = f"{', '.join(spec(name).parameters)} (no stored fit matches this scenario)"
             raise InputError("--param", "none", allowed)
         given = dict(found)
     return make_router(name, given), given

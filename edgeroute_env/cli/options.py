@@ -10,7 +10,14 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from edgeroute_env.errors import InputError
 from edgeroute_env.recordings.downloads import data_folder
@@ -73,6 +80,18 @@ def progress(quiet: bool) -> Progress:
     """Return a progress bar on standard error, so that standard output stays a result."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     return Progress(*columns, TimeRemainingColumn(), console=notes, disable=quiet, transient=True)
+
+
+def steps_shown(bar: Progress, name: str) -> Callable[[str, int], None]:
+    """Return what takes each step of a work's stages and moves a progress bar, one a stage."""
+    tasks: dict[str, TaskID] = {}
+
+    def on_step(stage: str, steps: int) -> None:
+        if stage not in tasks:
+            tasks[stage] = bar.add_task(f"{name}: {stage}", total=steps)
+        bar.advance(tasks[stage])
+
+    return on_step
 
 
 @contextmanager

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from edgeroute_env.cli.options import OverwriteOption, notes
 from edgeroute_env.errors import InputError
-from edgeroute_env.routing import Router
-from edgeroute_env.scenario import Scenario
-
-# What figures show: the constants, the paper's rules and ours, what plans; then the strongest and
-# what has learned.
-SHOWN = ("device", "edge", "bao-single", "bao-multi", "bao-multi-queue", "rollout", "clairvoyant")
+from edgeroute_env.evaluation.results import Results, read_results
+from edgeroute_env.files import open_folder
+from edgeroute_env.routing import Role, Router
 
 
 def report(
     results: Annotated[Path, typer.Argument(help="A results.json, or the folder with one.")],
-    workloads: Annotated[
-        list[str] | None, typer.Option("--workload", help="Only this one; may be repeated.")
+    scenarios: Annotated[
+        list[str] | None, typer.Option("--scenario", help="Only this one; may be repeated.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder for the page and its figures; default: beside.")
@@ -32,37 +28,30 @@ def report(
 
     The routers that figures show run again on the stored seeds with the stored parameters.
     """
-    from edgeroute_env.evaluation.report.data import read_results, turns_of
     from edgeroute_env.evaluation.report.page import PAGE, write_report
+    from edgeroute_env.evaluation.report.turns import turns_of
 
-    found = read_results(results)
-    names = list(found["workloads"])
-    for name in workloads or ():
-        if name not in names:
-            raise InputError("--workload", name, "one of " + ", ".join(names))
+    made_by, found = read_results(results)
+    for name in scenarios or ():
+        if name not in found:
+            raise InputError("--scenario", name, "one of " + ", ".join(found))
     folder = out or (results if results.is_dir() else results.parent) / "report"
-    if (folder / PAGE).exists() and not overwrite:
-        raise InputError("--out", str(folder), f"a folder without {PAGE}, or --overwrite")
-    turns: dict[str, Any] = {}
-    for name in workloads or names:
-        result = found["workloads"][name]
-        turns[name] = turns_of(result, _routers(result))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError("--out", str(folder), f"a usable folder ({error})") from None
-    notes.print(f"written: {write_report(folder, found, turns)}")
+    open_folder(folder, (PAGE,), overwrite)
+    turns = {name: turns_of(found[name], _routers(found[name])) for name in scenarios or found}
+    notes.print(f"written: {write_report(folder, made_by, found, turns)}")
 
 
-def _routers(result: Mapping[str, Any]) -> dict[str, Router]:
+def _routers(results: Results) -> dict[str, Router]:
     """Make the routers that figures show as they were; a policy only where it still is the same."""
     from edgeroute_agents.routers import packaged
     from edgeroute_baselines import make_router
+    from edgeroute_env.evaluation.report.turns import shown_names
 
-    rows = result["routers"]
-    asked = dict.fromkeys((*SHOWN, result["levels"]["strongest"]))
-    found = {name: make_router(name, rows[name]["parameters"]) for name in asked if name in rows}
-    for policy in packaged(Scenario.model_validate(result["scenario"])):
-        if result["policies"].get(policy.name) == policy.fingerprint():
-            found[policy.name] = policy
+    policies = {policy.name: policy for policy in packaged(results.scenario)}
+    found: dict[str, Router] = {}
+    for name in shown_names(results):
+        if results.role(name) is not Role.LEARNED:
+            found[name] = make_router(name, results.routers[name]["parameters"])
+        elif name in policies and results.policies[name] == policies[name].fingerprint():
+            found[name] = policies[name]
     return found

@@ -21,14 +21,13 @@ from edgeroute_env.cli.options import (
     console,
     notes,
     progress,
+    steps_shown,
 )
 from edgeroute_env.errors import InputError
-from edgeroute_env.evaluation import results, tables
-from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS
-from edgeroute_env.evaluation.plots import plot_sweep
-from edgeroute_env.evaluation.sweep import KNOBS, PLOT_NAME, SWEEP, label_of, measured, variants
-from edgeroute_env.scenario import Scenario
-from edgeroute_env.traces.recorded import TraceKind, drawn
+from edgeroute_env.evaluation import tables
+from edgeroute_env.evaluation.result_files import command_and_versions, dated_folder
+from edgeroute_env.evaluation.sweep import KNOBS, PLOT_NAME, SWEEP_FILES
+from edgeroute_env.evaluation.sweep_plot import plot_sweep
 
 ROUTERS = ("bao-multi-queue", "edge")
 
@@ -60,46 +59,22 @@ def sweep(
     Routers keep the parameters fitted to the scenario itself, as a deployed router would, and run
     on identical traces at each value.
     """
-    from edgeroute_baselines import make_router
-    from edgeroute_baselines.fitted import fingerprint
+    from edgeroute_baselines import Sweep
 
-    asked = _numbers(values)
     chosen = chosen_scenario(scenario, overrides)
     kind, why = chosen_traces(chosen, traces)
-    at = variants(chosen, parameter, asked)
-    fits = {name: _parameters(chosen, kind, name) for name in routers or ROUTERS}
-    sources = {value: drawn(variant, kind, "evaluation") for value, variant in at.items()}
-    seeds = EVALUATION_SEEDS[:episodes]
-    settings = {
-        "parameter": parameter,
-        "label": label_of(parameter),
-        "traces": kind,
-        "episodes": episodes,
-        "seeds": [seeds[0], seeds[-1]],
-        "fingerprint": fingerprint(chosen, kind),
-        "routers": fits,
-        "scenario": chosen.model_dump(mode="json"),
-    }
-    folder = out or results.dated_folder()
-    found = results.open_folder(folder, overwrite, resume, SWEEP)
-    rows = [] if found is None else _kept(found, settings, folder)
-    done = {row["value"] for row in rows}
-    left = [value for value in at if value not in done]
-    turns = sum(at[value].workload.turns for value in left)
+    asked = Sweep(chosen, parameter, _numbers(values), routers or ROUTERS, kind, episodes)
+    folder = out or dated_folder()
+    found = SWEEP_FILES.open(folder, overwrite, resume)
+    earlier = [] if found is None else _kept(found, asked.settings, folder)
     with progress(quiet) as bar:
-        task = bar.add_task(f"{chosen.name}: {parameter}", total=turns * len(fits))
-        for value in left:
-            runners = [make_router(name, fit) for name, fit in fits.items()]
-            rows += measured(
-                value, at[value], sources[value], seeds, runners, lambda: bar.advance(task)
-            )
-            rows.sort(key=lambda row: row["value"])  # stable: the routers keep their order
-            _write(folder, settings, rows)
-    if not left:  # an earlier run may have ended between two of its files
-        _write(folder, settings, rows)
-    console.print(tables.sweep(f"{chosen.name} · {kind} traces, {why}", settings, rows))
-    names = (SWEEP.json_name, SWEEP.csv_name, PLOT_NAME)
-    notes.print("written: " + ", ".join(str(folder / name) for name in names))
+        measured = asked.run(
+            earlier,
+            on_value=lambda measured: _write(folder, asked.settings, measured),
+            on_step=steps_shown(bar, chosen.name),
+        )
+    console.print(tables.sweep(f"{chosen.name} · {kind} traces, {why}", asked.settings, measured))
+    notes.print("written: " + ", ".join(str(folder / name) for name in SWEEP_FILES.names))
 
 
 def _numbers(text: str) -> list[float]:
@@ -112,28 +87,17 @@ def _numbers(text: str) -> list[float]:
     return sorted(values)
 
 
-def _parameters(scenario: Scenario, kind: TraceKind, name: str) -> dict[str, float]:
-    """Return what a router is deployed with."""
-    from edgeroute_baselines.fitted import stored_parameters
-
-    found = stored_parameters(scenario, kind, name)
-    if found is None:
-        allowed = f"a router without parameters (no stored {kind} fit matches this scenario)"
-        raise InputError("--router", name, allowed)
-    return found
-
-
 def _kept(found: dict[str, Any], settings: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
     """Return the finished rows of an earlier run with the same settings."""
     differing = [name for name in settings if found["settings"].get(name) != settings[name]]
     if differing:
         allowed = f"a sweep with the same settings; these differ: {', '.join(differing)}"
-        raise InputError("--resume", str(folder / SWEEP.json_name), allowed)
+        raise InputError("--resume", str(folder / SWEEP_FILES.json_name), allowed)
     rows: list[dict[str, Any]] = found["rows"]
     return rows
 
 
 def _write(folder: Path, settings: dict[str, Any], rows: list[dict[str, Any]]) -> None:
-    content = {**results.provenance(), "settings": settings, "rows": rows}
-    results.write(folder, content, SWEEP)
+    content = {**command_and_versions(), "settings": settings, "rows": rows}
+    SWEEP_FILES.write(folder, content)
     plot_sweep(folder / PLOT_NAME, content)

@@ -1,17 +1,15 @@
-"""What the literature states of routers, for one comparison: curves, goodput, gaps, savings."""
+"""What the literature states of routers, for one comparison: curves, goodput, gaps."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from edgeroute_env.benchmarks import QuestionBenchmark
 from edgeroute_env.evaluation.episodes import Episodes, run_episodes
 from edgeroute_env.evaluation.frontier import Point, routing_metrics
-from edgeroute_env.evaluation.metrics import saving
 from edgeroute_env.routing import Router
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.traces.sources import TraceSource
@@ -24,8 +22,7 @@ RIGHT = 0.5  # quality from which an answer counts as right
 PATIENCE = 2.0  # without a deadline, an answer is late beyond this many medians of edge-only's
 RESAMPLES = 2_000
 
-# Routers that know nothing of the state: what the paper compares with.
-STATIC = ("device", "edge", "random", "static-split", "length-threshold", "score-threshold")
+# What the paper claims to save over static routers.
 CLAIMED = {"latency_saved": (5.0, 15.0), "edge_calls_saved": (10.0, 20.0)}  # %, arXiv 2508.11291
 
 
@@ -37,7 +34,7 @@ class Dial:
     settings: Sequence[float]
 
 
-def around(theta: float) -> list[float]:
+def thresholds(theta: float) -> list[float]:
     """Return the thresholds to try around a fitted one, rising; the outermost are one side's."""
     return [theta + shift for shift in sorted((0.0, *SHIFTS, *(-shift for shift in SHIFTS)))]
 
@@ -49,7 +46,7 @@ def curve(
 
     Args:
         dial: what is moved; its settings run from all at one side to all at the other.
-        scenario: the workload.
+        scenario: what is simulated.
         source: gives each seed its trace.
         seeds: evaluation seeds; fewer are used where episodes are long.
     """
@@ -90,22 +87,3 @@ def gap_closed(
     ratios = gained[chosen].mean(axis=1) / gap[chosen].mean(axis=1)
     low, high = np.quantile(ratios, (0.025, 0.975))
     return {"mean": float(gained.mean() / gap.mean()), "low": float(low), "high": float(high)}
-
-
-def papers_rule(scenario: Scenario) -> str:
-    """Return the paper's rule for a workload: its multi-turn costs where there are dialogues."""
-    single = all(isinstance(entry.benchmark, QuestionBenchmark) for entry in scenario.workload.mix)
-    return "bao-single" if single else "bao-multi"
-
-
-def against_static(
-    rule: Episodes, runs: Mapping[str, Episodes], saved: Mapping[str, Episodes]
-) -> dict[str, Any]:
-    """Return what a rule saves over each static router, both tuned to the quality tolerance.
-
-    Args:
-        rule: the rule's run.
-        runs, saved: runs by name at the best return and within the tolerance; a static router is
-            taken from `saved` where it is there.
-    """
-    return {name: saving(rule, saved.get(name, runs[name])) for name in STATIC if name in runs}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rich.table import Table
 
 from edgeroute_env.evaluation.literature import CLAIMED
-from edgeroute_env.evaluation.tables import saved_cells, titled, with_interval
+from edgeroute_env.evaluation.results import Results
+from edgeroute_env.evaluation.tables import saved_cells, search_steps, titled, with_interval
+from edgeroute_env.routing import Role
 
 _METRICS = {
     "apgr": "APGR",
@@ -19,25 +19,24 @@ _METRICS = {
 _SHARES = ("cpt", "calls")  # of the turns, printed in %
 
 
-def routing_metrics(result: dict[str, Any]) -> Table:
+def routing_metrics(results: Results) -> Table:
     """Return the table of APGR, CPT, calls at a quality, AIQ, goodput and the gap closed."""
     caption = (
         "From moving theta: APGR; CPT, and the edge calls that keep a part of edge-only's quality "
         "(@), as shares of turns; AIQ. Good: goodput, turns answered right within "
-        f"{result['goodput_within_s']:.1f} s. Gap: share of the way from the better constant to "
-        "the clairvoyant bound."
+        f"{results.goodput_within_s:.1f} s. Gap: share of the way from the better constant to "
+        "the bound."
     )
-    bound = result["routers"].get("clairvoyant")
-    if bound is not None:
+    for name in results.names(Role.BOUND):
+        bound = results.routers[name]
         kind = "exact" if bound["exact"] else "an estimate, mean return after each search"
-        steps = ", ".join(f"{name} {value:.2f}" for name, value in bound["found"].items())
-        caption += f" The bound is {kind}: {steps}."
+        caption += f" The bound is {kind}: {search_steps(bound)}."
     table = titled("Metrics of the routing literature", caption)
     for heading in (*_METRICS.values(), "good"):
         table.add_column(heading, justify="right")
     table.add_column("gap closed", justify="right", no_wrap=True)
-    for name, row in result["routers"].items():
-        found = result["curves"].get(name, {})
+    for name, row in results.routers.items():
+        found = results.curves.get(name, {})
         gap = row.get("gap_closed")
         table.add_row(
             name,
@@ -48,14 +47,15 @@ def routing_metrics(result: dict[str, Any]) -> Table:
     return table
 
 
-def against_static(result: dict[str, Any]) -> Table:
+def against_static(results: Results) -> Table:
     """Return the table of what the paper's rule saves over each static router."""
     claimed = {name: f"{low:g}-{high:g} %" for name, (low, high) in CLAIMED.items()}
-    rule = result["against_static"]["rule"]
+    rule = results.against_static["rule"]
+    hindsight = ", ".join(results.names(Role.HINDSIGHT))
     table = titled(
-        f"{rule} over static routers, {result['tolerance_points']:g} points of quality tolerated",
+        f"{rule} over static routers, {results.tolerance_points:g} points of quality tolerated",
         "Both tuned to the tolerance against edge-only on training traces, where they have "
-        "parameters to tune to it (static-split stands at its best return); a static router that "
+        f"parameters to tune to it ({hindsight} stands at its best return); a static router that "
         "gives up more quality is cheaper for it: see the last column. The paper claims the "
         "ranges in the headings.",
     )
@@ -63,7 +63,7 @@ def against_static(result: dict[str, Any]) -> Table:
     heading = f"edge calls saved ({claimed['edge_calls_saved']})"
     table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("quality, points", justify="right", no_wrap=True)
-    for name, row in result["against_static"]["savings"].items():
+    for name, row in results.against_static["savings"].items():
         table.add_row(name, *saved_cells(row))
     return table
 

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from edgeroute_env.errors import missing_package
 from edgeroute_env.evaluation.episodes import Episodes
+from edgeroute_env.evaluation.statistics import CONFIDENCE
 from edgeroute_env.simulator.state import LATENCY_PARTS
 
-CONFIDENCE = 0.95
 RESAMPLES = 5_000
 QUANTILES = (50, 95, 99)
 

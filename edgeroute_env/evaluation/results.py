@@ -1,115 +1,135 @@
-"""Results on disk: a JSON file with all that is needed to repeat them, a CSV file to plot."""
+"""What a comparison of routers on one scenario found, and how files hold it."""
 
 from __future__ import annotations
 
-import csv
-import json
-import platform
-import shlex
-import sys
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from datetime import datetime
-from importlib import metadata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from edgeroute_env.errors import InputError
-from edgeroute_env.files import replacing
+from pydantic import ValidationError
 
-_PACKAGES = ("edgeroute", "gymnasium", "numba", "numpy", "pydantic", "scipy")
+from edgeroute_env.errors import InputError, input_error
+from edgeroute_env.evaluation.result_files import ResultFiles
+from edgeroute_env.routing import Role
+from edgeroute_env.scenario import Scenario
+from edgeroute_env.traces.recorded import TraceKind
 
 
 @dataclass(frozen=True)
-class Kind:
-    """A kind of results.
+class Results:
+    """Routers compared on identical traces of one scenario.
+
+    An interval is a mapping with mean, low and high: a mean with its 95 % bootstrap interval.
 
     Attributes:
-        name: of its files, without suffix.
-        is_ours: tells whether what a JSON file holds is of this kind.
-        rows: gives the CSV file's flat rows, all with the same fields.
-        extra: further files that belong to the results.
+        traces: the kind of traces.
+        episodes: how many.
+        tolerance_points: quality that a saving may cost, in points of 100.
+        seeds: the first and the last evaluation seed.
+        fingerprint: hashes of the scenario and of its recordings.
+        policies: by name, hashes of what was compared beside the routers of the registry.
+        scenario: what was simulated.
+        fits: where the parameters come from, in words.
+        reference: the router that differences are taken to.
+        edge_only: the router that savings are taken to.
+        routers: by name, `parameters`, `role`, `figures`, `difference` (intervals) and what else
+            a table states of a router.
+        savings: by name, intervals of what a router saves within the tolerance.
+        levels: the names of the better constant, the analytic rule and the strongest baseline, and
+            their mean `returns`.
+        goodput_within_s: until when an answer counts as in time.
+        curves: by name, operating points as a router's parameter moves, and their metrics.
+        against_static: the paper's `rule`, and by name what it saves over static routers.
     """
 
-    name: str
-    is_ours: Callable[[Any], bool]
-    rows: Callable[[dict[str, Any]], Iterable[dict[str, Any]]]
-    extra: tuple[str, ...] = ()
+    traces: TraceKind
+    episodes: int
+    tolerance_points: float
+    seeds: list[int]
+    fingerprint: Mapping[str, str]
+    policies: Mapping[str, str]
+    scenario: Scenario
+    fits: str
+    reference: str
+    edge_only: str
+    routers: Mapping[str, Mapping[str, Any]]
+    savings: Mapping[str, Mapping[str, Any]]
+    levels: Mapping[str, Any]
+    goodput_within_s: float
+    curves: Mapping[str, Mapping[str, Any]]
+    against_static: Mapping[str, Any]
 
-    @property
-    def json_name(self) -> str:
-        """The file with all that is needed to repeat the results."""
-        return f"{self.name}.json"
+    def names(self, role: Role) -> list[str]:
+        """Return the routers that play a part, in the order of the table."""
+        return [name for name, row in self.routers.items() if row["role"] == role]
 
-    @property
-    def csv_name(self) -> str:
-        """The file to plot."""
-        return f"{self.name}.csv"
+    def role(self, router: str) -> Role:
+        """Return the part that a router plays."""
+        return Role(self._row(router)["role"])
 
+    def figures(self, router: str) -> Mapping[str, float]:
+        """Return a router's means a turn, latency quantiles (s) and mean return."""
+        found: Mapping[str, float] = self._row(router)["figures"]
+        return found
 
-def provenance(*more: str) -> dict[str, Any]:
-    """Return the exact command and the versions that it ran with, those of `more` packages too."""
-    versions = {"python": platform.python_version()}
-    for name in (*_PACKAGES, *more):
+    def difference(self, router: str) -> Mapping[str, Mapping[str, float]]:
+        """Return the intervals of a router's figures less the reference's."""
+        found: Mapping[str, Mapping[str, float]] = self._row(router)["difference"]
+        return found
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what a JSON file holds."""
+        content = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {**content, "scenario": self.scenario.model_dump(mode="json")}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Results:
+        """Return the results that `as_dict` gave; InputError where they are none of ours."""
+        if set(content) != _FIELDS:
+            raise InputError("results", ", ".join(content), "exactly " + ", ".join(sorted(_FIELDS)))
         try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            versions[name] = "not installed"
-    return {"command": shlex.join(["edgeroute", *sys.argv[1:]]), "versions": versions}
+            scenario = Scenario.model_validate(content["scenario"])
+        except ValidationError as error:
+            raise input_error(error, Scenario, "results: scenario.") from None
+        return cls(**{**content, "scenario": scenario})
+
+    def _row(self, router: str) -> Mapping[str, Any]:
+        if router not in self.routers:
+            raise InputError("router", router, "one of " + ", ".join(self.routers))
+        return self.routers[router]
 
 
-def dated_folder() -> Path:
-    """Return the folder for results that no other is named for: results/TIME."""
-    return Path("results") / datetime.now().strftime("%Y-%m-%d-%H%M%S")
+_FIELDS = {field.name for field in fields(Results)}
 
 
-def open_folder(folder: Path, overwrite: bool, resume: bool, kind: Kind) -> dict[str, Any] | None:
-    """Make the results folder; return the results in it when they are to be resumed.
+def read_results(path: Path) -> tuple[dict[str, Any], dict[str, Results]]:
+    """Return what `edgeroute benchmark` wrote: a results.json, or the folder with one.
+
+    Returns:
+        The command and the versions behind the results, and the results by scenario.
 
     Raises:
-        InputError: results are there and neither `overwrite` nor `resume` was asked for, or they
-            cannot be read, or the folder cannot be made.
+        InputError: there is none, or it cannot be read.
     """
-    path = folder / kind.json_name
-    for name in (kind.json_name, kind.csv_name, *kind.extra):
-        if (folder / name).is_dir():
-            raise InputError("--out", str(folder), f"a folder where {name} is no folder")
-    if path.exists() and not (overwrite or resume):
-        raise InputError("--out", str(folder), "a folder without results, --overwrite or --resume")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        found = json.loads(path.read_text(encoding="utf-8")) if resume and path.exists() else None
-    except (OSError, ValueError) as error:
-        raise InputError("--out", str(folder), f"a usable folder ({error})") from None
-    if found is not None and not kind.is_ours(found):
-        raise InputError("--resume", str(path), f"a {kind.json_name} that edgeroute wrote")
-    return found
-
-
-def write(folder: Path, results: dict[str, Any], kind: Kind) -> None:
-    """Write both files, each in one move."""
-    with replacing(folder / kind.json_name) as part:
-        part.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    path = folder / kind.csv_name
-    with replacing(path) as part, part.open("w", encoding="utf-8", newline="") as file:
-        rows = list(kind.rows(results))
-        writer = csv.DictWriter(file, list(rows[0]) if rows else [])
-        writer.writeheader()
-        writer.writerows(rows)
+    file = path / BENCHMARK_FILES.json_name if path.is_dir() else path
+    content = BENCHMARK_FILES.read(file, "results")
+    scenarios = content.pop("scenarios")
+    return content, {name: Results.from_dict(result) for name, result in scenarios.items()}
 
 
 def _is_ours(found: Any) -> bool:
-    workloads = found.get("workloads") if isinstance(found, dict) else None
-    return isinstance(workloads, dict) and all(
-        isinstance(result, dict) and "routers" in result for result in workloads.values()
+    scenarios = found.get("scenarios") if isinstance(found, dict) else None
+    return isinstance(scenarios, dict) and all(
+        isinstance(result, dict) and set(result) == _FIELDS for result in scenarios.values()
     )
 
 
-def _rows(results: dict[str, Any]) -> Any:
-    """Yield one flat row a workload and router."""
-    for workload, result in results["workloads"].items():
+def _rows(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield one flat row a scenario and router."""
+    for scenario, result in content["scenarios"].items():
         for router, row in result["routers"].items():
-            flat = {"workload": workload, "traces": result["traces"], "router": router}
+            flat = {"scenario": scenario, "traces": result["traces"], "router": router}
             flat |= row["figures"]
             flat |= {name: row.get(name) for name in ("goodput", "p_value", "p_holm")}
             for name, values in row["difference"].items():
@@ -117,4 +137,4 @@ def _rows(results: dict[str, Any]) -> Any:
             yield flat
 
 
-BENCHMARK = Kind("results", _is_ours, _rows)
+BENCHMARK_FILES = ResultFiles("results", _is_ours, _rows)

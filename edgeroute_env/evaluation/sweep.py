@@ -9,7 +9,7 @@ from typing import Any
 from edgeroute_env.errors import InputError
 from edgeroute_env.evaluation.episodes import generators, run_episodes
 from edgeroute_env.evaluation.metrics import interval, per_episode
-from edgeroute_env.evaluation.results import Kind
+from edgeroute_env.evaluation.result_files import ResultFiles
 from edgeroute_env.provenance import unit_of
 from edgeroute_env.routing import Router
 from edgeroute_env.scenario import Scenario
@@ -102,7 +102,7 @@ def variants(scenario: Scenario, parameter: str, values: Sequence[float]) -> dic
     }
 
 
-def measured(
+def measure(
     value: float,
     scenario: Scenario,
     source: TraceSource,
@@ -159,4 +159,4 @@ def _flat(results: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield flat
 
 
-SWEEP = Kind("sweep", _is_ours, _flat, extra=(PLOT_NAME,))
+SWEEP_FILES = ResultFiles("sweep", _is_ours, _flat, extra=(PLOT_NAME,))

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.table import Table
 
-from edgeroute_env.evaluation.benchmark import ANALYTIC
+from edgeroute_env.evaluation.results import Results
 from edgeroute_env.evaluation.statistics import LEVEL
 from edgeroute_env.evaluation.sweep import has_effect
+from edgeroute_env.routing import Role
 from edgeroute_env.simulator.state import LATENCY_PARTS
 
 
-def comparison(title: str, result: dict[str, Any]) -> Table:
-    """Return the table of one workload: quality, latency, edge calls and return a router."""
-    reference = result["reference"]
+def comparison(title: str, results: Results) -> Table:
+    """Return the table of one scenario: quality, latency, edge calls and return a router."""
+    reference = results.reference
     caption = (
-        f"Means a turn over {result['episodes']} episodes on identical traces. Last column: the "
+        f"Means a turn over {results.episodes} episodes on identical traces. Last column: the "
         f"return less {reference}'s, with its 95 % bootstrap interval."
     )
-    beyond = [name for name, row in result["routers"].items() if not row.get("causal", True)]
+    beyond = [name for name in results.routers if not results.role(name).causal]
     if beyond:
         caption += f" Hindsight or oracle, for comparison only: {', '.join(beyond)}."
     caption += " *: differs at 5 %, all routers being tested (sign flips, Holm)."
@@ -28,7 +29,7 @@ def comparison(title: str, result: dict[str, Any]) -> Table:
     for column in ("quality", "latency s", "p50", "p95", "p99", "edge calls", "return"):
         table.add_column(column, justify="right")
     table.add_column(f"return vs {reference}", justify="right", no_wrap=True)
-    for name, row in result["routers"].items():
+    for name, row in results.routers.items():
         f = row["figures"]
         table.add_row(
             name,
@@ -36,18 +37,18 @@ def comparison(title: str, result: dict[str, Any]) -> Table:
             *(f"{f[f'latency_{key}_s']:.2f}" for key in ("mean", "p50", "p95", "p99")),
             f"{f['edge_share']:.1%}",
             f"{f['return']:.2f}",
-            with_interval(row["difference"]["return"]) + _star(row),
+            with_interval(row["difference"]["return"]) + star(row),
         )
     return table
 
 
-def details(result: dict[str, Any]) -> Table:
+def details(results: Results) -> Table:
     """Return the table of the first token, the energy and what switching cost."""
     table = titled("First token, energy, switching: a turn")
     columns = ("TTFT s", "p50", "p95", "p99", "energy J", "switches", "recomputed tokens")
     for column in (*columns, "failed"):
         table.add_column(column, justify="right")
-    for name, row in result["routers"].items():
+    for name, row in results.routers.items():
         f = row["figures"]
         table.add_row(
             name,
@@ -60,7 +61,7 @@ def details(result: dict[str, Any]) -> Table:
     return table
 
 
-def latency_split(result: dict[str, Any]) -> Table:
+def latency_split(results: Results) -> Table:
     """Return the table of where each router's latency goes, in seconds a turn."""
     caption = "Last columns: the radio's share of the time to the whole answer and the first token."
     table = titled("Latency by cause, s a turn", caption)
@@ -70,19 +71,15 @@ def latency_split(result: dict[str, Any]) -> Table:
         table.add_column(part.removesuffix("_s").replace("_mean", ""), justify="right")
     for heading in shares.values():
         table.add_column(heading, justify="right")
-    for name, row in result["routers"].items():
+    for name, row in results.routers.items():
         f = row["figures"]
         seconds = (f"{f[part]:.3f}" for part in parts)
         table.add_row(name, *seconds, *(f"{f[share]:.1%}" for share in shares))
     return table
 
 
-LEARNED, BOUND = ("ppo", "dqn"), "clairvoyant"
-OVERVIEW = ("constant", "return", "Bao", ANALYTIC, "strongest baseline", *LEARNED, BOUND)
-
-
-def overview(workloads: dict[str, Any]) -> Table:
-    """Return the table of what deciding is worth on each workload, and of the radio's share."""
+def overview(compared: Mapping[str, Results]) -> Table:
+    """Return the table of what deciding is worth on each scenario, and of the radio's share."""
     table = Table(
         title="What deciding is worth: paired gains over the better constant, 95 % intervals",
         title_justify="left",
@@ -94,60 +91,73 @@ def overview(workloads: dict[str, Any]) -> Table:
         ),
         caption_justify="left",
     )
-    for column in ("workload", *OVERVIEW):
+    for column in ("scenario", *overview_columns(compared.values())):
         table.add_column(column, no_wrap=True)
-    beyond = [f"{name} beyond" for name in LEARNED]
-    for column in ("radio", "of TTFT", *beyond):
+    learned = learned_names(compared.values())
+    for column in ("radio", "of TTFT", *(f"{name} beyond" for name in learned)):
         table.add_column(column, justify="right", no_wrap=True)
-    for name, result in workloads.items():
-        edge = result["routers"]["edge"]["figures"]
-        shares = (f"{edge['radio_share']:.1%}", f"{edge['radio_share_ttft']:.1%}")
-        table.add_row(name, *overview_cells(result), *shares, *beyond_cells(result))
+    for scenario, results in compared.items():
+        edge, rows = results.figures(results.edge_only), results.routers
+        table.add_row(
+            scenario,
+            *overview_cells(results, learned),
+            *(f"{edge[share]:.1%}" for share in ("radio_share", "radio_share_ttft")),
+            *(with_interval(rows[n]["over_strongest"]) if n in rows else "-" for n in learned),
+        )
     return table
 
 
-def overview_cells(
-    result: Mapping[str, Any], shown: Callable[[Mapping[str, float]], str] | None = None
-) -> list[str]:
-    """Return the cells of OVERVIEW: gains over the better constant, or "-" for who is not there.
+def learned_names(compared: Iterable[Results]) -> list[str]:
+    """Return the learned routers of any results."""
+    return list(dict.fromkeys(name for each in compared for name in each.names(Role.LEARNED)))
 
-    `shown` writes a mean with its interval; by default `with_interval`.
+
+def overview_columns(compared: Collection[Results]) -> list[str]:
+    """Return the headings of `overview_cells`."""
+    first = next(iter(compared))
+    return [
+        *("constant", "return", "Bao", first.levels["analytic"], "strongest baseline"),
+        *learned_names(compared),
+        *first.names(Role.BOUND),
+    ]
+
+
+def overview_cells(
+    results: Results,
+    learned: Sequence[str],
+    shown: Callable[[Mapping[str, float]], str] | None = None,
+) -> list[str]:
+    """Return the gains over the better constant, or "-" for who is not there.
+
+    Args:
+        results: of one scenario.
+        learned: the routers that have columns of their own.
+        shown: writes a mean with its interval; by default `with_interval`.
     """
-    level, rows = result["levels"], result["routers"]
+    level, rows = results.levels, results.routers
 
     def gain(name: str) -> str:
         return (shown or with_interval)(rows[name]["over_constant"]) if name in rows else "-"
 
-    strongest = f"{level['strongest']} {gain(level['strongest'])}"
     return [
         level["constant"],
         f"{level['returns'][level['constant']]:.2f}",
-        gain(result["against_static"]["rule"]),
-        gain(ANALYTIC),
-        strongest,
-        *(gain(name) for name in LEARNED),
-        gain(BOUND),
+        gain(results.against_static["rule"]),
+        gain(level["analytic"]),
+        f"{level['strongest']} {gain(level['strongest'])}",
+        *(gain(name) for name in (*learned, *results.names(Role.BOUND))),
     ]
 
 
-def beyond_cells(result: Mapping[str, Any]) -> list[str]:
-    """Return what each of LEARNED earns beyond the strongest baseline, or "-"."""
-    rows = result["routers"]
-    return [
-        with_interval(rows[name]["over_strongest"]) if name in rows else "-" for name in LEARNED
-    ]
-
-
-def savings(result: dict[str, Any]) -> Table:
+def savings(results: Results) -> Table:
     """Return the table of savings against edge-only at the stated quality tolerance."""
-    tolerance = result["tolerance_points"]
     table = titled(
-        f"Saved against edge-only at a quality tolerance of {tolerance:g} points",
+        f"Saved against edge-only at a quality tolerance of {results.tolerance_points:g} points",
         "Tuned to the tolerance on training traces; means and intervals on evaluation traces.",
     )
     for column in ("latency saved", "edge calls saved", "quality, points"):
         table.add_column(column, justify="right", no_wrap=True)
-    for name, row in result["savings"].items():
+    for name, row in results.savings.items():
         table.add_row(name, *saved_cells(row))
     return table
 
@@ -201,5 +211,11 @@ def with_interval(
     return f"{mean:{form}}{unit} [{low:{form}}, {high:{form}}]"
 
 
-def _star(row: Mapping[str, Any]) -> str:
+def search_steps(bound: Mapping[str, Any]) -> str:
+    """Return the mean return after each means of a bound's search, from its row."""
+    return ", ".join(f"{name} {value:.2f}" for name, value in bound["found"].items())
+
+
+def star(row: Mapping[str, Any]) -> str:
+    """Return the mark of a difference in return that is significant."""
     return "*" if row.get("p_holm", 1.0) < LEVEL else ""

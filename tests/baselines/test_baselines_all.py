@@ -10,7 +10,7 @@ import pytest
 
 from edgeroute_baselines import make_router, router_names
 from edgeroute_baselines.fitted import FITTED_ROUTERS
-from edgeroute_baselines.registry import ROUTERS, kind
+from edgeroute_baselines.registry import ROUTERS, spec
 from edgeroute_env import InputError, load_scenario, scenario_names
 from edgeroute_env.evaluation.episodes import FIT_SEEDS, generators, run_episodes
 from edgeroute_env.traces.sources import Drawn, Pinned
@@ -61,7 +61,7 @@ def test_every_router_returns_valid_actions_on_every_preset(preset: str) -> None
         np.testing.assert_array_equal(run.outcomes, again.outcomes)
 
 
-@pytest.mark.parametrize("name", [name for name in router_names() if kind(name).parameters])
+@pytest.mark.parametrize("name", [name for name in router_names() if spec(name).parameters])
 def test_parameters_that_are_no_numbers_are_refused(name: str) -> None:
     given = ordinary(name)
     make_router(name, given)
@@ -103,12 +103,12 @@ def reads_score(name: str) -> bool:
 
 def test_the_registry_says_what_each_router_knows() -> None:
     assert {name for name in ROUTERS if not reads_score(name)} >= BLIND
-    assert {name for name, found in ROUTERS.items() if not found.causal} >= {
+    assert {name for name, found in ROUTERS.items() if not found.role.causal} >= {
         "static-split",
         "myopic-oracle",
         "clairvoyant",
     }
-    assert not {name for name in FITTED_ROUTERS if not kind(name).causal}
+    assert not {name for name in FITTED_ROUTERS if not spec(name).role.causal}
 
 
 @pytest.mark.parametrize("name", [n for n in router_names() if not reads_score(n)])
@@ -125,9 +125,9 @@ def test_a_router_said_not_to_read_the_score_does_not(name: str) -> None:
     np.testing.assert_array_equal(runs[0].outcomes, runs[1].outcomes)
 
 
-@pytest.mark.parametrize("name", [n for n in FITTED_ROUTERS if kind(n).search is not None])
+@pytest.mark.parametrize("name", [n for n in FITTED_ROUTERS if spec(n).search is not None])
 def test_a_search_states_a_step_for_each_parameter_and_starts_within_its_bounds(name: str) -> None:
-    search = kind(name).search
+    search = spec(name).search
     assert search is not None
     start = search.start(alpha_per_s=0.06, theta=0.2)
     assert list(start) == list(search.scales) or set(start) == set(search.scales)

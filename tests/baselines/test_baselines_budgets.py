@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edgeroute_baselines import BaoRouter, make_router, registry
 from edgeroute_baselines.congestion import CongestionPriceRouter, externality_s
-from edgeroute_baselines.fitted import parameters, stored
+from edgeroute_baselines.fitted import parameters, stored_fits
 from edgeroute_baselines.lyapunov import LyapunovRouter
 from edgeroute_baselines.pacing import PacingRouter
 from edgeroute_baselines.sticky import StickyRouter
@@ -60,7 +60,7 @@ class Both:
 @pytest.mark.parametrize("name", EXTENSIONS)
 @pytest.mark.parametrize("preset", ["paper", "mtbench101", "stale", "long-context"])
 def test_a_search_starts_at_the_analytic_rule_exactly(name: str, preset: str) -> None:
-    search = registry.kind(name).search
+    search = registry.spec(name).search
     assert search is not None
     both = Both(BAO, make_router(name, search.start(alpha_per_s=0.06, theta=0.2)))
     run(both, preset)
@@ -150,7 +150,7 @@ def test_a_toll_sends_less_to_a_loaded_edge() -> None:
 def test_following_the_quota_beats_the_best_fixed_prices() -> None:
     """On evaluation seeds, at settings fitted on training seeds; all gains paired."""
     scenario = load_scenario("quota")
-    entry = stored(scenario, "synthetic")
+    entry = stored_fits(scenario, "synthetic")
     assert entry is not None
     of = evaluation_traces(scenario, 60)
     fixed = make_router("bao-multi-queue", parameters(entry, "bao-multi-queue"))

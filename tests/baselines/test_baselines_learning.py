@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edgeroute_baselines import make_router
-from edgeroute_baselines.fitted import parameters, stored
+from edgeroute_baselines.fitted import parameters, stored_fits
 from edgeroute_baselines.linucb import SIZE, TERMS, LinUcbRouter
 from edgeroute_env import decode, load_scenario
 from edgeroute_env.evaluation.episodes import FIT_SEEDS, Episodes, run_episodes
@@ -80,7 +80,7 @@ def test_before_any_answer_it_stays_on_the_phone() -> None:
 
 def analytic() -> Any:
     """Return the stored fit of the analytic rule on `paper`: fitted on training seeds."""
-    entry = stored(load_scenario("paper"), "synthetic")
+    entry = stored_fits(load_scenario("paper"), "synthetic")
     assert entry is not None
     return make_router("bao-multi-queue", parameters(entry, "bao-multi-queue"))
 

@@ -14,7 +14,7 @@ import pytest
 
 from edgeroute_baselines import fitted, fitting, make_router, registry
 from edgeroute_baselines.fitted import FITTED_ROUTERS, fit_all, fit_seeds
-from edgeroute_baselines.fitting import Fitter, Point
+from edgeroute_baselines.fitting import Fitter, OperatingPoint
 from edgeroute_env import Scenario, load_scenario, scenario_names
 from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS, FIT_SEEDS, generators, run_episodes
 from edgeroute_env.traces.sources import Drawn, Pinned
@@ -23,8 +23,8 @@ from tests.helpers.small_fits import small
 pytestmark = pytest.mark.usefixtures("short_searches")
 
 SEEDS = FIT_SEEDS[:6]
-ON_GRIDS = [name for name in FITTED_ROUTERS if registry.kind(name).grid]
-SEARCHED = [name for name in FITTED_ROUTERS if registry.kind(name).search is not None]
+ON_GRIDS = [name for name in FITTED_ROUTERS if registry.spec(name).grid]
+SEARCHED = [name for name in FITTED_ROUTERS if registry.spec(name).search is not None]
 # A world in which the phone is never right where the edge is wrong.
 DOMINATED = {
     "kind": "questions",
@@ -48,11 +48,11 @@ def fitter() -> Fitter:
 
 
 @pytest.fixture(scope="module")
-def coarse() -> dict[str, list[Point]]:
+def coarse() -> dict[str, list[OperatingPoint]]:
     """Every coarse grid point of every router that has a grid, measured without the fitter."""
     points = {}
     for name in ON_GRIDS:
-        grid = registry.kind(name).grid
+        grid = registry.spec(name).grid
         settings = [dict(zip(grid, s, strict=True)) for s in itertools.product(*grid.values())]
         points[name] = [measured(name, setting) for setting in settings]
     return points
@@ -63,7 +63,7 @@ def training() -> Pinned:
     return Pinned(Drawn(small()), generators(SEEDS))
 
 
-def measured(name: str, setting: dict[str, float]) -> Point:
+def measured(name: str, setting: dict[str, float]) -> OperatingPoint:
     run, edge = (
         run_episodes(make_router(*router), small(), training(), SEEDS)
         for router in ((name, setting), ("edge", {}))
@@ -74,10 +74,11 @@ def measured(name: str, setting: dict[str, float]) -> Point:
         run.by_episode(field).mean() for field in ("quality", "latency_s", "edge_call")
     )
     surely_lost = lost.mean() + NormalDist().inv_cdf(0.95) * error
-    return Point(setting, run.returns().mean(), quality, surely_lost, latency_s, edge_share)
+    mean_return = run.returns().mean()
+    return OperatingPoint(setting, mean_return, quality, surely_lost, latency_s, edge_share)
 
 
-def saved(point: Point, edge: Point) -> float:
+def saved(point: OperatingPoint, edge: OperatingPoint) -> float:
     """Return the share saved of both latency and calls."""
     return 1.0 - max(point.latency_s / edge.latency_s, point.edge_share / edge.edge_share)
 
@@ -123,7 +124,7 @@ def test_a_fit_draws_training_seeds_only_and_says_which(monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("name", ON_GRIDS)
 def test_the_best_return_beats_every_coarse_grid_point(
-    name: str, fitter: Fitter, coarse: dict[str, list[Point]]
+    name: str, fitter: Fitter, coarse: dict[str, list[OperatingPoint]]
 ) -> None:
     best = fitter.fit(name, 0.5).best_return
     greatest = max(point.mean_return for point in coarse[name])
@@ -132,7 +133,7 @@ def test_the_best_return_beats_every_coarse_grid_point(
     same_figures(best, measured(name, best.parameters))
 
 
-def same_figures(stored: Point, own: Point) -> None:
+def same_figures(stored: OperatingPoint, own: OperatingPoint) -> None:
     """Check that the figures stored with a setting are its own."""
     for field in ("mean_return", "quality", "quality_lost_points", "latency_s", "edge_share"):
         assert getattr(stored, field) == pytest.approx(getattr(own, field), rel=1e-3)
@@ -141,7 +142,7 @@ def same_figures(stored: Point, own: Point) -> None:
 @pytest.mark.parametrize("tolerance_points", [0.0, 0.5, 5.0, 100.0])
 @pytest.mark.parametrize("name", ON_GRIDS)
 def test_within_the_tolerance_no_coarse_grid_point_saves_more(
-    name: str, tolerance_points: float, fitter: Fitter, coarse: dict[str, list[Point]]
+    name: str, tolerance_points: float, fitter: Fitter, coarse: dict[str, list[OperatingPoint]]
 ) -> None:
     edge = measured("edge", {})
     chosen = fitter.fit(name, tolerance_points).within_tolerance
@@ -155,21 +156,21 @@ def test_within_the_tolerance_no_coarse_grid_point_saves_more(
         assert len(allowed) < len(coarse[name])
 
 
-def again(name: str, point: Point) -> tuple[str, dict[str, float]]:
+def again(name: str, point: OperatingPoint) -> tuple[str, dict[str, float]]:
     """Return the router of a point, edge-only where it has no parameters."""
     return (name, point.parameters) if point.parameters else ("edge", {})
 
 
 def spied(
     fitter: Fitter, monkeypatch: pytest.MonkeyPatch, name: str, tolerance_points: float
-) -> tuple[fitting.Fit, list[Point], int]:
+) -> tuple[fitting.Fit, list[OperatingPoint], int]:
     """Fit one router; return the fit, the settings that it tried and the calls of `on_trial`."""
-    search = registry.kind(name).search
+    search = registry.spec(name).search
     if search is not None:
         fitter.fit(search.around, tolerance_points)
     tried, calls = [], []
 
-    def noted(router: str, setting: dict[str, float]) -> Point:
+    def noted(router: str, setting: dict[str, float]) -> OperatingPoint:
         assert router == name
         tried.append(Fitter._measure(fitter, router, setting))
         return tried[-1]
@@ -197,7 +198,7 @@ def test_each_setting_is_tried_once_and_the_progress_adds_up(
 def test_a_search_begins_at_the_simpler_fit_and_loses_nothing_to_it(
     name: str, fitter: Fitter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    search = registry.kind(name).search
+    search = registry.spec(name).search
     assert search is not None
     simpler = fitter.fit(search.around, 0.5).best_return
     found, tried, _ = spied(fitter, monkeypatch, name, 0.5)
@@ -241,5 +242,5 @@ def test_where_every_saving_costs_quality_the_fit_is_edge_only() -> None:
         if name in SEARCHED:  # none of a few settings around edge-only need save anything
             continue
         loose = strict.fit(name, 100.0).within_tolerance
-        assert set(loose.parameters) == set(registry.kind(name).parameters)
+        assert set(loose.parameters) == set(registry.spec(name).parameters)
         assert saved(loose, strict.edge) > 0.0

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edgeroute_baselines import BaoRouter, fitting, make_router, registry
-from edgeroute_baselines.fitting import Fit, Fitter, Point
+from edgeroute_baselines.fitting import Fit, Fitter, OperatingPoint
 from edgeroute_baselines.linear import ON_TIME_S, SCALES, LinearRouter, from_bao, margin
 from edgeroute_env import EdgeRouteVectorEnv, InputError, decode, load_scenario
 from edgeroute_env.evaluation.episodes import FIT_SEEDS, generators, run_episodes
@@ -124,23 +124,25 @@ def training() -> Pinned:
     return Pinned(Drawn(scenario), generators(FIT_SEEDS[:12]))
 
 
-def fitted(monkeypatch: pytest.MonkeyPatch, generations: int = 6) -> tuple[Fit, Fit, list[Point]]:
+def fitted(
+    monkeypatch: pytest.MonkeyPatch, generations: int = 6
+) -> tuple[Fit, Fit, list[OperatingPoint]]:
     """Return the fits of Bao's rule and of the linear one, and all that the search tried."""
-    searched = registry.kind("linear")
+    searched = registry.spec("linear")
     assert searched.search is not None
     search = dataclasses.replace(searched.search, generations=generations, offspring=8)
     monkeypatch.setitem(registry.ROUTERS, "linear", dataclasses.replace(searched, search=search))
     monkeypatch.setattr(fitting, "REFINEMENT", ())
-    kind = registry.kind("bao-multi-queue")
+    kind = registry.spec("bao-multi-queue")
     grid = {"alpha_per_s": (0.02, 0.1, 0.4), "theta": (-0.1, 0.1, 0.3)}
     coarse = dataclasses.replace(kind, grid=grid)
     monkeypatch.setitem(registry.ROUTERS, "bao-multi-queue", coarse)
     scenario = load_scenario("stale", {"workload.turns": 32})
     fitter = Fitter(scenario, Drawn(scenario), FIT_SEEDS[:12])
-    tried: list[Point] = []
+    tried: list[OperatingPoint] = []
     measure = fitter._measure
 
-    def noted(name: str, parameters: dict[str, float]) -> Point:
+    def noted(name: str, parameters: dict[str, float]) -> OperatingPoint:
         point = measure(name, parameters)
         if name == "linear":
             tried.append(point)

@@ -13,8 +13,9 @@ from edgeroute_baselines.clairvoyant import ClairvoyantRouter
 from edgeroute_baselines.follow import followed
 from edgeroute_baselines.futures import Futures
 from edgeroute_baselines.linear import LinearRouter
+from edgeroute_baselines.registry import spec
 from edgeroute_env import InputError, load_scenario
-from edgeroute_env.evaluation.benchmark import Contender, compare
+from edgeroute_env.evaluation.compare import Contender, Yardsticks, compare
 from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS, generators, run_episodes
 from edgeroute_env.simulator.batch import Batch
 from edgeroute_env.traces.columns import ROW
@@ -86,7 +87,7 @@ def test_the_bound_is_never_worse_than_any_router_on_any_trace(preset: str) -> N
 def test_a_comparison_gives_the_bound_what_the_others_did() -> None:
     scenario = load_scenario("paper", {"workload.turns": 30})
     contenders = [
-        Contender(make_router(name, ordinary(name)), ordinary(name)) for name in router_names()
+        Contender(make_router(name, ordinary(name)), spec(name).role) for name in router_names()
     ]
     result = compare(
         scenario,
@@ -94,8 +95,8 @@ def test_a_comparison_gives_the_bound_what_the_others_did() -> None:
         SEEDS,
         contenders,
         savers={},
-        reference="clairvoyant",
         dials={},
+        by=Yardsticks("clairvoyant", "edge", "bao-multi-queue", "bao-multi"),
     )
     assert list(result["routers"]) == router_names()
     row = result["routers"]["clairvoyant"]

@@ -13,12 +13,12 @@ from edgeroute_baselines.fitted import (
     FITTED_ROUTERS,
     fingerprint,
     fit_all,
-    missing,
     parameters,
     store,
-    stored,
+    stored_fits,
     stored_parameters,
     to_extend,
+    unfitted,
 )
 from edgeroute_env import InputError, __version__
 from edgeroute_env.config_files import read_yaml
@@ -45,7 +45,7 @@ def test_a_fit_carries_its_provenance_and_every_router(entry: dict[str, Any]) ->
     assert entry["seeds"] == "0 to 1"
     assert entry["version"] == __version__
     assert entry["tolerance_points"] == 0.5
-    assert set(entry["routers"]) == {name for name in router_names() if registry.kind(name).fitted}
+    assert set(entry["routers"]) == {name for name in router_names() if registry.spec(name).fitted}
     for name, points in entry["routers"].items():
         make_router(name, points["best_return"]["parameters"])
         assert set(points) == {"best_return", "within_tolerance"}
@@ -56,12 +56,12 @@ def test_a_fit_carries_its_provenance_and_every_router(entry: dict[str, Any]) ->
 
 
 def test_a_stored_fit_reads_back_as_it_was(folder: Path, entry: dict[str, Any]) -> None:
-    assert stored(small(), "synthetic") is None
+    assert stored_fits(small(), "synthetic") is None
     path = store(small(), "synthetic", entry)
     assert path == folder / "small.yaml"
     assert [found.name for found in folder.iterdir()] == ["small.yaml"]
-    assert stored(small(), "synthetic") == entry
-    assert stored(small(), "synthetic", 0.5) == entry
+    assert stored_fits(small(), "synthetic") == entry
+    assert stored_fits(small(), "synthetic", 0.5) == entry
     other = {**entry, "seeds": "made up"}
     store(small(), "recorded", other)
     assert read_yaml(path) == {"synthetic": entry, "recorded": other}
@@ -87,17 +87,17 @@ def test_a_stored_fit_is_void_for_another_scenario(
     change: dict[str, Any], folder: Path, entry: dict[str, Any]
 ) -> None:
     store(small(), "synthetic", entry)
-    assert stored(small(**change), "synthetic") is None
-    assert stored(small(description="told otherwise"), "synthetic") == entry
+    assert stored_fits(small(**change), "synthetic") is None
+    assert stored_fits(small(description="told otherwise"), "synthetic") == entry
 
 
 def test_a_stored_fit_is_void_for_another_tolerance_or_kind(
     folder: Path, entry: dict[str, Any]
 ) -> None:
     store(small(), "synthetic", entry)
-    assert stored(small(), "synthetic", 0.6) is None
-    assert stored(small(), "synthetic", 0.0) is None
-    assert stored(small(), "recorded") is None
+    assert stored_fits(small(), "synthetic", 0.6) is None
+    assert stored_fits(small(), "synthetic", 0.0) is None
+    assert stored_fits(small(), "recorded") is None
 
 
 def test_a_stored_fit_holds_for_the_routers_in_it_and_names_the_others(
@@ -105,11 +105,11 @@ def test_a_stored_fit_holds_for_the_routers_in_it_and_names_the_others(
 ) -> None:
     incomplete = {**entry, "routers": dict(list(entry["routers"].items())[1:])}
     store(small(), "synthetic", incomplete)
-    assert stored(small(), "synthetic") == incomplete
+    assert stored_fits(small(), "synthetic") == incomplete
     first = next(iter(entry["routers"]))
-    assert missing(incomplete) == [first]
-    assert missing(entry) == []
-    assert missing(None) == list(FITTED_ROUTERS)
+    assert unfitted(incomplete) == [first]
+    assert unfitted(entry) == []
+    assert unfitted(None) == list(FITTED_ROUTERS)
     assert stored_parameters(small(), "synthetic", first) is None
     assert stored_parameters(small(), "synthetic", "edge") == {}
     rest = incomplete["routers"]["linear"]["best_return"]["parameters"]
@@ -164,6 +164,6 @@ def test_a_stored_fit_is_void_once_its_data_change(
     found = {**entry, "fingerprint": fingerprint(of, "recorded")}
     assert set(found["fingerprint"]) == {"scenario", "gaps.csv"}
     store(of, "recorded", found)
-    assert stored(of, "recorded") == found
+    assert stored_fits(of, "recorded") == found
     table.write_text(table.read_text() + "13\n")
-    assert stored(of, "recorded") is None
+    assert stored_fits(of, "recorded") is None

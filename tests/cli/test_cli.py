@@ -14,7 +14,7 @@ import pytest
 import typer.main
 
 from edgeroute_baselines import make_router, router_names
-from edgeroute_baselines.registry import kind
+from edgeroute_baselines.registry import spec
 from edgeroute_env import EdgeRouteEnv, scenario_names
 from edgeroute_env.cli.app import app
 from edgeroute_env.routing import Insider, Learner
@@ -226,12 +226,12 @@ def test_every_router_that_needs_observations_alone_can_be_run_by_name(
 ) -> None:
     for name in router_names():
         if isinstance(make_router(name, ordinary(name)), Insider | Learner):
-            given = [t for k in kind(name).parameters for t in ("--param", f"{k}=0.1")]
+            given = [t for k in spec(name).parameters for t in ("--param", f"{k}=0.1")]
             refused = edgeroute("run", "-s", "tiny.yaml", "--router", name, *given)
             assert (refused.code, refused.err.count("\n")) == (2, 1)
             assert f"--router: got '{name}'" in refused.err
             continue
-        given = [f"{parameter}=0.05" for parameter in kind(name).parameters]
+        given = [f"{parameter}=0.05" for parameter in spec(name).parameters]
         parameters = [text for one in given for text in ("--param", one)]
         ended = edgeroute("run", "-s", "tiny.yaml", "--router", name, *parameters)
         assert (ended.code, len(turns_of(ended))) == (0, 6)

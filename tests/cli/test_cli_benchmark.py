@@ -13,11 +13,13 @@ import pytest
 
 from edgeroute_baselines import make_router, router_names
 from edgeroute_baselines.fitted import FITTED_ROUTERS
+from edgeroute_baselines.registry import spec
 from edgeroute_env import Scenario, __version__, load_scenario
 from edgeroute_env.config_files import read_yaml
 from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS, FIT_SEEDS, run_episodes
-from edgeroute_env.evaluation.literature import STATIC
 from edgeroute_env.evaluation.metrics import difference, figures
+from edgeroute_env.evaluation.results import read_results
+from edgeroute_env.routing import Role
 from edgeroute_env.traces.sources import Drawn
 from tests.helpers.command_line import ONE, TWO, Command, results, write_scenario
 
@@ -37,7 +39,7 @@ def test_results_hold_all_that_is_needed_to_repeat_them(edgeroute_small: Command
     assert content["versions"]["edgeroute"] == __version__
     assert content["versions"]["python"] == ".".join(map(str, sys.version_info[:3]))
     assert {"numpy", "numba", "gymnasium"} <= set(content["versions"])
-    found = content["workloads"]["tiny"]
+    found = content["scenarios"]["tiny"]
     of = load_scenario("tiny.yaml", {"weights.edge_call": 0.1})
     assert Scenario.model_validate(found["scenario"]) == of
     assert found["seeds"] == [EVALUATION_SEEDS[0], EVALUATION_SEEDS[3]]
@@ -60,11 +62,11 @@ def test_results_hold_all_that_is_needed_to_repeat_them(edgeroute_small: Command
 def test_the_csv_holds_the_figures_of_the_json(edgeroute_small: Command) -> None:
     edgeroute_small(*TWO)
     with Path("out/results.csv").open(newline="") as file:
-        rows = {(row["workload"], row["router"]): row for row in csv.DictReader(file)}
-    workloads = results()["workloads"]
-    assert set(rows) == {(w, r) for w in ("tiny", "tinier") for r in router_names()}
-    for (workload, router), row in rows.items():
-        expected = workloads[workload]["routers"][router]
+        rows = {(row["scenario"], row["router"]): row for row in csv.DictReader(file)}
+    scenarios = results()["scenarios"]
+    assert set(rows) == {(s, r) for s in ("tiny", "tinier") for r in router_names()}
+    for (scenario, router), row in rows.items():
+        expected = scenarios[scenario]["routers"][router]
         assert row["traces"] == "synthetic"
         for name, value in expected["figures"].items():
             assert float(row[name]) == value
@@ -79,9 +81,9 @@ def test_the_tables_name_every_router_and_the_traces(edgeroute_small: Command) -
     assert "return vs device" in out
     assert "tolerance of 0.5 points" in out
     for name in router_names():
-        tables = 4 + (name in FITTED_ROUTERS) + (name in STATIC)
+        tables = 4 + (name in FITTED_ROUTERS) + spec(name).role.state_blind
         assert out.count(f"│ {name} ") == tables, name
-    row = results()["workloads"]["tiny"]["routers"]["device"]
+    row = results()["scenarios"]["tiny"]["routers"]["device"]
     shown = next(line for line in out.splitlines() if line.startswith("│ device ")).split()
     assert {
         f"{row['figures']['quality']:.3f}",
@@ -90,7 +92,7 @@ def test_the_tables_name_every_router_and_the_traces(edgeroute_small: Command) -
     } <= set(shown)
 
 
-def test_an_overview_tells_what_deciding_is_worth_on_several_workloads(
+def test_an_overview_tells_what_deciding_is_worth_on_several_scenarios(
     edgeroute_small: Command,
 ) -> None:
     title = "What deciding is worth"
@@ -99,7 +101,7 @@ def test_an_overview_tells_what_deciding_is_worth_on_several_workloads(
     rows = [line.split() for line in out.partition(title)[2].splitlines() if line.startswith("│")]
     shown = {row[1]: set(row) for row in rows}
     assert set(shown) == {"tiny", "tinier"}
-    for name, found in results()["workloads"].items():
+    for name, found in results()["scenarios"].items():
         edge, level = found["routers"]["edge"]["figures"], found["levels"]
         share = edge["radio_s"] / edge["latency_mean_s"]
         worth = f"{level['returns'][level['constant']]:.2f}"
@@ -110,13 +112,13 @@ def test_all_is_every_preset(edgeroute_small: Command, monkeypatch: pytest.Monke
     presets = ["tinier.yaml", "tiny.yaml"]
     monkeypatch.setattr("edgeroute_env.cli.benchmark.scenario_names", lambda: presets)
     assert edgeroute_small("benchmark", "all", *ONE[2:]).code == 0
-    assert list(results()["workloads"]) == ["tinier", "tiny"]
+    assert list(results()["scenarios"]) == ["tinier", "tiny"]
 
 
 def test_two_runs_give_the_same_figures(edgeroute_small: Command) -> None:
     for folder in ("one", "other"):
         assert edgeroute_small(*TWO[:-1], folder).code == 0
-    assert results("one")["workloads"] == results("other")["workloads"]
+    assert results("one")["scenarios"] == results("other")["scenarios"]
     assert Path("one/results.csv").read_bytes() == Path("other/results.csv").read_bytes()
 
 
@@ -137,10 +139,10 @@ def test_fits_and_tables_use_their_own_seeds(
     assert drawn == set(FIT_SEEDS[:5])
     drawn.clear()
     assert edgeroute_small(*ONE).code == 0
-    assert results()["workloads"]["tiny"]["fits"] == "stored"
+    assert results()["scenarios"]["tiny"]["fits"] == "stored"
     assert drawn == set(EVALUATION_SEEDS[:4])
     assert edgeroute_small(*ONE, "--overwrite", "--tolerance", "1").code == 0
-    assert results()["workloads"]["tiny"]["fits"] == "fitted in this run"
+    assert results()["scenarios"]["tiny"]["fits"] == "fitted in this run"
 
 
 def test_tune_keeps_a_valid_fit_unless_told_otherwise(edgeroute_small: Command) -> None:
@@ -172,7 +174,7 @@ def test_tune_of_one_router_leaves_the_others_alone(edgeroute_small: Command) ->
     assert {**both, "routers": None} == {**first, "routers": None}
     # A benchmark fits what is missing, and keeps what is there.
     assert edgeroute_small(*ONE).code == 0
-    found = results()["workloads"]["tiny"]
+    found = results()["scenarios"]["tiny"]
     assert found["fits"].startswith("stored; fitted in this run: length-threshold, ")
     assert "pacing" not in found["fits"]
     kept = first["routers"]["pacing"]["best_return"]["parameters"]
@@ -191,8 +193,8 @@ def test_rows_that_know_more_than_a_router_could_are_labelled(edgeroute_small: C
     out = " ".join(edgeroute_small(*ONE).out.split())
     beyond = "static-split, myopic-oracle, clairvoyant"
     assert f"Hindsight or oracle, for comparison only: {beyond}." in out
-    rows = results()["workloads"]["tiny"]["routers"]
-    assert {name for name, row in rows.items() if not row["causal"]} == {
+    rows = results()["scenarios"]["tiny"]["routers"]
+    assert {name for name, row in rows.items() if not Role(row["role"]).causal} == {
         "static-split",
         "myopic-oracle",
         "clairvoyant",
@@ -200,7 +202,8 @@ def test_rows_that_know_more_than_a_router_could_are_labelled(edgeroute_small: C
     # In hindsight no share that was looked at does better, the constants among them.
     split = rows["static-split"]["figures"]["return"]
     assert split >= max(rows[name]["figures"]["return"] for name in ("device", "edge"))
-    assert rows[results()["workloads"]["tiny"]["levels"]["strongest"]]["causal"]
+    found = read_results(Path("out"))[1]["tiny"]
+    assert found.role(found.levels["strongest"]).causal
 
 
 def test_what_is_fitted_on_one_half_is_measured_on_the_other(edgeroute_small: Command) -> None:
@@ -210,7 +213,7 @@ def test_what_is_fitted_on_one_half_is_measured_on_the_other(edgeroute_small: Co
     write_scenario(Path(), more=f", {MIX}")
     ended = edgeroute_small(*ONE, "--tolerance", "0")
     assert "tiny · recorded traces, from q.csv" in ended.out
-    found = results()["workloads"]["tiny"]
+    found = results()["scenarios"]["tiny"]
     assert found["traces"] == "recorded"
     assert found["routers"]["device"]["figures"]["quality"] == 0.0
     assert found["routers"]["edge"]["figures"]["quality"] == 1.0
@@ -220,13 +223,13 @@ def test_what_is_fitted_on_one_half_is_measured_on_the_other(edgeroute_small: Co
     Path("data/q.csv").unlink()
     ended = edgeroute_small(*ONE, "--overwrite")
     assert "synthetic traces, packaged calibration; the data folder lacks q.csv" in ended.out
-    assert results()["workloads"]["tiny"]["traces"] == "synthetic"
+    assert results()["scenarios"]["tiny"]["traces"] == "synthetic"
 
 
 def test_two_scenarios_of_one_name_are_refused_or_both_kept(edgeroute_small: Command) -> None:
     Path("tinier.yaml").write_text(Path("tiny.yaml").read_text().replace("turns: 6", "turns: 3"))
     ended = edgeroute_small("benchmark", "tiny.yaml", "tinier.yaml", *ONE[2:])
-    assert ended.code == 2 or len(results()["workloads"]) == 2
+    assert ended.code == 2 or len(results()["scenarios"]) == 2
 
 
 def test_tune_does_not_replace_the_fit_of_another_scenario(edgeroute_small: Command) -> None:

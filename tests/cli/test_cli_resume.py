@@ -16,7 +16,7 @@ import pytest
 from edgeroute_baselines import router_names
 from edgeroute_baselines.fitted import FITTED_ROUTERS
 from edgeroute_env import InputError
-from edgeroute_env.evaluation.results import BENCHMARK, write
+from edgeroute_env.evaluation.results import BENCHMARK_FILES
 from tests.helpers.command_line import ONE, SHORT_SEARCHES, TWO, Command, results, write_scenario
 
 
@@ -28,18 +28,18 @@ def test_results_are_not_overwritten_unasked(edgeroute_small: Command) -> None:
     assert refused.err.startswith("edgeroute: --out: got 'out'; allowed: ")
     assert {path: path.read_bytes() for path in Path("out").iterdir()} == before
     assert edgeroute_small(*ONE, "--set", "weights.edge_call=0.2", "--overwrite").code == 0
-    assert results()["workloads"]["tiny"]["scenario"]["weights"]["edge_call"] == 0.2
+    assert results()["scenarios"]["tiny"]["scenario"]["weights"]["edge_call"] == 0.2
 
 
-def test_resume_keeps_finished_workloads_and_computes_the_rest(edgeroute_small: Command) -> None:
+def test_resume_keeps_finished_scenarios_and_computes_the_rest(edgeroute_small: Command) -> None:
     edgeroute_small(*TWO)
     whole = results()
-    partial = {**whole, "workloads": {"tiny": {**whole["workloads"]["tiny"], "mark": 1}}}
+    partial = {**whole, "scenarios": {"tiny": {**whole["scenarios"]["tiny"], "fits": "kept"}}}
     Path("out/results.json").write_text(json.dumps(partial))
     assert edgeroute_small(*TWO, "--resume").code == 0
-    resumed = results()["workloads"]
-    assert resumed["tiny"].pop("mark") == 1  # kept, not computed again
-    assert resumed == whole["workloads"]
+    resumed = results()["scenarios"]
+    assert resumed["tiny"]["fits"] == "kept"  # not computed again
+    assert resumed == {**whole["scenarios"], **partial["scenarios"]}
     assert len(Path("out/results.csv").read_text().splitlines()) == 1 + 2 * len(router_names())
 
 
@@ -57,10 +57,10 @@ def test_resume_computes_anew_what_was_asked_differently(
 ) -> None:
     edgeroute_small(*ONE)
     marked = results()
-    marked["workloads"]["tiny"]["mark"] = 1
+    marked["scenarios"]["tiny"]["fits"] = "kept"
     Path("out/results.json").write_text(json.dumps(marked))
     assert edgeroute_small(*ONE, *change, "--resume").code == 0
-    assert "mark" not in results()["workloads"]["tiny"]
+    assert results()["scenarios"]["tiny"]["fits"] != "kept"
 
 
 def test_resume_without_results_starts_and_with_broken_ones_refuses(
@@ -71,10 +71,10 @@ def test_resume_without_results_starts_and_with_broken_ones_refuses(
     Path("out/results.json").write_text(whole[: len(whole) // 2])
     refused = edgeroute_small(*ONE, "--resume")
     assert (refused.code, refused.err.count("\n")) == (2, 1)
-    assert refused.err.startswith("edgeroute: --out: got 'out'")
+    assert refused.err.startswith("edgeroute: --resume: got 'out/results.json'")
 
 
-@pytest.mark.parametrize("text", ['{"workloads": []}', '{"workloads": {"tiny": {}}}', "[1]"])
+@pytest.mark.parametrize("text", ['{"scenarios": []}', '{"scenarios": {"tiny": {}}}', "[1]"])
 def test_resume_refuses_or_replaces_what_is_not_a_result(
     text: str, edgeroute_small: Command
 ) -> None:
@@ -83,10 +83,10 @@ def test_resume_refuses_or_replaces_what_is_not_a_result(
     assert edgeroute_small(*ONE, "--resume").code in (0, 2)
 
 
-def test_resume_keeps_finished_workloads_that_are_not_asked_for(edgeroute_small: Command) -> None:
+def test_resume_keeps_finished_scenarios_that_are_not_asked_for(edgeroute_small: Command) -> None:
     edgeroute_small(*TWO)
     assert edgeroute_small(*ONE, "--resume").code == 0
-    assert set(results()["workloads"]) == {"tiny", "tinier"}
+    assert set(results()["scenarios"]) == {"tiny", "tinier"}
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
@@ -114,9 +114,9 @@ def test_an_interrupted_run_leaves_what_it_finished(stop: int, tmp_path: Path) -
     assert run.returncode not in (0, None)
     assert "Traceback" not in err
     found = results(tmp_path / "out")
-    assert list(found["workloads"]) == ["tinier"]
-    assert list(found["workloads"]["tinier"]["routers"]) == router_names()
-    assert set(found["workloads"]["tinier"]["savings"]) == set(FITTED_ROUTERS)
+    assert list(found["scenarios"]) == ["tinier"]
+    assert list(found["scenarios"]["tinier"]["routers"]) == router_names()
+    assert set(found["scenarios"]["tinier"]["savings"]) == set(FITTED_ROUTERS)
 
 
 def test_a_write_that_breaks_off_leaves_the_old_results(
@@ -131,5 +131,5 @@ def test_a_write_that_breaks_off_leaves_the_old_results(
 
     monkeypatch.setattr(Path, "write_text", half)
     with pytest.raises(InputError, match="no space left"):
-        write(Path("out"), {"workloads": {}}, BENCHMARK)
+        BENCHMARK_FILES.write(Path("out"), {"scenarios": {}})
     assert {path: path.read_bytes() for path in Path("out").iterdir()} == before

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgeroute_baselines import make_router
+from edgeroute_baselines import make_router, sweeping
 from edgeroute_env import EdgeRouteEnv, InputError, Scenario, load_scenario
 from edgeroute_env.cli import sweep as command
 from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS, generators, run_episodes
@@ -90,7 +90,7 @@ def test_routers_keep_the_fit_of_the_scenario_itself(edgeroute_small: Command) -
     fitted = ("sweep", "snr", "-s", "tiny.yaml", "--values", "-6,6", "--episodes", "2", "--quiet")
     refused = edgeroute_small(*fitted, "--out", "out", "--router", "score-threshold")
     assert (refused.code, refused.err.count("\n")) == (2, 1)
-    assert "--router: got 'score-threshold'" in refused.err
+    assert "router: got 'score-threshold'" in refused.err
     assert not Path("out").exists()
     edgeroute_small("tune", "-s", "tiny.yaml", "--quiet")
     assert edgeroute_small(*fitted, "--out", "out").code == 0
@@ -107,7 +107,7 @@ def test_an_interrupted_sweep_goes_on_where_it_stopped(
     assert edgeroute(*LOADS).code == 0
     whole = {name: Path("out", name).read_bytes() for name in FILES}
     again = (*LOADS[:-1], "again")
-    plain, calls = command.measured, []
+    plain, calls = sweeping.measure, []
 
     def breaks(value: float, *rest: Any) -> Any:
         calls.append(value)
@@ -115,7 +115,7 @@ def test_an_interrupted_sweep_goes_on_where_it_stopped(
             raise KeyboardInterrupt
         return plain(value, *rest)
 
-    monkeypatch.setattr(command, "measured", breaks)
+    monkeypatch.setattr(sweeping, "measure", breaks)
     assert edgeroute(*again).code != 0
     assert {path.name for path in Path("again").iterdir()} == FILES
     assert [row["value"] for row in swept("again")["rows"]] == [0.2, 0.2]

@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 
 from edgeroute_baselines import make_router
+from edgeroute_baselines.bao import papers_rule
 from edgeroute_env import load_scenario
 from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS, run_episodes
 from edgeroute_env.evaluation.frontier import Point, routing_metrics
 from edgeroute_env.evaluation.literature import (
     Dial,
-    around,
     curve,
     deadline_s,
     gap_closed,
     goodput,
-    papers_rule,
+    thresholds,
 )
 from edgeroute_env.traces.sources import Drawn
 
@@ -80,7 +80,7 @@ def test_a_curve_runs_from_all_on_the_phone_to_all_at_the_edge() -> None:
     def build(theta: float) -> Any:
         return make_router("score-threshold", {"theta": theta})
 
-    found = curve(Dial(build, around(0.3)), scenario, Drawn(scenario), seeds)
+    found = curve(Dial(build, thresholds(0.3)), scenario, Drawn(scenario), seeds)
     theta, share, quality, latency_s = np.array(found["points"]).T
     assert (np.diff(theta) > 0).all()
     assert (np.diff(share) <= 0).all()

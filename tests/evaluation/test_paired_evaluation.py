@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from edgeroute_baselines import make_router
 from edgeroute_baselines.linear import SCALES, from_bao
+from edgeroute_baselines.registry import spec
 from edgeroute_env import EdgeRouteEnv, Scenario, decode, load_scenario
-from edgeroute_env.evaluation.benchmark import Contender, compare
+from edgeroute_env.evaluation.compare import Contender, Yardsticks, compare
 from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS, Episodes, run_episodes
 from edgeroute_env.evaluation.metrics import difference, figures, interval, saving
-from edgeroute_env.routing import Router
+from edgeroute_env.routing import Role, Router
 from edgeroute_env.simulator.state import LATENCY_PARTS, OUTCOME
 from edgeroute_env.traces.sources import Drawn
 
@@ -60,6 +61,14 @@ def played(name: str, of: Scenario, seeds: Any = SEEDS) -> Episodes:
     return run_episodes(router(name), of, Drawn(of), seeds)
 
 
+def contender(name: str) -> Contender:
+    return Contender(router(name), spec(name).role, SETTINGS[name])
+
+
+def measured_by(reference: str = "edge") -> Yardsticks:
+    return Yardsticks(reference, "edge", "bao-multi-queue", "bao-multi")
+
+
 class Onlooker:
     """Routes as another router does and keeps what it was shown."""
 
@@ -78,8 +87,8 @@ class Onlooker:
 def test_every_router_meets_the_same_traces() -> None:
     lossy = scenario(**LOSSY)
     onlookers = {name: Onlooker(router(name)) for name in SETTINGS}
-    contenders = [Contender(onlooker, {}) for onlooker in onlookers.values()]
-    compare(lossy, Drawn(lossy), SEEDS, contenders, {}, "edge", {})
+    contenders = [Contender(o, spec(name).role) for name, o in onlookers.items()]
+    compare(lossy, Drawn(lossy), SEEDS, contenders, {}, {}, measured_by())
     shown = onlookers["device"].seen
     assert len(shown) == lossy.workload.turns
     for name, onlooker in onlookers.items():
@@ -106,9 +115,9 @@ def test_the_order_of_routers_changes_nothing_and_the_reference_differs_by_zero(
     of = scenario(workload__turns=15)
 
     def compared(names: list[str]) -> dict[str, Any]:
-        rows = [Contender(router(name), SETTINGS[name]) for name in names]
-        savers = {name: Contender(router(name), {}) for name in names if SETTINGS[name]}
-        return compare(of, Drawn(of), SEEDS, rows, savers, "bao-multi", {})
+        rows = [contender(name) for name in names]
+        savers = {name: contender(name) for name in names if SETTINGS[name]}
+        return compare(of, Drawn(of), SEEDS, rows, savers, {}, measured_by("bao-multi"))
 
     forth, back = compared(list(SETTINGS)), compared(list(SETTINGS)[::-1])
     assert forth == back
@@ -129,9 +138,9 @@ def test_the_order_of_routers_changes_nothing_and_the_reference_differs_by_zero(
 def test_levels_say_what_deciding_is_worth(price: float) -> None:
     of = scenario(workload__turns=15, weights__edge_call=price)
     learner = Onlooker(router("linear"), "learner")
-    rows = [Contender(router(name), {}) for name in SETTINGS]
-    rows += [Contender(make_router("clairvoyant"), {}, False), Contender(learner, {}, learned=True)]
-    found = compare(of, Drawn(of), SEEDS, rows, {}, "random", {})
+    rows = [contender(name) for name in SETTINGS]
+    rows += [Contender(make_router("clairvoyant"), Role.BOUND), Contender(learner, Role.LEARNED)]
+    found = compare(of, Drawn(of), SEEDS, rows, {}, {}, measured_by("random"))
     worth, constant = found["levels"], "device" if price else "edge"
     returns = {name: played(name, of).returns() for name in SETTINGS}
     means = {name: values.mean() for name, values in returns.items()}

@@ -7,13 +7,13 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from edgeroute_baselines import make_router
-from edgeroute_env.evaluation.report.data import read_results, turns_of
 from edgeroute_env.evaluation.report.figures import FIGURES
+from edgeroute_env.evaluation.report.turns import shown_names, turns_of
+from edgeroute_env.evaluation.results import read_results
 from tests.helpers.command_line import ONE, Command
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -54,11 +54,11 @@ def test_the_page_needs_no_network_and_holds_every_router(reported: Path) -> Non
     assert all(links.alts)
     assert links.scripts == 0
     assert "@media print" in text
-    rows = read_results(Path("out"))["workloads"]["tiny"]["routers"]
-    for name, row in rows.items():
+    found = read_results(Path("out"))[1]["tiny"]
+    for name in found.routers:
         assert f">{name}" in text
-        assert f"{row['figures']['return']:.2f}" in text
-    assert text.count("(not causal)") == sum(not row["causal"] for row in rows.values())
+        assert f"{found.figures(name)['return']:.2f}" in text
+    assert text.count("(not causal)") == sum(not found.role(name).causal for name in found.routers)
 
 
 def test_every_figure_is_there_as_png_and_svg(reported: Path) -> None:
@@ -75,17 +75,17 @@ def test_the_same_results_give_the_same_page(reported: Path, edgeroute_small: Co
 
 def test_every_axis_has_a_unit(edgeroute_small: Command) -> None:
     edgeroute_small(*ONE)
-    result = read_results(Path("out"))["workloads"]["tiny"]
+    found = read_results(Path("out"))[1]["tiny"]
     names = ("edge", "bao-multi-queue", "clairvoyant")
-    routers = {n: make_router(n, result["routers"][n]["parameters"]) for n in names}
-    turns = turns_of(result, routers)
-    stored: Any = result["routers"]
+    assert set(names) <= set(shown_names(found))
+    routers = {n: make_router(n, found.routers[n]["parameters"]) for n in names}
+    turns = turns_of(found, routers)
     for name in names[:2]:  # what is drawn is what was stored
         assert turns[name].run.by_episode("latency_s").mean() == pytest.approx(
-            stored[name]["figures"]["latency_mean_s"]
+            found.figures(name)["latency_mean_s"]
         )
     for draw, _ in FIGURES.values():
-        panels = draw(result, turns).axes
+        panels = draw(found, turns).axes
         assert panels
         columns = {axes.get_subplotspec().colspan.start: axes for axes in panels}
         rows = {axes.get_subplotspec().rowspan.start: axes for axes in panels[::-1]}
@@ -96,14 +96,14 @@ def test_every_axis_has_a_unit(edgeroute_small: Command) -> None:
 
 
 def test_bad_results_and_folders_are_refused(reported: Path, edgeroute_small: Command) -> None:
-    Path("bad.json").write_text('{"workloads": 1}')
-    Path("cut.json").write_text('{"workloads": ')
+    Path("bad.json").write_text('{"scenarios": 1}')
+    Path("cut.json").write_text('{"scenarios": ')
     for given, words in (
         (["report", "out"], "--out"),
         (["report", "nowhere"], "results: got 'nowhere'"),
         (["report", "bad.json"], "results: got 'bad.json'"),
         (["report", "cut.json"], "results: got 'cut.json'"),
-        (["report", "out", "--workload", "huge"], "--workload: got 'huge'; allowed: one of tiny"),
+        (["report", "out", "--scenario", "huge"], "--scenario: got 'huge'; allowed: one of tiny"),
     ):
         ended = edgeroute_small(*given)
         assert (ended.code, ended.err.count("\n")) == (2, 1), given

@@ -19,10 +19,10 @@ SHORT_SEARCHES = """
 import dataclasses
 from edgeroute_baselines.registry import ROUTERS
 from edgeroute_env.cli import main
-for name, kind in ROUTERS.items():
-    if kind.search is not None:
-        search = dataclasses.replace(kind.search, generations=2, offspring=4)
-        ROUTERS[name] = dataclasses.replace(kind, search=search)
+for name, spec in ROUTERS.items():
+    if spec.search is not None:
+        search = dataclasses.replace(spec.search, generations=2, offspring=4)
+        ROUTERS[name] = dataclasses.replace(spec, search=search)
 main()
 """
 

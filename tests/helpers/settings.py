@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgeroute_baselines.linear import SCALES
-from edgeroute_baselines.registry import kind
+from edgeroute_baselines.registry import spec
 
 _WEIGHTS = {key: -w if key.startswith(("edge", "stale")) else w for key, w in SCALES.items()}
 _VALUES = {
@@ -17,4 +17,4 @@ _VALUES = {
 
 def ordinary(name: str) -> dict[str, float]:
     """Return parameters with which the router `name` sends some turns to either side."""
-    return {key: _VALUES[key] for key in kind(name).parameters}
+    return {key: _VALUES[key] for key in spec(name).parameters}

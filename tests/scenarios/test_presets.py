@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edgeroute_baselines import make_router
-from edgeroute_baselines.fitted import parameters, stored
+from edgeroute_baselines.fitted import parameters, stored_fits
 from edgeroute_env import (
     EdgeRouteEnv,
     EdgeRouteVectorEnv,
@@ -83,7 +83,7 @@ def test_a_vector_tells_every_figure_of_its_scalars_through_autoreset(name: str)
 @each_preset
 def test_a_tuned_rule_beats_both_constants(name: str) -> None:
     scenario = load_scenario(name)
-    fit = stored(scenario, "synthetic")
+    fit = stored_fits(scenario, "synthetic")
     assert fit is not None, "no valid fit is stored: run `make tune`"
     traces = evaluation_traces(scenario, 400 if scenario.workload.turns <= 128 else 100)
     rule = make_router("bao-multi-queue", parameters(fit, "bao-multi-queue"))

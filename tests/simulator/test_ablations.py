@@ -195,7 +195,7 @@ def measured(
     """Measure what hiding costs; with small effort, on a coarse grid and fewer training seeds."""
     small = request.param == "small"
     if small:
-        kind = registry.kind(RULE)
+        kind = registry.spec(RULE)
         grid = {"alpha_per_s": ALPHAS_PER_S, "theta": THETAS}
         monkeypatch.setitem(registry.ROUTERS, RULE, dataclasses.replace(kind, grid=grid))
         monkeypatch.setattr(fitting, "REFINEMENT", ())

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from itertools import cycle
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edgeroute_env.evaluation.report.data import SEEN, Shown
-from edgeroute_env.plotting import COLOURS, LINES, MARKERS, blank_figure
+from edgeroute_env.evaluation.report.turns import SEEN, Shown
+from edgeroute_env.evaluation.results import Results
+from edgeroute_env.plotting import COLOURS, add_legend, blank_figure, styles
+from edgeroute_env.routing import ROUTES
 from edgeroute_env.simulator.state import LATENCY_PARTS
 
 if TYPE_CHECKING:
@@ -22,11 +24,10 @@ LABELS = {
     "edge_load": "edge load as reported, share",
     "score": "semantic score, probability",
 }
-Result = Mapping[str, Any]
 Turns = Mapping[str, Shown]
 
 
-def pareto(result: Result, turns: Turns) -> Figure:
+def pareto(results: Results, turns: Turns) -> Figure:
     """Quality against latency and against edge calls; lines are thresholds moved."""
     figure = blank_figure(9.0, 4.2)
     panels = figure.subplots(1, 2, sharey=True)
@@ -35,9 +36,9 @@ def pareto(result: Result, turns: Turns) -> Figure:
         ("edge_share", 1, "edge calls, share of turns"),
     )
     for axes, (name, column, label) in zip(panels, sides, strict=True):
-        for router, style in _styles(turns):
-            f = result["routers"][router]["figures"]
-            points = sorted(result.get("curves", {}).get(router, {}).get("points", []))
+        for router, style in styles(turns):
+            f = results.figures(router)
+            points = sorted(results.curves.get(router, {}).get("points", []))
             if points:
                 axes.plot(
                     [p[column] for p in points], [p[2] for p in points], alpha=0.6,
@@ -47,48 +48,45 @@ def pareto(result: Result, turns: Turns) -> Figure:
         axes.set_xlabel(label)
         axes.grid(alpha=0.3)
     panels[0].set_ylabel("mean quality, 0 to 1")
-    return _legend(figure, panels[0])
+    return add_legend(figure, panels[0], 4)
 
 
-def latency_distribution(result: Result, turns: Turns) -> Figure:
+def latency_distribution(results: Results, turns: Turns) -> Figure:
     """The distribution of latency over all turns."""
     figure = blank_figure(7.0, 4.2)
     axes = figure.subplots()
-    for router, style in _styles(turns):
+    for router, style in styles(turns):
         values = np.sort(turns[router].run.turns("latency_s"))
         share = np.arange(1, values.size + 1) / values.size
-        axes.plot(
-            values, share, label=router, color=style["color"], linestyle=style["linestyle"],
-            marker=style["marker"], markevery=(0.05, 0.2), markersize=5,
-        )  # fmt: skip
+        axes.plot(values, share, label=router, markevery=(0.05, 0.2), markersize=5, **style)
     axes.set_xscale("log")
     axes.set_xlabel("latency of a turn, s")
     axes.set_ylabel("turns no slower, share")
     axes.grid(alpha=0.3)
-    return _legend(figure, axes)
+    return add_legend(figure, axes, 4)
 
 
-def latency_split(result: Result, turns: Turns) -> Figure:
+def latency_split(results: Results, turns: Turns) -> Figure:
     """Where the latency goes."""
     figure = blank_figure(7.0, 0.45 * len(turns) + 1.6)
     axes = figure.subplots()
     names = list(turns)[::-1]
     left = np.zeros(len(names))
     for part, colour, hatch in zip(LATENCY_PARTS, cycle(COLOURS[1:]), HATCHES, strict=False):
-        width = np.array([result["routers"][name]["figures"][f"{part}_s"] for name in names])
+        width = np.array([results.figures(name)[f"{part}_s"] for name in names])
         axes.barh(names, width, left=left, label=part, color=colour, hatch=hatch, edgecolor="white")
         left += width
     axes.set_xlabel("mean latency, s a turn")
     axes.set_ylabel("router (no unit)")
-    return _legend(figure, axes)
+    return add_legend(figure, axes, 4)
 
 
-def edge_share(result: Result, turns: Turns) -> Figure:
+def edge_share(results: Results, turns: Turns) -> Figure:
     """How often the edge is chosen, over what the router saw."""
     figure = blank_figure(10.0, 3.8)
     panels = figure.subplots(1, len(SEEN), sharey=True)
     for axes, name in zip(panels, SEEN, strict=True):
-        for router, style in _styles(turns):
+        for router, style in styles(turns):
             shown = turns[router]
             routed = shown.run.routed
             x, chosen = shown.seen[name][routed], shown.run.actions[routed]
@@ -102,10 +100,10 @@ def edge_share(result: Result, turns: Turns) -> Figure:
         axes.set_xlabel(LABELS[name])
         axes.grid(alpha=0.3)
     panels[0].set_ylabel("turns sent to the edge, share")
-    return _legend(figure, panels[0])
+    return add_legend(figure, panels[0], 4)
 
 
-def timeline(result: Result, turns: Turns) -> Figure:
+def timeline(results: Results, turns: Turns) -> Figure:
     """One episode, turn by turn: where each router sent it and how long that took."""
     figure = blank_figure(9.0, 1.3 * len(turns) + 1.0)
     panels = figure.subplots(len(turns), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
@@ -113,11 +111,9 @@ def timeline(result: Result, turns: Turns) -> Figure:
         routed = shown.run.routed[:, 0]
         turn = np.flatnonzero(routed) + 1
         latency = shown.run.outcomes["latency_s"][routed, 0]
-        edge = shown.run.actions[routed, 0] == 1
-        for where, label, marker, colour in (
-            (~edge, "device", "o", COLOURS[2]),
-            (edge, "edge", "^", COLOURS[1]),
-        ):
+        looks = zip(ROUTES, "o^", (COLOURS[2], COLOURS[1]), strict=True)
+        for action, (label, marker, colour) in enumerate(looks):
+            where = shown.run.actions[routed, 0] == action
             axes.plot(
                 turn[where], latency[where], marker=marker, linestyle="", markersize=4,
                 color=colour, label=label,
@@ -130,27 +126,13 @@ def timeline(result: Result, turns: Turns) -> Figure:
     for axes in panels:
         axes.set_xlabel("turn of the episode, number")
         axes.label_outer()
-    return _legend(figure, panels[0])
+    return add_legend(figure, panels[0], 4)
 
 
-FIGURES: dict[str, tuple[Callable[[Result, Turns], Figure], str]] = {
+FIGURES: dict[str, tuple[Callable[[Results, Turns], Figure], str]] = {
     "pareto": (pareto, "Quality against latency and edge calls; lines: thresholds moved"),
     "latency": (latency_distribution, "Distribution of the latency of a turn"),
     "split": (latency_split, "Mean latency by cause"),
     "share": (edge_share, "Share of turns sent to the edge, over what the router saw"),
     "timeline": (timeline, "One episode turn by turn, the same trace for all"),
 }
-
-
-def _styles(turns: Turns) -> list[tuple[str, dict[str, Any]]]:
-    looks = zip(cycle(COLOURS), cycle(MARKERS), cycle(LINES), strict=False)
-    return [
-        (name, {"color": colour, "marker": marker, "linestyle": line})
-        for name, (colour, marker, line) in zip(turns, looks, strict=False)
-    ]
-
-
-def _legend(figure: Figure, axes: Any) -> Figure:
-    handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize="small")
-    return figure

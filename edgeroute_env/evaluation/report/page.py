@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgeroute_env.errors import missing_package
-from edgeroute_env.evaluation.report.data import Shown
 from edgeroute_env.evaluation.report.figures import FIGURES
+from edgeroute_env.evaluation.report.turns import Shown
+from edgeroute_env.evaluation.results import Results
 from edgeroute_env.evaluation.statistics import LEVEL
 from edgeroute_env.evaluation.tables import with_interval
 from edgeroute_env.files import replacing
@@ -23,14 +24,18 @@ PAGE = "report.html"
 
 
 def write_report(
-    folder: Path, results: Mapping[str, Any], turns: Mapping[str, Mapping[str, Shown]]
+    folder: Path,
+    made_by: Mapping[str, Any],
+    results: Mapping[str, Results],
+    turns: Mapping[str, Mapping[str, Shown]],
 ) -> Path:
     """Write report.html and every figure as PNG and SVG into an existing folder.
 
     Args:
         folder: where to.
-        results: as `data.read_results` gives them.
-        turns: by workload, what `data.turns_of` gives for the routers that figures show.
+        made_by: the command behind the results and the versions that it ran with.
+        results: by scenario.
+        turns: by scenario, what `turns_of` gives for the routers that figures show.
 
     Returns:
         The page's path.
@@ -40,17 +45,21 @@ def write_report(
     """
     sections = []
     for name, shown in turns.items():
-        result = results["workloads"][name]
         pictures = []
         for key, (draw, caption) in FIGURES.items():
-            figure = draw(result, shown)
+            figure = draw(results[name], shown)
             image = _saved(figure, folder / f"{name}-{key}")
             pictures.append({"caption": caption, "data": image, "alt": f"{name}: {caption}"})
         sections.append(
-            {"name": name, "result": result, "rows": _rows(result), "figures": pictures}
+            {
+                "name": name,
+                "results": results[name],
+                "rows": _rows(results[name]),
+                "figures": pictures,
+            }
         )
     text = _template().render(
-        results=results, sections=sections, level=f"{100 * LEVEL:.0f} %", list=list
+        made_by=made_by, sections=sections, level=f"{100 * LEVEL:.0f} %", list=list
     )
     path = folder / PAGE
     with replacing(path) as part:
@@ -73,20 +82,20 @@ def _saved(figure: Figure, stem: Path) -> str:
     return base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
-def _rows(result: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _rows(results: Results) -> list[dict[str, Any]]:
     """Return the table's rows: intervals of the paired differences beside the means."""
     rows = []
-    for name, row in result["routers"].items():
+    for name, row in results.routers.items():
         figures, difference = row["figures"], row["difference"]
         gap = row.get("gap_closed")
         rows.append(
             {
                 "name": name,
-                "causal": row.get("causal", True),
+                "causal": results.role(name).causal,
                 "quality": f"{figures['quality']:.3f}",
                 "latency": f"{figures['latency_mean_s']:.2f}",
                 "p95": f"{figures['latency_p95_s']:.2f}",
-                "edge": f"{figures['edge_share']:.1%}",
+                "edge_share": f"{figures['edge_share']:.1%}",
                 "return": f"{figures['return']:.2f}",
                 "difference": with_interval(difference["return"]),
                 "quality_difference": with_interval(difference["quality"], 100),

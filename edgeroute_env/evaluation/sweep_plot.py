@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeroute_env.files import replacing
-from edgeroute_env.plotting import COLOURS, LINES, MARKERS, blank_figure
+from edgeroute_env.plotting import add_legend, blank_figure, styles
 
 PANELS = {
     "latency_mean_s": "mean latency, s",
@@ -28,7 +28,7 @@ def plot_sweep(path: Path, results: dict[str, Any]) -> None:
     figure = blank_figure(*INCHES)
     panels = figure.subplots(len(PANELS), 1, sharex=True)
     for axes, (name, label) in zip(panels, PANELS.items(), strict=True):
-        for i, router in enumerate(settings["routers"]):
+        for router, style in styles(settings["routers"]):
             rows = [row for row in results["rows"] if row["router"] == router]
             x = [row["value"] for row in rows]
             figures = [row["figures"][name] for row in rows]
@@ -36,11 +36,7 @@ def plot_sweep(path: Path, results: dict[str, Any]) -> None:
             # A resampled end may pass the mean by a rounding error.
             below = [max(0.0, figure["mean"] - figure["low"]) for figure in figures]
             above = [max(0.0, figure["high"] - figure["mean"]) for figure in figures]
-            axes.errorbar(
-                x, mean, [below, above], label=router, capsize=3,
-                marker=MARKERS[i % len(MARKERS)], linestyle=LINES[i % len(LINES)],
-                color=COLOURS[i % len(COLOURS)],
-            )  # fmt: skip
+            axes.errorbar(x, mean, [below, above], label=router, capsize=3, **style)
         axes.set_ylabel(label)
         axes.grid(alpha=0.3)
     if _is_wide([row["value"] for row in results["rows"]]):
@@ -52,8 +48,7 @@ def plot_sweep(path: Path, results: dict[str, Any]) -> None:
         "episodes a value\nmeans a turn with 95 % bootstrap intervals",
         fontsize="medium",
     )
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    add_legend(figure, panels[0], 3)
     with replacing(path) as part:
         figure.savefig(part, format="png", dpi=DPI)
 

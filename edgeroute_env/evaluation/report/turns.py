@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgeroute_env.envs.observation import decode
-from edgeroute_env.errors import InputError
 from edgeroute_env.evaluation.episodes import Episodes, generators, run_episodes
-from edgeroute_env.evaluation.results import BENCHMARK
-from edgeroute_env.routing import Bound, Router
-from edgeroute_env.scenario import Scenario
+from edgeroute_env.evaluation.results import Results
+from edgeroute_env.routing import Bound, Role, Router
 from edgeroute_env.traces.recorded import drawn
 from edgeroute_env.traces.sources import Pinned
 
@@ -48,39 +44,31 @@ class _Watched:
         return self._router.route(observations)
 
 
-def read_results(path: Path) -> dict[str, Any]:
-    """Return what `edgeroute benchmark` wrote: a results.json, or the folder with one.
-
-    Raises:
-        InputError: there is none, or it cannot be read.
-    """
-    file = path / BENCHMARK.json_name if path.is_dir() else path
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        allowed = f"a {BENCHMARK.json_name}, or a folder with one ({error})"
-        raise InputError("results", str(path), allowed) from None
-    if not BENCHMARK.is_ours(found):
-        allowed = f"a {BENCHMARK.json_name} that edgeroute benchmark wrote"
-        raise InputError("results", str(path), allowed)
-    return dict(found)
+def shown_names(results: Results) -> list[str]:
+    """Return the routers that figures show, those that say most of all the others."""
+    level = results.levels
+    rules = (results.against_static["rule"], level["analytic"], level["strongest"])
+    names = [*results.names(Role.CONSTANT), *rules]
+    for role in (Role.PLANNER, Role.LEARNED, Role.BOUND):
+        names += results.names(role)
+    return list(dict.fromkeys(names))
 
 
-def turns_of(result: Mapping[str, Any], routers: Mapping[str, Router]) -> dict[str, Shown]:
-    """Run routers again on the first of a stored workload's traces.
+def turns_of(results: Results, routers: Mapping[str, Router]) -> dict[str, Shown]:
+    """Run routers again on the first of a comparison's traces.
 
     Args:
-        result: one workload of the results.
+        results: of the comparison.
         routers: by name, made of the parameters stored there.
 
     Raises:
-        InputError: the workload's recordings are not in the data folder.
+        InputError: the scenario's recordings are not in the data folder.
     """
-    scenario = Scenario.model_validate(result["scenario"])
-    first, last = result["seeds"]
+    scenario = results.scenario
+    first, last = results.seeds
     count = max(FEWEST, TURNS // scenario.workload.turns)
     seeds = range(first, min(last + 1, first + count))
-    pinned = Pinned(drawn(scenario, result["traces"], "evaluation"), generators(seeds))
+    pinned = Pinned(drawn(scenario, results.traces, "evaluation"), generators(seeds))
     shown: dict[str, Shown] = {}
     # A bound starts from what the others did.
     for name in sorted(routers, key=lambda name: isinstance(routers[name], Bound)):

@@ -1,0 +1,165 @@
+"""Benchmark routers: fit what no stored fit is valid for, then compare all on the same traces."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from edgeroute_baselines.bao import papers_rule
+from edgeroute_baselines.fitted import (
+    FITTED_ROUTERS,
+    fingerprint,
+    fit_all,
+    parameters,
+    stored_fits,
+    unfitted,
+)
+from edgeroute_baselines.fitting import fit_in_hindsight, trials
+from edgeroute_baselines.length import TOKENS
+from edgeroute_baselines.registry import ANALYTIC, EDGE_ONLY, make_router, router_names, spec
+from edgeroute_baselines.static import SHARES
+from edgeroute_env import InputError
+from edgeroute_env.evaluation.compare import Contender, Yardsticks, compare
+from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS
+from edgeroute_env.evaluation.literature import Dial, thresholds
+from edgeroute_env.evaluation.results import Results
+from edgeroute_env.routing import Role, Router
+from edgeroute_env.scenario import Scenario
+from edgeroute_env.scenario_files import load_scenario
+from edgeroute_env.traces.recorded import TraceKind, drawn
+from edgeroute_env.traces.sources import TraceSource
+
+OnStep = Callable[[str, int], None]  # the stage of the work, and its number of steps
+
+
+def benchmark(
+    scenario: str | os.PathLike[str] | Mapping[str, Any] | Scenario,
+    others: Sequence[Contender] = (),
+    *,
+    traces: TraceKind = "synthetic",
+    episodes: int = 200,
+    tolerance_points: float = 0.5,
+    reference: str = EDGE_ONLY,
+    earlier: Results | None = None,
+    on_step: OnStep = lambda stage, steps: None,
+) -> Results:
+    """Compare all routers of the registry, and others, on identical traces of one scenario.
+
+    Parameters come from stored fits where these match the scenario and the data, and are fitted on
+    training seeds otherwise, which takes minutes.
+
+    Args:
+        scenario: as `load_scenario` takes it.
+        others: learned policies and routers of one's own.
+        traces: the kind of traces.
+        episodes: how many.
+        tolerance_points: quality that a saving may cost, in points of 100.
+        reference: the router that differences are taken to.
+        earlier: returned as they are if they answer this very question.
+        on_step: called after each step with the stage of the work and its number of steps.
+
+    Raises:
+        InputError: names what cannot be used.
+    """
+    chosen = load_scenario(scenario)
+    names = [*router_names(), *(other.name for other in others)]
+    if reference not in names:
+        raise InputError("reference", reference, "one of " + ", ".join(names))
+    if not 2 <= episodes <= len(EVALUATION_SEEDS):
+        raise InputError("episodes", episodes, f"2 to {len(EVALUATION_SEEDS)}")
+    seeds = EVALUATION_SEEDS[:episodes]
+    asked: dict[str, Any] = {
+        "traces": traces,
+        "episodes": episodes,
+        "tolerance_points": tolerance_points,
+        "seeds": [seeds[0], seeds[-1]],
+        "fingerprint": fingerprint(chosen, traces),
+        "policies": {other.name: other.fingerprint for other in others},
+        "scenario": chosen,
+    }
+    same = {**asked, "reference": reference}
+    if earlier is not None and all(getattr(earlier, key) == same[key] for key in same):
+        return earlier
+    entry, fits = _fitted(chosen, traces, tolerance_points, on_step)
+    source = drawn(chosen, traces, "evaluation")
+    compared = _compared(chosen, source, seeds, others, entry, reference, on_step)
+    return Results(**asked, fits=fits, **compared)
+
+
+def _fitted(
+    scenario: Scenario, traces: TraceKind, tolerance_points: float, on_step: OnStep
+) -> tuple[dict[str, Any], str]:
+    """Return the fits of all routers, and where they come from in words."""
+    entry = stored_fits(scenario, traces, tolerance_points)
+    absent = unfitted(entry)
+    if entry is not None and not absent:
+        return entry, "stored"
+    steps = sum(map(trials, absent))
+
+    def on_trial() -> None:
+        on_step("fitting", steps)
+
+    in_words = "fitted in this run"
+    if entry is not None:
+        in_words = f"stored; {in_words}: {', '.join(absent)}"
+    return fit_all(scenario, traces, tolerance_points, on_trial, absent, entry), in_words
+
+
+def _compared(
+    scenario: Scenario,
+    source: TraceSource,
+    seeds: Sequence[int],
+    others: Sequence[Contender],
+    entry: dict[str, Any],
+    reference: str,
+    on_step: OnStep,
+) -> dict[str, Any]:
+    """Run all routers with their fits, `entry`, and return what `compare` does."""
+    late = [name for name in router_names() if spec(name).role is Role.HINDSIGHT]
+    best = fit_in_hindsight(late, scenario, source, seeds)
+    contenders = [
+        *(_contender(name, best.get(name) or parameters(entry, name)) for name in router_names()),
+        *others,
+    ]
+    savers = {
+        name: _contender(name, parameters(entry, name, "within_tolerance"))
+        for name in FITTED_ROUTERS
+    }
+    steps = scenario.workload.turns * (len(contenders) + len(savers))
+    by = Yardsticks(reference, EDGE_ONLY, ANALYTIC, papers_rule(scenario))
+
+    def on_turn() -> None:
+        on_step("evaluating", steps)
+
+    return compare(scenario, source, seeds, contenders, savers, _dials(entry), by, on_turn)
+
+
+def _contender(name: str, chosen: Mapping[str, float]) -> Contender:
+    """Return a router with its row's parameters.
+
+    Where no setting keeps within the tolerance, the fit is to send everything to the edge.
+    """
+    falls_back = not chosen and name in FITTED_ROUTERS
+    router = make_router(EDGE_ONLY if falls_back else name, chosen)
+    return Contender(router, spec(name).role, chosen)
+
+
+def _dials(entry: dict[str, Any]) -> dict[str, Dial]:
+    """Return how rules move between the sides: by theta, a coin by its share, by the length."""
+    dials = {}
+    for name in FITTED_ROUTERS:
+        fit = parameters(entry, name)
+        if "theta" in fit:
+            dials[name] = Dial(_moved(name, "theta", fit), thresholds(fit["theta"]))
+    # The coin is what any router has to beat, the prompt's length what a score has to.
+    dials["random"] = Dial(_moved("static-split", "edge_share"), SHARES)
+    dials["length-threshold"] = Dial(_moved("length-threshold", "tokens"), TOKENS)
+    return dials
+
+
+def _moved(
+    name: str, parameter: str, fit: Mapping[str, float] | None = None
+) -> Callable[[float], Router]:
+    """Return what makes a router of one parameter, the others as fitted."""
+    return lambda value: make_router(name, {**(fit or {}), parameter: value})

@@ -1,0 +1,108 @@
+"""Sweep one parameter of a scenario: how routers, once deployed, do at each of its values."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from edgeroute_baselines.fitted import fingerprint, stored_parameters
+from edgeroute_baselines.registry import make_router
+from edgeroute_env import InputError
+from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS
+from edgeroute_env.evaluation.sweep import label_of, measure, variants
+from edgeroute_env.scenario import Scenario
+from edgeroute_env.scenario_files import load_scenario
+from edgeroute_env.traces.recorded import TraceKind, drawn
+
+Row = dict[str, Any]
+
+
+class Sweep:
+    """The values of one parameter, and the routers that run at each of them.
+
+    Routers keep the parameters fitted to the scenario itself, as a deployed router would, and meet
+    identical traces at each value.
+
+    Attributes:
+        settings: all that is needed to repeat it, as a JSON file holds it.
+    """
+
+    def __init__(
+        self,
+        scenario: str | os.PathLike[str] | Mapping[str, Any] | Scenario,
+        parameter: str,
+        values: Sequence[float],
+        routers: Sequence[str],
+        traces: TraceKind = "synthetic",
+        episodes: int = 100,
+    ) -> None:
+        """Check all that is asked for, before anything runs.
+
+        Args:
+            scenario: as `load_scenario` takes it.
+            parameter: a name in `KNOBS` of edgeroute_env.evaluation.sweep, or a dotted field.
+            values: of the parameter.
+            routers: names; those with parameters need a stored fit to the scenario.
+            traces: the kind of traces.
+            episodes: how many at each value.
+
+        Raises:
+            InputError: names what cannot be used.
+        """
+        chosen = load_scenario(scenario)
+        self._variants = variants(chosen, parameter, sorted(values))
+        self._fits = {name: _deployed(chosen, traces, name) for name in routers}
+        self._sources = {
+            value: drawn(variant, traces, "evaluation") for value, variant in self._variants.items()
+        }
+        self._seeds = EVALUATION_SEEDS[:episodes]
+        self.settings: dict[str, Any] = {
+            "parameter": parameter,
+            "label": label_of(parameter),
+            "traces": traces,
+            "episodes": episodes,
+            "seeds": [self._seeds[0], self._seeds[-1]],
+            "fingerprint": fingerprint(chosen, traces),
+            "routers": self._fits,
+            "scenario": chosen.model_dump(mode="json"),
+        }
+
+    def run(
+        self,
+        earlier: Sequence[Row] = (),
+        on_value: Callable[[list[Row]], None] = lambda rows: None,
+        on_step: Callable[[str, int], None] = lambda stage, steps: None,
+    ) -> list[Row]:
+        """Return a row a value and router: `value`, `router`, and `figures` with intervals.
+
+        Args:
+            earlier: rows of an interrupted run, which are kept.
+            on_value: called with all rows so far, those kept and after each further value.
+            on_step: called after each turn of a run with the parameter and the turns in all.
+        """
+        rows = list(earlier)
+        if rows:
+            on_value(rows)
+        done = {row["value"] for row in rows}
+        left = {value: at for value, at in self._variants.items() if value not in done}
+        steps = sum(at.workload.turns for at in left.values()) * len(self._fits)
+
+        def on_turn() -> None:
+            on_step(self.settings["parameter"], steps)
+
+        for value, at in left.items():
+            routers = [make_router(name, fit) for name, fit in self._fits.items()]
+            rows += measure(value, at, self._sources[value], self._seeds, routers, on_turn)
+            rows.sort(key=lambda row: row["value"])  # stable: the routers keep their order
+            on_value(rows)
+        return rows
+
+
+def _deployed(scenario: Scenario, traces: TraceKind, name: str) -> dict[str, float]:
+    """Return what a router is deployed with."""
+    found = stored_parameters(scenario, traces, name)
+    if found is None:
+        allowed = f"a router without parameters (no stored {traces} fit matches this scenario)"
+        raise InputError("router", name, allowed)
+    return found

@@ -1,0 +1,192 @@
+"""Compare routers on one scenario: paired runs, figures, differences, savings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from edgeroute_env.evaluation.episodes import Episodes, generators, run_episodes
+from edgeroute_env.evaluation.literature import (
+    Dial,
+    curve,
+    deadline_s,
+    gap_closed,
+    goodput,
+)
+from edgeroute_env.evaluation.metrics import difference, figures, interval, saving
+from edgeroute_env.evaluation.statistics import holm, paired_p
+from edgeroute_env.routing import Bound, Role, Router
+from edgeroute_env.scenario import Scenario
+from edgeroute_env.traces.sources import Pinned, TraceSource
+
+Runs = Mapping[str, Episodes]
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A router with what its row of the table states.
+
+    Attributes:
+        router: the router.
+        role: the part it plays.
+        parameters: what it was made with.
+        fingerprint: of a trained policy, a hash of all that decides.
+    """
+
+    router: Router
+    role: Role
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    fingerprint: str = ""
+
+    @property
+    def name(self) -> str:
+        """The router's name in tables."""
+        return self.router.name
+
+
+@dataclass(frozen=True)
+class Yardsticks:
+    """The names of the contenders that others are measured by.
+
+    Attributes:
+        reference: differences are taken to it.
+        edge_only: sends every turn to the edge; savings are shares of what it spends.
+        analytic: the fitted rule that stands for what a formula can do.
+        papers_rule: the rule whose savings over static routers the paper states.
+    """
+
+    reference: str
+    edge_only: str
+    analytic: str
+    papers_rule: str
+
+
+def compare(
+    scenario: Scenario,
+    source: TraceSource,
+    seeds: Sequence[int],
+    contenders: Sequence[Contender],
+    savers: Mapping[str, Contender],
+    dials: Mapping[str, Dial],
+    by: Yardsticks,
+    on_turn: Callable[[], None] | None = None,
+) -> dict[str, Any]:
+    """Return what `Results` holds of all contenders on identical traces.
+
+    Args:
+        scenario: what is simulated.
+        source: gives each seed its trace.
+        seeds: evaluation seeds, one an episode.
+        contenders: the rows of the table; two constants and, but for the paper's rule, all that
+            `by` names are among them.
+        savers: by name, routers tuned to a quality tolerance, compared with edge-only.
+        dials: by name, contenders that one parameter moves between the sides, for their curves.
+        by: who is measured against.
+        on_turn: called after each turn of a run, for a progress bar.
+    """
+    pinned = Pinned(source, generators(seeds))
+    runs, saved = _run(
+        contenders, savers, lambda c: run_episodes(c.router, scenario, pinned, seeds, on_turn)
+    )
+    edge = runs[by.edge_only]
+    worth = _levels(runs, contenders, by.analytic)
+    within_s = deadline_s(scenario, edge)
+    rows = {contender.name: _row(contender, runs, by.reference) for contender in contenders}
+    _test(rows, runs, by.reference)
+    bound = next((runs[each.name] for each in contenders if each.role is Role.BOUND), None)
+    for name, row in rows.items():
+        row["goodput"] = goodput(runs[name], within_s)
+        for beaten in ("constant", "analytic", "strongest"):
+            theirs = runs[worth[beaten]].returns()
+            row[f"over_{beaten}"] = interval(runs[name].returns() - theirs)
+        if bound is not None:
+            row["gap_closed"] = gap_closed(runs[name], runs[worth["constant"]], bound)
+    savings = {
+        name: {"parameters": dict(saver.parameters), **saving(saved[name], edge)}
+        for name, saver in savers.items()
+    }
+    return {
+        "reference": by.reference,
+        "edge_only": by.edge_only,
+        "routers": rows,
+        "savings": savings,
+        "levels": worth,
+        "goodput_within_s": within_s,
+        "curves": {name: curve(dial, scenario, pinned, seeds) for name, dial in dials.items()},
+        "against_static": {
+            "rule": by.papers_rule,
+            "savings": _against_static(by.papers_rule, contenders, runs, saved),
+        },
+    }
+
+
+def _run(
+    contenders: Sequence[Contender],
+    savers: Mapping[str, Contender],
+    run: Callable[[Contender], Episodes],
+) -> tuple[Runs, Runs]:
+    """Return the runs by name; bounds run last, so that they are never worse than the others."""
+    runs = {each.name: run(each) for each in contenders if not isinstance(each.router, Bound)}
+    saved = {name: run(saver) for name, saver in savers.items()}
+    for each in contenders:
+        if isinstance(each.router, Bound):
+            each.router.incumbents = [other.actions for other in (*runs.values(), *saved.values())]
+            runs[each.name] = run(each)
+    return runs, saved
+
+
+def _row(contender: Contender, runs: Runs, reference: str) -> dict[str, Any]:
+    """Return a router's figures, and how a bound was found."""
+    own, router = runs[contender.name], contender.router
+    row: dict[str, Any] = {
+        "parameters": dict(contender.parameters),
+        "role": contender.role.value,
+        "figures": figures(own),
+        "difference": difference(own, runs[reference]),
+    }
+    if isinstance(router, Bound):
+        row |= {"exact": router.exact, "found": dict(router.found)}
+    return row
+
+
+def _test(rows: Mapping[str, Any], runs: Runs, reference: str) -> None:
+    """Add to each row the p-value of its return's difference, alone and among all (Holm)."""
+    returns = {name: run.returns() for name, run in runs.items()}
+    others = [name for name in rows if name != reference]
+    p_values = [paired_p(returns[name] - returns[reference]) for name in others]
+    for name, alone, among_all in zip(others, p_values, holm(p_values), strict=True):
+        rows[name]["p_value"], rows[name]["p_holm"] = alone, among_all
+
+
+def _levels(runs: Runs, contenders: Sequence[Contender], analytic: str) -> dict[str, Any]:
+    """Return the routers that say what deciding is worth, and their mean returns.
+
+    The better constant and the strongest of the causal routers that were not trained are chosen on
+    these very episodes, so a gain over them is if anything understated.
+    """
+
+    def best(eligible: Callable[[Role], bool]) -> str:
+        names = [contender.name for contender in contenders if eligible(contender.role)]
+        return max(names, key=lambda name: runs[name].returns().mean())
+
+    worth = {
+        "constant": best(lambda role: role is Role.CONSTANT),
+        "analytic": analytic,
+        "strongest": best(lambda role: role.causal and role is not Role.LEARNED),
+    }
+    returns = {name: float(runs[name].returns().mean()) for name in worth.values()}
+    return {**worth, "returns": returns}
+
+
+def _against_static(
+    rule: str, contenders: Sequence[Contender], runs: Runs, saved: Runs
+) -> dict[str, Any]:
+    """Return what a rule saves over each router that is blind to the state.
+
+    Both are tuned to the quality tolerance where they can be; nothing where the rule is not.
+    """
+    if rule not in saved:
+        return {}
+    static = [contender.name for contender in contenders if contender.role.state_blind]
+    return {name: saving(saved[rule], saved.get(name, runs[name])) for name in static}

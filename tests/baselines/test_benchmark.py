@@ -1,0 +1,105 @@
+"""What the commands compare is what Python users can: benchmark() and Sweep give the figures."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edgeroute_baselines import Sweep, benchmark, make_router, router_names
+from edgeroute_env import InputError, decode, load_scenario
+from edgeroute_env.evaluation.compare import Contender
+from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS, run_episodes
+from edgeroute_env.evaluation.metrics import difference, figures
+from edgeroute_env.evaluation.results import Results, read_results
+from edgeroute_env.routing import Role
+from edgeroute_env.traces.sources import Drawn
+from tests.helpers.command_line import ONE, Command
+
+
+class Cautious:
+    """A router of a user's own."""
+
+    name = "cautious"
+
+    def reset(self, n: int) -> None:
+        pass
+
+    def route(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
+        return (decode(observations)["score"] > 0.3).astype(np.int64)
+
+
+def test_a_call_and_the_command_give_the_same_results(edgeroute_small: Command) -> None:
+    assert edgeroute_small(*ONE).code == 0
+    steps: list[tuple[str, int]] = []
+    found = benchmark("tiny.yaml", episodes=4, on_step=lambda *step: steps.append(step))
+    made_by, stored = read_results(Path("out"))
+    assert found == stored["tiny"]
+    assert made_by["command"].startswith("edgeroute benchmark tiny.yaml")
+    assert dict.fromkeys(stage for stage, _ in steps) == {"fitting": None, "evaluating": None}
+    evaluating = [total for stage, total in steps if stage == "evaluating"]
+    assert evaluating == [len(evaluating)] * len(evaluating)
+    assert Results.from_dict(json.loads(json.dumps(found.as_dict()))) == found
+
+
+def test_a_router_of_ones_own_is_compared_with_all(edgeroute_small: Command) -> None:
+    own = Contender(Cautious(), Role.ANALYTIC)
+    found = benchmark("tiny.yaml", [own], episodes=4, reference="cautious")
+    assert list(found.routers) == [*router_names(), "cautious"]
+    assert found.role("cautious") is Role.ANALYTIC
+    of = load_scenario("tiny.yaml")
+    runs = {
+        router.name: run_episodes(router, of, Drawn(of), EVALUATION_SEEDS[:4])
+        for router in (Cautious(), make_router("edge"))
+    }
+    assert found.figures("cautious") == figures(runs["cautious"])
+    assert found.difference("edge") == difference(runs["edge"], runs["cautious"])
+    with pytest.raises(InputError, match="router: got 'bold'; allowed: one of device"):
+        found.figures("bold")
+
+
+def test_results_that_answer_the_question_are_kept(edgeroute_small: Command) -> None:
+    found = benchmark("tiny.yaml", episodes=3)
+    assert benchmark("tiny.yaml", episodes=3, earlier=found) is found
+    assert benchmark("tiny.yaml", episodes=3, reference="device", earlier=found) is not found
+    own = Contender(Cautious(), Role.ANALYTIC)
+    assert "cautious" in benchmark("tiny.yaml", [own], episodes=3, earlier=found).routers
+
+
+def test_bad_arguments_are_refused_before_any_work(edgeroute_small: Command) -> None:
+    with pytest.raises(InputError, match="reference: got 'ppo'; allowed: one of device, edge"):
+        benchmark("tiny.yaml", reference="ppo")
+    with pytest.raises(InputError, match="episodes: got 1; allowed: 2 to"):
+        benchmark("tiny.yaml", episodes=1)
+    with pytest.raises(InputError, match="results: got 'routers'; allowed: exactly against_static"):
+        Results.from_dict({"routers": {}})
+
+
+def test_importing_the_baselines_loads_no_heavy_package() -> None:
+    program = "import sys, edgeroute_baselines; print(*sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    loaded = set(ended.stdout.decode().split())
+    assert "edgeroute_baselines.benchmarking" in loaded
+    heavy = "scipy.stats rich pandas matplotlib typer cmaes torch sklearn pooch".split()
+    assert loaded.isdisjoint(heavy)
+
+
+def test_a_sweep_runs_from_python(edgeroute_small: Command) -> None:
+    swept = Sweep("tiny.yaml", "load", (0.9, 0.2), ["edge", "device"], episodes=3)
+    seen: list[int] = []
+    rows = swept.run(on_value=lambda rows: seen.append(len(rows)))
+    assert seen == [2, 4]
+    assert [(row["value"], row["router"]) for row in rows] == [
+        (0.2, "edge"),
+        (0.2, "device"),
+        (0.9, "edge"),
+        (0.9, "device"),
+    ]
+    assert swept.run(rows[:2]) == rows
+    with pytest.raises(InputError, match="router: got 'linear'"):
+        Sweep("tiny.yaml", "load", (0.2,), ["linear"])
