@@ -13,7 +13,7 @@ WITHOUT_RECORDINGS := paper cr2
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 
-benchmark: $(VENV)/.cli  ## the main job: all routers on all workloads
+benchmark: $(VENV)/.cli  ## the main job: all routers on the usual scenarios
 	$(BIN)/edgeroute benchmark
 
 test: $(VENV)/.dev  ## all tests but the slow ones

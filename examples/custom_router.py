@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from edgeroute_baselines import make_router, stored_parameters
 from edgeroute_env import decode, load_scenario
-from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS, run_episodes
+from edgeroute_env.evaluation.episodes import run_episodes
 from edgeroute_env.evaluation.metrics import interval
+from edgeroute_env.seeds import EVALUATION_SEEDS
 from edgeroute_env.traces.recorded import drawn
 
 

@@ -9,7 +9,8 @@ import sys
 
 from edgeroute_baselines import make_router
 from edgeroute_env import load_scenario
-from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS, run_episodes
+from edgeroute_env.evaluation.episodes import run_episodes
+from edgeroute_env.seeds import EVALUATION_SEEDS
 from edgeroute_env.traces.recorded import drawn
 
 episodes = int(sys.argv[1]) if len(sys.argv) > 1 else 100

@@ -8,8 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from edgeroute_env.errors import InputError
-from edgeroute_env.files import refuse_overwrite, replacing
+from edgeroute_env.files import open_folder, replacing
 from validation import arrivals, drawing, gaps, input_lengths, latency, path_loss, queues, snr
 from validation.section import Comparison, MissingRecording
 
@@ -36,7 +35,8 @@ def write_page(
         InputError: they are there and `overwrite` is not set, or cannot be written.
     """
     page, pictures = folder / "validation.md", folder / "validation"
-    _prepare(page, pictures, overwrite)
+    open_folder(folder, [page.name], overwrite)
+    open_folder(pictures, [plot.name for plot in pictures.glob("*.png")], overwrite)
     data: dict[str, Any] = {}
     summary: list[Comparison] = []
     for name, module in SECTIONS.items():
@@ -71,14 +71,3 @@ def _template() -> Any:
 def percent(share: float) -> str:
     """Return a signed percentage with one decimal."""
     return f"{round(100.0 * share, 1) + 0.0:+.1f} %"  # the sum turns -0.0 into 0.0
-
-
-def _prepare(page: Path, pictures: Path, overwrite: bool) -> None:
-    try:
-        page.parent.mkdir(parents=True, exist_ok=True)
-        for path in (page, *pictures.glob("*.png")):
-            refuse_overwrite(path, overwrite)
-        pictures.mkdir(exist_ok=True)
-    except OSError as error:
-        reason = f"a folder that can be made ({error.strerror or error})"
-        raise InputError("--out", str(page.parent), reason) from None

@@ -21,12 +21,12 @@ from edgeroute_baselines.registry import ANALYTIC, EDGE_ONLY, make_router, route
 from edgeroute_baselines.static import SHARES
 from edgeroute_env import InputError
 from edgeroute_env.evaluation.compare import Contender, Yardsticks, compare
-from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS
 from edgeroute_env.evaluation.literature import Dial, thresholds
 from edgeroute_env.evaluation.results import Results
 from edgeroute_env.routing import Role, Router
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.scenario_files import load_scenario
+from edgeroute_env.seeds import EVALUATION_SEEDS
 from edgeroute_env.traces.recorded import TraceKind, drawn
 from edgeroute_env.traces.sources import TraceSource
 

@@ -14,10 +14,10 @@ from edgeroute_baselines.fitting import Fit, Fitter, OperatingPoint, Parameters
 from edgeroute_baselines.registry import ROUTERS, spec
 from edgeroute_env import InputError, __version__
 from edgeroute_env.config_files import config_path, read_yaml
-from edgeroute_env.evaluation.episodes import FIT_SEEDS
 from edgeroute_env.files import replacing
 from edgeroute_env.recordings.downloads import data_file
 from edgeroute_env.scenario import Scenario
+from edgeroute_env.seeds import FIT_SEEDS
 from edgeroute_env.semantic.recorded_scores import score_key
 from edgeroute_env.traces.recorded import TraceKind, drawn, recorded_files, scored_tables
 

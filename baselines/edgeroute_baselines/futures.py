@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from edgeroute_env.benchmarks import JUDGE_MAX
 from edgeroute_env.scenario import Scenario
+from edgeroute_env.seeds import FUTURES, stream
 from edgeroute_env.traces.law import synthetic_law
 from edgeroute_env.traces.recorded import drawn
 from edgeroute_env.traces.sources import Pinned
@@ -80,7 +81,7 @@ class Futures:
         work = scenario.workload.model_copy(update={"turns": turns})
         longer = scenario.model_copy(update={"workload": work})
         # Streams that are no episode's.
-        streams = [np.random.default_rng([0, k]) for k in range(max(8, POOL_TURNS // turns))]
+        streams = [stream(FUTURES, k) for k in range(max(8, POOL_TURNS // turns))]
         pool = Pinned(drawn(longer, "synthetic", "fit"), streams).rows
         hours = pool["arrival_s"][:, -1:] / 3600.0
         demand_per_h = turns / (scenario.device.count * hours)

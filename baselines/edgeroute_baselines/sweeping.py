@@ -9,10 +9,10 @@ from typing import Any
 from edgeroute_baselines.fitted import fingerprint, stored_parameters
 from edgeroute_baselines.registry import make_router
 from edgeroute_env import InputError
-from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS
 from edgeroute_env.evaluation.sweep import label_of, measure, variants
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.scenario_files import load_scenario
+from edgeroute_env.seeds import EVALUATION_SEEDS
 from edgeroute_env.traces.recorded import TraceKind, drawn
 
 Row = dict[str, Any]

@@ -19,10 +19,6 @@ from edgeroute_env.simulator.batch import Batch
 from edgeroute_env.simulator.state import OUTCOME
 from edgeroute_env.traces.sources import TraceSource
 
-# Parameters are fitted on the first, tables are made from the second; the two never meet.
-FIT_SEEDS = range(0, 1_000_000)
-EVALUATION_SEEDS = range(1_000_000, 2_000_000)
-
 
 @dataclass(frozen=True)
 class Episodes:

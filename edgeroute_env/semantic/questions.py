@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
 from edgeroute_env.config_files import config_names, config_path, read_yaml
-from edgeroute_env.errors import InputError
+from edgeroute_env.errors import InputError, input_error
 from edgeroute_env.fields import Part
 from edgeroute_env.tables_io import read_frame
 
@@ -108,9 +108,7 @@ def load_recipe(name: str) -> Recipe:
     try:
         return Recipe(**{"name": path.stem, **read_yaml(path)})
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"]))
-        raise InputError(f"{name}: {field}", first.get("input"), first["msg"]) from None
+        raise input_error(error, Recipe, f"{name}: ") from None
 
 
 def read_questions(path: Path, recipe: Recipe) -> Questions:

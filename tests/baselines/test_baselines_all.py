@@ -12,7 +12,8 @@ from edgeroute_baselines import make_router, router_names
 from edgeroute_baselines.fitted import FITTED_ROUTERS
 from edgeroute_baselines.registry import ROUTERS, spec
 from edgeroute_env import InputError, load_scenario, scenario_names
-from edgeroute_env.evaluation.episodes import FIT_SEEDS, generators, run_episodes
+from edgeroute_env.evaluation.episodes import generators, run_episodes
+from edgeroute_env.seeds import FIT_SEEDS
 from edgeroute_env.traces.sources import Drawn, Pinned
 from tests.helpers.settings import ordinary
 

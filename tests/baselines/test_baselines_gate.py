@@ -20,12 +20,8 @@ from edgeroute_baselines.cr2_gate import (
 )
 from edgeroute_baselines.fitting import Fitter
 from edgeroute_env import load_scenario
-from edgeroute_env.evaluation.episodes import (
-    EVALUATION_SEEDS,
-    FIT_SEEDS,
-    generators,
-    run_episodes,
-)
+from edgeroute_env.evaluation.episodes import generators, run_episodes
+from edgeroute_env.seeds import EVALUATION_SEEDS, FIT_SEEDS
 from edgeroute_env.traces.sources import Drawn, Pinned
 
 DRAWS, EPISODES = 50, 1  # of calibration: so few turns each that the correction shows

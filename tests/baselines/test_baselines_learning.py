@@ -12,8 +12,9 @@ from edgeroute_baselines import make_router
 from edgeroute_baselines.fitted import parameters, stored_fits
 from edgeroute_baselines.linucb import SIZE, TERMS, LinUcbRouter
 from edgeroute_env import decode, load_scenario
-from edgeroute_env.evaluation.episodes import FIT_SEEDS, Episodes, run_episodes
+from edgeroute_env.evaluation.episodes import Episodes, run_episodes
 from edgeroute_env.routing import Learner
+from edgeroute_env.seeds import FIT_SEEDS
 from edgeroute_env.traces.sources import Drawn
 from tests.helpers.evaluated import evaluated, evaluation_traces
 

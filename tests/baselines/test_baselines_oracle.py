@@ -11,8 +11,9 @@ import pytest
 from edgeroute_baselines import make_router
 from edgeroute_baselines.myopic import MyopicOracle
 from edgeroute_env import InputError, load_scenario, scenario_names
-from edgeroute_env.evaluation.episodes import FIT_SEEDS, generators, run_episodes
+from edgeroute_env.evaluation.episodes import generators, run_episodes
 from edgeroute_env.routing import Insider
+from edgeroute_env.seeds import FIT_SEEDS
 from edgeroute_env.simulator.batch import Batch
 from edgeroute_env.traces.sources import Drawn, Pinned
 

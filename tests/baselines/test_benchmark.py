@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from edgeroute_baselines import Sweep, benchmark, make_router, router_names
 from edgeroute_env import InputError, decode, load_scenario
 from edgeroute_env.evaluation.compare import Contender
-from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS, run_episodes
+from edgeroute_env.evaluation.episodes import run_episodes
 from edgeroute_env.evaluation.metrics import difference, figures
 from edgeroute_env.evaluation.results import Results, read_results
 from edgeroute_env.routing import Role
+from edgeroute_env.seeds import EVALUATION_SEEDS
 from edgeroute_env.traces.sources import Drawn
 from tests.helpers.command_line import ONE, Command
 

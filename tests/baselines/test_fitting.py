@@ -16,7 +16,8 @@ from edgeroute_baselines import fitted, fitting, make_router, registry
 from edgeroute_baselines.fitted import FITTED_ROUTERS, fit_all, fit_seeds
 from edgeroute_baselines.fitting import Fitter, OperatingPoint
 from edgeroute_env import Scenario, load_scenario, scenario_names
-from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS, FIT_SEEDS, generators, run_episodes
+from edgeroute_env.evaluation.episodes import generators, run_episodes
+from edgeroute_env.seeds import EVALUATION_SEEDS, FIT_SEEDS
 from edgeroute_env.traces.sources import Drawn, Pinned
 from tests.helpers.small_fits import small
 

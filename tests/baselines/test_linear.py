@@ -14,7 +14,8 @@ from edgeroute_baselines import BaoRouter, fitting, make_router, registry
 from edgeroute_baselines.fitting import Fit, Fitter, OperatingPoint
 from edgeroute_baselines.linear import ON_TIME_S, SCALES, LinearRouter, from_bao, margin
 from edgeroute_env import EdgeRouteVectorEnv, InputError, decode, load_scenario
-from edgeroute_env.evaluation.episodes import FIT_SEEDS, generators, run_episodes
+from edgeroute_env.evaluation.episodes import generators, run_episodes
+from edgeroute_env.seeds import FIT_SEEDS
 from edgeroute_env.traces.sources import Drawn, Pinned
 from tests.helpers.evaluated import coins
 

@@ -16,7 +16,8 @@ from edgeroute_baselines.linear import LinearRouter
 from edgeroute_baselines.registry import spec
 from edgeroute_env import InputError, load_scenario
 from edgeroute_env.evaluation.compare import Contender, Yardsticks, compare
-from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS, generators, run_episodes
+from edgeroute_env.evaluation.episodes import generators, run_episodes
+from edgeroute_env.seeds import EVALUATION_SEEDS
 from edgeroute_env.simulator.batch import Batch
 from edgeroute_env.traces.columns import ROW
 from edgeroute_env.traces.recorded import drawn

@@ -16,10 +16,11 @@ from edgeroute_baselines.fitted import FITTED_ROUTERS
 from edgeroute_baselines.registry import spec
 from edgeroute_env import Scenario, __version__, load_scenario
 from edgeroute_env.config_files import read_yaml
-from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS, FIT_SEEDS, run_episodes
+from edgeroute_env.evaluation.episodes import run_episodes
 from edgeroute_env.evaluation.metrics import difference, figures
 from edgeroute_env.evaluation.results import read_results
 from edgeroute_env.routing import Role
+from edgeroute_env.seeds import EVALUATION_SEEDS, FIT_SEEDS
 from edgeroute_env.traces.sources import Drawn
 from tests.helpers.command_line import ONE, TWO, Command, results, write_scenario
 

@@ -14,9 +14,10 @@ import pytest
 from edgeroute_baselines import make_router, sweeping
 from edgeroute_env import EdgeRouteEnv, InputError, Scenario, load_scenario
 from edgeroute_env.cli import sweep as command
-from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS, generators, run_episodes
+from edgeroute_env.evaluation.episodes import generators, run_episodes
 from edgeroute_env.evaluation.metrics import figures
 from edgeroute_env.evaluation.sweep import KNOBS, label_of, overrides_of, variants
+from edgeroute_env.seeds import EVALUATION_SEEDS
 from edgeroute_env.traces.sources import Drawn, Pinned
 from tests.helpers.command_line import Command
 

@@ -10,7 +10,7 @@ import pytest
 from edgeroute_baselines import make_router
 from edgeroute_baselines.bao import papers_rule
 from edgeroute_env import load_scenario
-from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS, run_episodes
+from edgeroute_env.evaluation.episodes import run_episodes
 from edgeroute_env.evaluation.frontier import Point, routing_metrics
 from edgeroute_env.evaluation.literature import (
     Dial,
@@ -20,6 +20,7 @@ from edgeroute_env.evaluation.literature import (
     goodput,
     thresholds,
 )
+from edgeroute_env.seeds import EVALUATION_SEEDS
 from edgeroute_env.traces.sources import Drawn
 
 

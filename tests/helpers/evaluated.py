@@ -8,13 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeroute_env import EdgeRouteEnv, Scenario, decode
-from edgeroute_env.evaluation.episodes import (
-    EVALUATION_SEEDS,
-    Episodes,
-    generators,
-    run_episodes,
-)
+from edgeroute_env.evaluation.episodes import Episodes, generators, run_episodes
 from edgeroute_env.routing import Router
+from edgeroute_env.seeds import EVALUATION_SEEDS
 from edgeroute_env.traces.recorded import TraceKind, drawn
 from edgeroute_env.traces.sources import Pinned
 

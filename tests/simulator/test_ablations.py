@@ -15,10 +15,10 @@ import pytest
 
 from edgeroute_baselines import fitting, make_router, registry
 from edgeroute_env import EdgeRouteEnv, InputError, Trace, load_scenario
-from edgeroute_env.evaluation.episodes import FIT_SEEDS
 from edgeroute_env.evaluation.metrics import interval
 from edgeroute_env.physics.queueing import mean_wait_s
 from edgeroute_env.physics.radio import path_loss_db
+from edgeroute_env.seeds import FIT_SEEDS
 from edgeroute_env.traces.recorded import drawn
 from tests.helpers.command_line import Command
 from tests.helpers.evaluated import (
