@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from edgeroute_agents.routers import FIGURES, packaged_folder
+from edgeroute_agents.policy import FIGURES, packaged_folder
 from edgeroute_env.evaluation.literature import CLAIMED
 from edgeroute_env.evaluation.statistics import LEVEL
 from edgeroute_env.evaluation.tables import (

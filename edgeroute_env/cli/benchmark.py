@@ -36,7 +36,7 @@ from edgeroute_env.scenario_files import scenario_names
 from edgeroute_env.traces.recorded import drawn
 
 if TYPE_CHECKING:
-    from edgeroute_agents.policy import Policy
+    from edgeroute_agents import Policy
 
 WORKLOADS = ("mmlu", "gsm8k", "mtbench101", "paper")
 ALL = "all"  # every preset
@@ -120,7 +120,7 @@ def benchmark(
 
 def _policies(scenario: Scenario, folder: Path | None, quiet: bool) -> list[Policy]:
     """Return the learned routers of a scenario: packaged ones, or trained now in `folder`."""
-    from edgeroute_agents.routers import packaged
+    from edgeroute_agents import packaged
 
     if folder is None:
         return packaged(scenario)
