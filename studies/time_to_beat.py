@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from edgeroute_agents.training import BAO, Training, fitted
+from edgeroute_agents.validation import Verdict
 
 from edgeroute_agents.policy import FILE, load_policy
 from edgeroute_agents.settings import load_settings
-from edgeroute_agents.training import BAO, Training, fitted
-from edgeroute_agents.validation import Verdict
 from edgeroute_baselines import make_router
 from edgeroute_env import load_scenario
 from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS, generators, run_episodes

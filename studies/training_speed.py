@@ -16,10 +16,10 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-
 from edgeroute_agents.models import build
-from edgeroute_agents.settings import load_settings
 from edgeroute_agents.training import LINEAR, fitted, paid
+
+from edgeroute_agents.settings import load_settings
 from edgeroute_agents.vec_env import EdgeRouteSB3VecEnv
 from edgeroute_baselines.linear import LinearRouter
 from edgeroute_env import load_scenario
