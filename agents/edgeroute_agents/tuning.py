@@ -290,6 +290,10 @@ class HyperparameterSearch:
     def _opened(self) -> optuna.Study:
         """Return the study in the folder's journal, a new one where there is none."""
         path = self._folder / JOURNAL
+        if path.exists():
+            whole = path.read_bytes()
+            # A last line that was left half written: Optuna would go on in it.
+            path.write_bytes(whole[: whole.rfind(b"\n") + 1])
         try:
             backend = JournalFileBackend(str(path), JournalFileOpenLock(str(path)))
             return optuna.create_study(

@@ -147,7 +147,7 @@ made.run(Path(sys.argv[1]), Follower(say=lambda line: print("said", flush=True))
 
 def test_a_kill_leaves_no_unreadable_checkpoint(tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
-    environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(
         [sys.executable, "-c", KILLED, str(tmp_path), str(root)],
         stdout=subprocess.PIPE,

@@ -202,12 +202,15 @@ def test_results_are_replaced_or_resumed_only_where_that_was_asked_for(
     assert not (tmp_path / "found" / "trial-002").exists()
     journal = tmp_path / "found" / JOURNAL
     whole = journal.read_text()
-    for damaged in ("nonsense\n" + whole, "[]\n" + whole, whole.partition("\n")[2]):
+    journal.write_text(whole + '{"op_code": 5, "wor')  # a kill while it was written
+    assert edgeroute(*words, "3", "--resume").code == 0
+    assert [trial["state"] for trial in tuned("found")["trials"]] == ["complete"] * 3
+    for damaged in ("nonsense\n" + whole, "[]\n" + whole):
         journal.write_text(damaged)
         refused = edgeroute(*words, "2", "--resume")
         assert (refused.code, refused.err.count("\n")) == (2, 1)
         assert JOURNAL in refused.err
-    assert len(stub.made) == 5
+    assert len(stub.made) == 6
 
 
 ALL_OF_DQN = (
