@@ -47,7 +47,7 @@ def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_resumed_training_equals_an_uninterrupted_one(algorithm: str, tmp_path: Path) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    made = training(algorithm)
+    made = training(algorithm, settings={"quality": "expected"})
     assert made.run(whole).finished
     follower = Follower()
 
@@ -67,7 +67,7 @@ def test_a_resumed_training_equals_an_uninterrupted_one(algorithm: str, tmp_path
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_training_changes_the_network_and_keeps_the_best(algorithm: str, tmp_path: Path) -> None:
-    more = {"distilled_turns": 30_000, "validation_episodes": 48}
+    more = {"distilled_turns": 30_000, "validation_episodes": 48, "quality": "expected"}
     made = training(algorithm, settings=more)
     first = Follower(stops=True)
     assert not made.run(tmp_path / "start", first).finished

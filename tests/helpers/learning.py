@@ -39,6 +39,7 @@ def tiny_settings(algorithm: str, **more: Any) -> PpoSettings | DqnSettings:
         "frames": 1024,
         "validate_every": 256,
         "distilled_turns": 0,
+        "quality": "sampled",  # else a network of expected qualities is fitted first
     }
     sizes |= {"validation_episodes": 4, "widths": [8]}
     ppo: dict[str, float] = {"n_steps": 64, "batch_size": 64}
