@@ -106,6 +106,7 @@ def test_a_collapse_is_named_in_the_log(tmp_path: Path) -> None:
     # An edge call costs more than any answer can earn, which the rule does not know.
     dear = short(**{"weights.edge_call": 10.0})
     fast = {"learning_rate": 0.05, "frames": 8192, "paired": False, "n_epochs": 10}
+    fast |= {"quality": "expected"}
     lines: list[str] = []
     made = training("ppo", dear, settings=fast)
     assert made.run(tmp_path, Follower(say=lines.append)).finished
