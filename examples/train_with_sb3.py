@@ -11,7 +11,7 @@ import torch
 from stable_baselines3 import PPO
 from stable_baselines3.common.evaluation import evaluate_policy
 
-from edgeroute_agents.vec_env import EdgeRouteSB3VecEnv
+from edgeroute_agents import EdgeRouteSB3VecEnv
 
 torch.set_num_threads(1)  # more would only wait for each other
 frames = int(sys.argv[1]) if len(sys.argv) > 1 else 500_000

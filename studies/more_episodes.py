@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from edgeroute_agents.routers import packaged
-from edgeroute_agents.training import fitted
+from edgeroute_agents import packaged
+from edgeroute_agents.train import fitted
 from edgeroute_baselines import make_router
 from edgeroute_env import load_scenario
 from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS, generators, run_episodes

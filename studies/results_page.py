@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from edgeroute_agents.routers import FIGURES, packaged_folder
+from edgeroute_agents.policy import FIGURES, packaged_folder
 from edgeroute_env.evaluation.literature import CLAIMED
 from edgeroute_env.evaluation.results import Results, read_results
 from edgeroute_env.evaluation.tables import (

@@ -9,6 +9,7 @@ policy on 200 evaluation episodes. One core; import and compilation of the kerne
 
 from __future__ import annotations
 
+import functools
 import tempfile
 import time
 from collections.abc import Mapping
@@ -17,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from edgeroute_agents.policy import FILE, load_policy
-from edgeroute_agents.settings import load_settings
-from edgeroute_agents.training import BAO, Training, fitted
-from edgeroute_agents.validation import Verdict
+from edgeroute_agents import Follower, Standing, Training, load_policy, load_settings
+from edgeroute_agents.judging import Verdict
+from edgeroute_agents.policy import FILE
+from edgeroute_agents.train import BAO, fitted
 from edgeroute_baselines import make_router
 from edgeroute_env import load_scenario
 from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS, generators, run_episodes
@@ -36,6 +37,14 @@ STARTS: Mapping[str, dict[str, Any]] = {
 }
 
 
+def note_if_beaten(
+    start_s: float, beaten_s: list[tuple[float, float]], standing: Standing, verdict: Verdict
+) -> None:
+    """Note the CPU time since `start_s`, and the gap, where a verdict confirms a policy."""
+    if verdict.confirms:
+        beaten_s.append((time.process_time() - start_s, verdict.gap))
+
+
 def main() -> None:
     scenario = load_scenario("paper")
     seeds = EVALUATION_SEEDS[:EPISODES]
@@ -46,17 +55,9 @@ def main() -> None:
         start = time.process_time()
         beaten_s: list[tuple[float, float]] = []
         with tempfile.TemporaryDirectory() as folder:
-            training = Training(scenario, load_settings("ppo", changes), Path(folder))
-            watch, judge = training.watch, training.watch._validation.judge
-
-            def noting(router: Any) -> Verdict:
-                verdict = judge(router)  # noqa: B023  (called before the next round)
-                if verdict.gap > verdict.half_width:
-                    beaten_s.append((time.process_time() - start, verdict.gap))  # noqa: B023
-                return verdict
-
-            watch._validation.judge = noting  # type: ignore[method-assign]
-            training.run()
+            note = functools.partial(note_if_beaten, start, beaten_s)
+            training = Training(scenario, load_settings("ppo", changes))
+            training.run(Path(folder), Follower(judged=note))
             whole_s = time.process_time() - start
             policy = load_policy(Path(folder) / FILE, scenario)
         own = run_episodes(policy, scenario, pinned, seeds).returns()

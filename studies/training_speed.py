@@ -17,10 +17,9 @@ from typing import Any
 
 import torch
 
-from edgeroute_agents.models import build
-from edgeroute_agents.settings import load_settings
-from edgeroute_agents.training import LINEAR, fitted, paid
-from edgeroute_agents.vec_env import EdgeRouteSB3VecEnv
+from edgeroute_agents import EdgeRouteSB3VecEnv, load_settings
+from edgeroute_agents.networks import build
+from edgeroute_agents.train import LINEAR, fitted, paying
 from edgeroute_baselines.linear import LinearRouter
 from edgeroute_env import load_scenario
 
@@ -60,8 +59,8 @@ def measured(algorithm: str, paired: bool) -> tuple[float, float, float]:
     scenario = load_scenario("paper")
     rule = LinearRouter(fitted(scenario, "synthetic", LINEAR))
     settings = load_settings(algorithm, {"num_envs": ENVS, "paired": paired})
-    trained_on, source = paid(scenario, "synthetic", settings.quality)
-    env = Timed(ENVS, trained_on, traces=source, rule=rule, paired=paired)
+    paid, source = paying(scenario, "synthetic", settings.quality)
+    env = Timed(ENVS, paid, traces=source, rule=rule, paired=paired)
     env.seed(0)
     model = build(settings, env, seed=0)
     model.learn(FRAMES[algorithm] // 4, log_interval=None)

@@ -20,9 +20,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from edgeroute_agents.expectation import Expectation, Refined
-from edgeroute_agents.routers import learned_router
-from edgeroute_agents.training import BAO, LINEAR, fitted
+from edgeroute_agents import learned_router
+from edgeroute_agents.distillation import Expectation, Refined
+from edgeroute_agents.train import BAO, LINEAR, fitted
 from edgeroute_baselines import make_router
 from edgeroute_baselines.clairvoyant import ClairvoyantRouter
 from edgeroute_env import load_scenario

@@ -1,6 +1,7 @@
 """A trained policy as a router: a rule's margin plus a small network, in NumPy alone.
 
-The file is its weights (safetensors) with what they belong to in the header.
+The file is its weights (safetensors) with what they belong to in the header. Policies come with the
+package, in `pretrained`, or from `edgeroute train`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeroute_agents.memory import Memory, Weights
+from edgeroute_agents.settings import KINDS
 from edgeroute_baselines.linear import LinearRouter
 from edgeroute_env.errors import InputError, missing_package
 from edgeroute_env.files import replacing
@@ -23,6 +24,11 @@ from edgeroute_env.simulator.features import FEATURES
 
 LAYOUT = hashlib.sha256(repr(FEATURES).encode()).hexdigest()[:16]  # of the observations
 FILE = "policy.safetensors"
+FIGURES = "figures.json"  # what all training seeds of a packaged policy earn
+PRETRAINED = Path(__file__).parent / "pretrained"
+
+Weights = NDArray[np.float32]
+Layers = tuple[tuple[Weights, Weights], ...]  # weights (outputs, inputs) and biases
 
 
 def scenario_hash(scenario: Scenario) -> str:
@@ -39,16 +45,14 @@ class Policy:
         name: of the algorithm that trained it, its name in tables.
         rule: what it started from.
         layers: weights (outputs, inputs) and biases of the rectified layers, then of the head,
-            whose last column weighs the margin, the last but those the memory.
+            whose last column weighs the margin.
         about: the scenario's name and hash, the observations' layout, and how it was trained.
-        memory: of a recurrent policy, which is asked once a turn, in order, from `reset` on.
     """
 
     name: str
     rule: LinearRouter
-    layers: tuple[tuple[Weights, Weights], ...]
+    layers: Layers
     about: dict[str, Any]
-    memory: Memory | None = None
 
     def fingerprint(self) -> str:
         """Return a hash of all that decides."""
@@ -76,21 +80,16 @@ class Policy:
         return bool(self.about["scenario_hash"] == scenario_hash(scenario))
 
     def reset(self, n: int) -> None:
-        """Forget what came before, and prepare for `n` episodes."""
-        if self.memory is not None:
-            self.memory.reset(n)
+        """Nothing to forget."""
 
     def preferences(self, observations: NDArray[np.float32]) -> Weights:
         """Return logits (PPO) or values (DQN, up to a shared offset) of both actions, (n, 2)."""
         margins = self.rule.margins(observations).astype(np.float32)[:, None]
         hidden = np.sign(observations) * np.log1p(np.abs(observations))
         hidden = np.concatenate((hidden, margins), axis=1)
-        known = None if self.memory is None else self.memory.advance(hidden)
         *trunk, (weight, bias) = self.layers
         for matrix, offset in trunk:
             hidden = np.maximum(hidden @ matrix.T + offset, np.float32(0.0))
-        if known is not None:
-            hidden = np.concatenate((hidden, known), axis=1)
         # The margin last and alone, as in torch: a network of zeros leaves it as it is.
         found: Weights = hidden @ weight[:, :-1].T + bias + margins * weight[:, -1]
         return found
@@ -105,8 +104,6 @@ class Policy:
         arrays: dict[str, Weights] = {}
         for i, (weight, bias) in enumerate(self.layers):
             arrays |= {f"{i}.weight": np.ascontiguousarray(weight), f"{i}.bias": bias.copy()}
-        if self.memory is not None:
-            arrays |= {f"memory.{name}": array for name, array in self.memory.arrays.items()}
         rule = {"name": self.rule.name, "weights": dict(self.rule.weights)}
         header = {"name": self.name, "rule": rule, "about": self.about}
         content = _safetensors().save(arrays, {"policy": json.dumps(header)})
@@ -133,16 +130,13 @@ def load_policy(path: Path, scenario: Scenario | None = None) -> Policy:
         length = int.from_bytes(content[:8], "little")
         header = json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["policy"])
         arrays = module.load(content)
-        count = sum(name.endswith(".weight") for name in arrays)
+        count = len(arrays) // 2
         layers = tuple((arrays[f"{i}.weight"], arrays[f"{i}.bias"]) for i in range(count))
         rule = LinearRouter(header["rule"]["weights"], header["rule"]["name"])
-        parts = {name.removeprefix("memory."): array for name, array in arrays.items()}
-        memory = Memory(parts) if len(arrays) > 2 * count else None
-        policy = Policy(header["name"], rule, layers, header["about"], memory)
+        policy = Policy(header["name"], rule, layers, header["about"])
         layout = policy.about["layout"]
         if layout == LAYOUT:
             policy.preferences(np.ones((1, len(FEATURES)), np.float32))  # the shapes fit
-            policy.reset(1)
     except Exception as error:  # a damaged file fails in many ways
         reason = " ".join(str(error).split())[:160]
         raise InputError("policy", str(path), f"a readable policy ({reason})") from None
@@ -152,6 +146,56 @@ def load_policy(path: Path, scenario: Scenario | None = None) -> Policy:
         trained = f"{path}, trained on {policy.about['scenario']}"
         allowed = f"a policy trained on {scenario.name} as it is now"
         raise InputError("policy", trained, allowed)
+    return policy
+
+
+def learned_names() -> list[str]:
+    """Return the names of the learned routers."""
+    return list(KINDS)
+
+
+def packaged_folder(scenario_name: str, name: str) -> Path:
+    """Return where a learned router's policy for a scenario lies, with its card and figures."""
+    return PRETRAINED / f"{name}-{scenario_name}"
+
+
+def pretrained_scenarios(name: str) -> list[str]:
+    """Return the names of the scenarios that `name` has been trained on, sorted."""
+    found = PRETRAINED.glob(f"{name}-*/{FILE}")
+    return sorted(path.parent.name.removeprefix(f"{name}-") for path in found)
+
+
+def packaged(scenario: Scenario) -> list[Policy]:
+    """Return the policies that come with the package for exactly this scenario."""
+    found = []
+    for name in learned_names():
+        path = packaged_folder(scenario.name, name) / FILE
+        if path.is_file() and (policy := load_policy(path)).fits(scenario):
+            found.append(policy)
+    return found
+
+
+def learned_router(name: str, scenario: Scenario, path: Path | None = None) -> Policy:
+    """Return a learned router for a scenario.
+
+    Args:
+        name: of an algorithm, "ppo" or "dqn".
+        scenario: what it is to route; it must have been trained on this very scenario.
+        path: its file; by default the packaged one.
+
+    Raises:
+        InputError: there is none of that name or for that scenario, or the file cannot be used.
+    """
+    if name not in KINDS:
+        raise InputError("router", name, "one of " + ", ".join(KINDS))
+    file = path or packaged_folder(scenario.name, name) / FILE
+    if path is None and not file.is_file():
+        trained = ", ".join(pretrained_scenarios(name)) or "no scenario yet"
+        allowed = f"a scenario that {name} was trained on ({trained}), or a policy's file"
+        raise InputError("scenario", scenario.name, allowed)
+    policy = load_policy(file, scenario)
+    if policy.name != name:
+        raise InputError("policy", f"{file}, trained by {policy.name}", f"a policy of {name}")
     return policy
 
 

@@ -12,22 +12,21 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from edgeroute_agents import checkpoints
-from edgeroute_agents.card import card
-from edgeroute_agents.policy import FILE, Policy, load_policy
-from edgeroute_agents.routers import FIGURES, packaged_folder
+from edgeroute_agents.policy import FIGURES, FILE, Policy, load_policy, packaged_folder
 from edgeroute_agents.settings import DqnSettings, PpoSettings, load_settings
-from edgeroute_agents.training import BAO, LINEAR, Training, fitted
+from edgeroute_agents.train import BAO, LINEAR, Training, fitted
+from edgeroute_agents.watching import CHECKPOINT, Follower
 from edgeroute_baselines import make_router
 from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS, generators, run_episodes
 from edgeroute_env.evaluation.metrics import interval
 from edgeroute_env.evaluation.statistics import interquartile_mean
+from edgeroute_env.evaluation.tables import with_interval
 from edgeroute_env.files import replacing
 from edgeroute_env.recordings.downloads import data_folder
 from edgeroute_env.routing import ROUTES, Router
@@ -54,12 +53,10 @@ def trained(
     """
     notes = folder / "finished.json"
     if not notes.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        resumes = (folder / checkpoints.FILE).exists()
-        training = Training(scenario, settings, folder, seed, resume=resumes, tell=tell)
-        training.run()
+        resumes = (folder / CHECKPOINT).exists()
+        standing = Training(scenario, settings, seed).run(folder, Follower(tell=tell), resumes)
         with replacing(notes) as part:
-            part.write_text(json.dumps({"validation_gap": training.watch.best}), encoding="utf-8")
+            part.write_text(json.dumps({"validation_gap": standing.gap}), encoding="utf-8")
     gap = json.loads(notes.read_text(encoding="utf-8"))["validation_gap"]
     return load_policy(folder / FILE, scenario), float(gap)
 
@@ -107,13 +104,13 @@ def pretrain(scenario: Scenario, algorithm: str) -> Path:
     files = recorded_files(scenario)
     at_hand = bool(files) and all((data_folder() / file).is_file() for file in files)
     kinds: tuple[TraceKind, ...] = ("synthetic", "recorded") if at_hand else ("synthetic",)
-    content = {
+    content: dict[str, Any] = {
         "episodes": EPISODES,
         "seeds": list(seeds),
         "kept": kept,
         "validation_gaps": list(gaps),
-        **{kind: figures(policies, scenario, kind) for kind in kinds},
     }
+    content |= {kind: figures(policies, scenario, kind) for kind in kinds}
     folder = packaged_folder(scenario.name, algorithm)
     folder.mkdir(parents=True, exist_ok=True)
     with replacing(folder / FILE) as part:
@@ -123,6 +120,48 @@ def pretrain(scenario: Scenario, algorithm: str) -> Path:
     with replacing(folder / "README.md") as part:
         part.write_text(card(policies[kept], content), encoding="utf-8")
     return folder
+
+
+def card(policy: Policy, figures: Mapping[str, Any]) -> str:
+    """Return the card as Markdown; `figures` as `pretrain` writes them."""
+    about = policy.about
+    kept, count = figures["kept"], len(figures["seeds"])
+    tables = "\n".join(
+        _table(kind, figures[kind], kept) for kind in ("synthetic", "recorded") if kind in figures
+    )
+    changed = "".join(f" --set {name}={value}" for name, value in _changed(policy).items())
+    return f"""# {policy.name} on `{about["scenario"]}`
+
+Trained on {about["traces"]} traces; what decides is {policy.described}:
+
+    edgeroute train {policy.name} -s {about["scenario"]} --seed {about["seed"]}{changed}
+
+The best of {count} training seeds on validation seeds. It is refused where the scenario has changed
+since (hash {about["scenario_hash"]}). Paired gaps over {figures["episodes"]} evaluation episodes;
+95 % bootstrap intervals, over episodes for this policy and for the mean of all {count} seeds, over
+seeds for the interquartile mean.
+{tables}"""
+
+
+def _table(kind: str, figures: Mapping[str, Any], kept: int) -> str:
+    lines = [
+        f"\n## {kind.capitalize()} traces\n",
+        f"Return {figures['returns'][kept]:.2f} an episode.\n",
+        "| router | its return | this policy less it | all seeds less it | interquartile mean |",
+        "|---|---|---|---|---|",
+    ]
+    for name, row in figures["routers"].items():
+        cells = (row["less"][kept], row["all_less"], row["interquartile_mean"])
+        shown = " | ".join(with_interval(cell) for cell in cells)
+        lines.append(f"| `{name}` | {row['return']:.2f} | {shown} |")
+    return "\n".join(lines) + "\n"
+
+
+def _changed(policy: Policy) -> dict[str, object]:
+    """Return the settings that are not those of the packaged file."""
+    usual = load_settings(policy.name).model_dump(mode="json")
+    used = policy.about["settings"]
+    return {name: used[name] for name in used if used[name] != usual[name]}
 
 
 def main() -> None:

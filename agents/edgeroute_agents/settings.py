@@ -1,4 +1,7 @@
-"""How a policy is trained: `configs/agents/ALGORITHM.yaml`, validated."""
+"""How a policy is trained: `configs/agents/ALGORITHM.yaml`, validated.
+
+The comments there say what each field means.
+"""
 
 from __future__ import annotations
 
@@ -13,39 +16,38 @@ from edgeroute_env.errors import InputError, allowed_by
 from edgeroute_env.fields import Count, NonNegative, Part, Positive, Share
 
 
-class Settings(Part):
+class TrainingSettings(Part):
     """What all algorithms need to know."""
 
-    # What the policy starts from; strongest: linear where it is surely better in validation.
     rule: Literal["strongest", "linear", "bao-multi-queue"]
-    distilled_turns: Annotated[int, Field(ge=0)]  # what distillation learns from; 0: skip
-    paired: bool  # subtract what the rule earns on the same traces
-    quality: Literal["expected", "sampled"]  # how it is paid; see `edgeroute_agents.expectation`
-    bootstraps: bool  # whether an episode's last turn is valued as if it went on
+    distilled_turns: Annotated[int, Field(ge=0)]
+    paired: bool
+    quality: Literal["expected", "sampled"]
+    bootstraps: bool
     frames: Count
     num_envs: Count
     widths: Annotated[tuple[Count, ...], Field(min_length=1)]
-    learning_rate: Positive  # falls linearly to 0
+    learning_rate: Positive
     gamma: Share
     max_grad_norm: Positive
-    validate_every: Count  # frames
+    validate_every: Count
     validation_episodes: Annotated[int, Field(ge=2)]
 
 
-class PpoSettings(Settings):
+class PpoSettings(TrainingSettings):
     """PPO's own, named as in Stable-Baselines3."""
 
     n_steps: Count
     batch_size: Annotated[int, Field(ge=2)]
     n_epochs: Count
     gae_lambda: Share
-    gae_lambda_budget: Share  # instead, where calls or energy are limited
+    gae_lambda_budget: Share
     clip_range: Positive
     ent_coef: NonNegative
     vf_coef: NonNegative
 
 
-class DqnSettings(Settings):
+class DqnSettings(TrainingSettings):
     """DQN's own, named as in Stable-Baselines3."""
 
     buffer_size: Count
@@ -59,33 +61,13 @@ class DqnSettings(Settings):
     exploration_final_eps: Share
 
 
-class RecurrentPpoSettings(PpoSettings):
-    """PPO with a memory; see `edgeroute_agents.recurrent`."""
-
-    lstm_units: Count
-
-
-class QrDqnSettings(DqnSettings):
-    """DQN that values by quantiles; see `edgeroute_agents.quantiles`."""
-
-    n_quantiles: Count
-
-
-KINDS: dict[str, type[PpoSettings] | type[DqnSettings]] = {
-    "ppo": PpoSettings,
-    "dqn": DqnSettings,
-    "recurrent-ppo": RecurrentPpoSettings,
-    "qr-dqn": QrDqnSettings,
-}
-
-
-SEARCHED = ("ppo", "dqn")  # whose settings `edgeroute_agents.tuning` looks for
+KINDS: dict[str, type[PpoSettings] | type[DqnSettings]] = {"ppo": PpoSettings, "dqn": DqnSettings}
 
 
 def load_settings(
     algorithm: str, overrides: Mapping[str, Any] | None = None, tuned: Path | None = None
 ) -> PpoSettings | DqnSettings:
-    """Return the settings of an algorithm, a name of KINDS, with `overrides` by field.
+    """Return the settings of an algorithm, with `overrides` by field.
 
     Args:
         algorithm: "ppo" or "dqn".

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,15 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
-from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from optuna.trial import FrozenTrial, Trial, TrialState
 
-from edgeroute_agents.models import lambda_field
+from edgeroute_agents.judging import VALIDATION_SEEDS, Verdict
+from edgeroute_agents.networks import lambda_field
 from edgeroute_agents.policy import FILE, scenario_hash
 from edgeroute_agents.settings import DqnSettings, PpoSettings
-from edgeroute_agents.training import (
+from edgeroute_agents.train import (
     BAO,
     FIRST_SEED,
     LINEAR,
@@ -31,15 +35,16 @@ from edgeroute_agents.training import (
     check_seeds,
     fitted,
 )
-from edgeroute_agents.validation import VALIDATION_SEEDS
-from edgeroute_env.config_files import read_yaml
+from edgeroute_agents.watching import Follower, Standing
 from edgeroute_env.errors import InputError
 from edgeroute_env.evaluation.result_files import command_and_versions
 from edgeroute_env.files import replacing
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.traces.recorded import TraceKind
 
-TUNED = "tuned.yaml"
+TUNED = "tuned.yaml"  # the result; what resume reads is the journal
+JOURNAL = "journal.log"  # Optuna's own record of the search
+ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 PRUNING_TRIALS = 5  # finished ones before any is cut short: a median of fewer says little
 PRUNING_STEPS = 3  # validations that none is cut short before: all start at the distilled rule
 _NOTE = """\
@@ -87,72 +92,113 @@ def space(settings: PpoSettings | DqnSettings, scenario: Scenario) -> dict[str, 
     return found
 
 
-class Search:
-    """One search; `run` it, `stop` it, resume it from its folder."""
+@dataclass(frozen=True)
+class SearchTask:
+    """What is searched.
+
+    Attributes:
+        scenario: what to train on.
+        start: the settings of the first trial, from `load_settings`.
+        fixed: the fields that are not searched.
+        seed: of every training and of the search.
+        traces: "synthetic" or "recorded"; recordings give the half kept for fitting.
+    """
+
+    scenario: Scenario
+    start: PpoSettings | DqnSettings
+    fixed: Mapping[str, Any]
+    seed: int = 0
+    traces: TraceKind = "synthetic"
+
+    def space(self) -> dict[str, BaseDistribution]:
+        """Return what is searched, by field of the settings.
+
+        Raises:
+            InputError: nothing is left.
+        """
+        whole = space(self.start, self.scenario)
+        found = {name: within for name, within in whole.items() if name not in self.fixed}
+        if not found:
+            allowed = f"any but all of {', '.join(whole)}: nothing is left"
+            raise InputError("--set", ", ".join(self.fixed), allowed)
+        return found
+
+    def settings(self, params: Mapping[str, Any]) -> PpoSettings | DqnSettings:
+        """Return the settings of a trial."""
+        return type(self.start).model_validate({**self.start.model_dump(), **_decoded(params)})
+
+    def about(self) -> dict[str, Any]:
+        """Return what two searches must share for one to go on with the other's trials."""
+        first_seed = FIRST_SEED + SEEDS_A_RUN * self.seed
+        judged = VALIDATION_SEEDS[: self.start.validation_episodes]
+        return {
+            "algorithm": _algorithm(self.start),
+            "scenario": self.scenario.name,
+            "scenario_hash": scenario_hash(self.scenario),
+            "traces": self.traces,
+            "seed": self.seed,
+            "training_seeds": f"{first_seed} to {first_seed + self.start.num_envs - 1}",
+            "validation_seeds": f"{judged[0]} to {judged[-1]}",
+            "start": self.start.model_dump(mode="json"),
+            "space": {name: str(within) for name, within in self.space().items()},
+        }
+
+
+class HyperparameterSearch:
+    """One search: `open` it in its folder, `run` it, `stop` it."""
 
     def __init__(
         self,
-        scenario: Scenario,
-        start: PpoSettings | DqnSettings,
-        fixed: Mapping[str, Any],
+        task: SearchTask,
         folder: Path,
-        seed: int = 0,
-        traces: TraceKind = "synthetic",
-        overwrite: bool = False,
-        resume: bool = False,
         say: Callable[[str], None] = lambda line: None,
         tell: Callable[[int], None] = lambda frames: None,
     ) -> None:
-        """Open the folder and restore the finished trials of a search that is resumed.
+        """Take what is searched, and where.
 
         Args:
-            scenario: what to train on.
-            start: the settings of the first trial, from `load_settings`.
-            fixed: the fields that are not searched.
-            folder: for `tuned.yaml` and a folder of each trial.
-            seed: of every training and of the search.
-            traces: "synthetic" or "recorded"; recordings give the half kept for fitting.
-            overwrite: replace a search that is there.
-            resume: keep the finished trials of a search that is there.
+            task: what is searched.
+            folder: for `tuned.yaml`, the journal and a folder of each trial.
             say: takes a line for the user after each trial.
             tell: takes the frames done so far, those of a trial cut short included.
+        """
+        self._task, self._folder = task, folder
+        self._say, self._tell = say, tell
+        self._stops = False
+        self._follower = Follower()
+
+    def open(self, overwrite: bool = False, resume: bool = False) -> None:
+        """Make the folder, or take the finished trials from it.
+
+        Args:
+            overwrite: replace a search that is there.
+            resume: keep the finished trials of a search that is there.
 
         Raises:
-            InputError: nothing is left to search, there is no valid stored fit to start from, or
-                the folder cannot be used.
+            InputError: nothing is left to search, the seed cannot be used, there is no valid
+                stored fit to start from, or the folder cannot be used.
         """
-        check_seeds(start, seed)
+        task = self._task
+        check_seeds(task.start, task.seed)
         for rule in (BAO, LINEAR):  # before anything is replaced
-            fitted(scenario, traces, rule)
-        self._space = {k: v for k, v in space(start, scenario).items() if k not in fixed}
-        if not self._space:
-            allowed = f"any but all of {', '.join(space(start, scenario))}: nothing is left"
-            raise InputError("--set", ", ".join(fixed), allowed)
-        self._scenario, self._start, self._folder = scenario, start, folder
-        self._seed, self._traces, self._say, self._tell = seed, traces, say, tell
-        self._stops = False
-        self._training: Training | None = None
-        first_seed = FIRST_SEED + SEEDS_A_RUN * seed
-        judged = VALIDATION_SEEDS[: start.validation_episodes]
-        self._about = {
-            "algorithm": _algorithm(start),
-            "scenario": scenario.name,
-            "scenario_hash": scenario_hash(scenario),
-            "traces": traces,
-            "seed": seed,
-            "training_seeds": f"{first_seed} to {first_seed + start.num_envs - 1}",
-            "validation_seeds": f"{judged[0]} to {judged[-1]}",
-            "start": start.model_dump(mode="json"),
-            "space": {name: str(within) for name, within in self._space.items()},
-        }
+            fitted(task.scenario, task.traces, rule)
+        about = task.about()
+        self._make_folder(overwrite, resume)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self._study = optuna.create_study(
-            direction="maximize",
-            pruner=optuna.pruners.MedianPruner(PRUNING_TRIALS, PRUNING_STEPS),
-        )
-        self._study.add_trials(self._open(overwrite, resume))
-        if not self.finished:
-            first = start.model_dump(mode="json", include=set(self._space))
+        self._study = self._opened()
+        known = self._study.user_attrs.get("about")
+        if known is None:
+            self._study.set_user_attr("about", about)
+        elif known != about:
+            differing = ", ".join(name for name in about if known.get(name) != about[name])
+            allowed = f"a search with the same settings; these differ: {differing}"
+            raise InputError("--resume", str(self._folder / TUNED), allowed)
+        # A trial that was interrupted counts as failed, and its place is filled anew.
+        for trial in self._study.get_trials(states=(TrialState.RUNNING,)):
+            self._study.tell(trial.number, state=TrialState.FAIL)
+        waiting = self._study.get_trials(states=(TrialState.WAITING,))
+        if not self.ended and not waiting:
+            first = task.start.model_dump(mode="json", include=set(task.space()))
             self._study.enqueue_trial(_coded(first))
 
     def run(self, trials: int) -> bool:
@@ -160,117 +206,116 @@ class Search:
 
         The best settings so far, the first trial's included, lie in the folder's `tuned.yaml`.
         """
-        for number in range(self.finished, trials):
+        if self.ended:  # a kill may have come before they were written
+            self._write(trials)
+        for place in range(len(self.ended), trials):
             # A sampler for each trial, so that a resumed search goes on as an uninterrupted one.
-            seed = np.random.SeedSequence([self._seed, number]).generate_state(1)[0]
+            seed = np.random.SeedSequence([self._task.seed, place]).generate_state(1)[0]
             self._study.sampler = optuna.samplers.TPESampler(seed=int(seed))
-            if not self._try(self._study.ask(self._space)):
+            if not self._try(self._study.ask(self._task.space()), place):
                 return False
-            self._tell((number + 1) * self._start.frames)
+            self._tell((place + 1) * self._task.start.frames)
             self._write(trials)
         return True
 
     def stop(self) -> None:
         """Let `run` end after the present rollout; the trial that it cuts short does not count."""
         self._stops = True
-        if self._training is not None:
-            self._training.watch.stops = True
+        self._follower.stop()
 
     @property
-    def finished(self) -> int:
-        """How many trials need not be run any more."""
-        return len(self._study.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED)))
+    def ended(self) -> list[FrozenTrial]:
+        """The trials that need not be run any more, in order."""
+        return self._study.get_trials(states=ENDED)
 
     @property
-    def best(self) -> FrozenTrial:
-        """The best trial, of equal ones the first."""
-        ended = self._study.get_trials(states=(TrialState.COMPLETE,))
-        return max(
-            ended, key=lambda trial: float(trial.value if trial.value is not None else -np.inf)
-        )
+    def best(self) -> tuple[int, FrozenTrial]:
+        """The best trial with its place, of equal ones the first."""
+        complete = [
+            (place, trial)
+            for place, trial in enumerate(self.ended)
+            if trial.state is TrialState.COMPLETE
+        ]
+        return max(complete, key=lambda found: float(found[1].values[0]))
 
-    def _try(self, trial: Trial) -> bool:
+    def _try(self, trial: Trial, place: int) -> bool:
         """Train with a trial's settings; return whether it came to an end of its own."""
-        settings = self._settings(trial.params)
-        folder = self._folder / f"trial-{trial.number:03d}"
+        settings = self._task.settings(trial.params)
+        folder = self._folder / f"trial-{place:03d}"
         shutil.rmtree(folder, ignore_errors=True)  # what an interrupted trial left
-        folder.mkdir()
-        before = trial.number * settings.frames
-        training = Training(
-            *(self._scenario, settings, folder, self._seed, self._traces),
-            tell=lambda frames: self._tell(before + min(frames, settings.frames)),
+        before, frames = place * settings.frames, settings.frames
+
+        def judged(standing: Standing, verdict: Verdict) -> None:
+            if standing.frames < frames:  # the last validation gives the value
+                trial.report(standing.learned, standing.frames // settings.validate_every)
+                follower.stops |= trial.should_prune()
+
+        follower = Follower(
+            tell=lambda done: self._tell(before + min(done, frames)),
+            judged=judged,
+            stops=self._stops,
         )
-        watch = training.watch
-
-        def judge() -> None:
-            if watch.num_timesteps < settings.frames:  # the last validation gives the value
-                trial.report(watch.learned, watch.num_timesteps // settings.validate_every)
-                watch.stops |= trial.should_prune()
-
-        watch.validated = judge
-        self._training = training
-        watch.stops = self._stops
-        ended = training.run()
-        if not ended and self._stops:
+        self._follower = follower
+        training = Training(self._task.scenario, settings, self._task.seed, self._task.traces)
+        standing = training.run(folder, follower)
+        if not standing.finished and self._stops:
             return False
-        if ended:
-            self._study.tell(trial, watch.learned)
+        if standing.finished:
+            self._study.tell(trial, standing.learned)
         else:
             self._study.tell(trial, state=TrialState.PRUNED)
-        cut = "" if ended else ", cut short"
-        best = f"best {self.best.value:+.4f}, trial {self.best.number}"
-        self._say(f"trial {trial.number}: {watch.learned:+.4f}{cut} ({best})")
+        cut = "" if standing.finished else ", cut short"
+        best_place, best = self.best
+        line = f"trial {place}: {standing.learned:+.4f}{cut}"
+        self._say(f"{line} (best {best.value:+.4f}, trial {best_place})")
         return True
 
-    def _settings(self, params: Mapping[str, Any]) -> PpoSettings | DqnSettings:
-        return type(self._start).model_validate({**self._start.model_dump(), **_decoded(params)})
-
-    def _open(self, overwrite: bool, resume: bool) -> list[FrozenTrial]:
-        """Make the folder, or take the finished trials from it."""
-        path = self._folder / TUNED
-        if not (overwrite or resume) and (path.exists() or any(self._folder.glob(f"*/{FILE}"))):
+    def _make_folder(self, overwrite: bool, resume: bool) -> None:
+        """Make the folder, empty of another search unless that is resumed."""
+        results = (self._folder / TUNED, self._folder / JOURNAL)
+        there = any(path.exists() for path in results) or any(self._folder.glob(f"*/{FILE}"))
+        if there and not (overwrite or resume):
             allowed = "a folder without a search, --overwrite or --resume"
             raise InputError("--out", str(self._folder), allowed)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             if not resume:
-                path.unlink(missing_ok=True)
+                for path in results:
+                    path.unlink(missing_ok=True)
                 for old in self._folder.glob("trial-[0-9][0-9][0-9]"):
                     shutil.rmtree(old)
         except OSError as error:
             raise InputError("--out", str(self._folder), f"a usable folder ({error})") from None
-        return self._kept(path) if path.exists() else []
 
-    def _kept(self, path: Path) -> list[FrozenTrial]:
-        """Return the finished trials of an earlier search like this one."""
-        found = read_yaml(path)
-        differing = [name for name, value in self._about.items() if found.get(name) != value]
-        if differing:
-            allowed = f"a search with the same settings; these differ: {', '.join(differing)}"
-            raise InputError("--resume", str(path), allowed)
+    def _opened(self) -> optuna.Study:
+        """Return the study in the folder's journal, a new one where there is none."""
+        path = self._folder / JOURNAL
+        if path.exists():
+            whole = path.read_bytes()
+            # A last line that was left half written: Optuna would go on in it.
+            path.write_bytes(whole[: whole.rfind(b"\n") + 1])
         try:
-            return [
-                create_trial(
-                    state=TrialState[row["state"].upper()],
-                    value=row["value"],
-                    params=_coded(row["settings"]),
-                    distributions=self._space,
-                    intermediate_values=row["validations"],
-                )
-                for row in found["trials"]
-            ]
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            reason = f"a {TUNED} that edgeroute tune wrote ({error!r})"
-            raise InputError("--resume", str(path), reason) from None
+            backend = JournalFileBackend(str(path), JournalFileOpenLock(str(path)))
+            return optuna.create_study(
+                storage=JournalStorage(backend),
+                study_name="tune",
+                direction="maximize",
+                pruner=optuna.pruners.MedianPruner(PRUNING_TRIALS, PRUNING_STEPS),
+                load_if_exists=True,
+            )
+        except Exception as error:  # a damaged file fails in many ways
+            reason = " ".join(str(error).split())[:160]
+            allowed = f"a journal that edgeroute tune wrote ({reason})"
+            raise InputError("--resume", str(path), allowed) from None
 
     def _write(self, trials: int) -> None:
-        ended = self._study.get_trials()
+        place, best = self.best
         content = {
             **command_and_versions("optuna", "stable-baselines3", "torch"),
-            **self._about,
+            **self._task.about(),
             "trials_asked": trials,
-            "best": {"trial": self.best.number, "value": self.best.value},
-            "settings": self._settings(self.best.params).model_dump(mode="json"),
+            "best": {"trial": place, "value": best.value},
+            "settings": self._task.settings(best.params).model_dump(mode="json"),
             "trials": [
                 {
                     "state": trial.state.name.lower(),
@@ -278,7 +323,7 @@ class Search:
                     "settings": _decoded(trial.params),
                     "validations": trial.intermediate_values,
                 }
-                for trial in ended
+                for trial in self.ended
             ],
         }
         with replacing(self._folder / TUNED) as part:

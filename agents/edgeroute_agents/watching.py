@@ -1,22 +1,33 @@
-"""What follows a training: curves, validation, the best policy so far, checkpoints, an alarm."""
+"""What follows a training: curves, validation, the best policy so far, a log and checkpoints.
+
+A checkpoint is all that the next step depends on: a resumed training equals an uninterrupted one.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from stable_baselines3.common.callbacks import BaseCallback
 
-from edgeroute_agents import checkpoints
+from edgeroute_agents.judging import Validation, Verdict, confirmed
+from edgeroute_agents.networks import BatchDQN, Model
 from edgeroute_agents.policy import FILE, Policy, load_policy
-from edgeroute_agents.validation import Validation, Verdict
 from edgeroute_agents.vec_env import EdgeRouteSB3VecEnv
 from edgeroute_baselines.linear import LinearRouter
+from edgeroute_env.errors import InputError
+from edgeroute_env.files import replacing
 from edgeroute_env.simulator.state import FIGURES, LATENCY_PARTS, REWARD_TERMS
 
-LOG = "training.log"
+CHECKPOINT, LOG = "training.checkpoint", "training.log"
 CURVE_FRAMES = 16_384  # frames a point of the curves
 CURVES = {
     **{f"reward/{term}": f"reward_{term}" for term in REWARD_TERMS},
@@ -25,10 +36,64 @@ CURVES = {
     **{f"turn/{name}": name for name in FIGURES if name != "edge_call"},
     "turn/edge_share": "edge_call",
 }
+# What a replay buffer holds; its further fields are fixed by the settings.
+_BUFFER = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
+_COUNTERS = (
+    "num_timesteps",
+    "_n_updates",
+    "_n_calls",
+    "_episode_num",
+    "_current_progress_remaining",
+    "exploration_rate",
+)
 
 
 class Stopped(Exception):
     """The training was asked to stop and has written its checkpoint."""
+
+
+@dataclass
+class Standing:
+    """How far a training is, and how good.
+
+    Attributes:
+        frames: at the last validation.
+        gap: the kept policy's paired gap to the analytic router on the validation seeds.
+        surely: by how much the kept policy is better than its start, at least; see `Verdict`.
+        learned: the same of the best policy since learning began: below 0 where the rule is better.
+        finished: whether the training came to its end and fresh episodes were asked.
+        next_validation: frames at which the next one is due.
+        next_curve: the same of the next point of the curves.
+    """
+
+    frames: int = 0
+    gap: float = 0.0
+    surely: float = 0.0
+    learned: float = -np.inf
+    finished: bool = False
+    next_validation: int = 0
+    next_curve: int = 0
+
+
+@dataclass
+class Follower:
+    """How a program follows a training, and stops it.
+
+    Attributes:
+        say: takes a line for the user; the log gets it too.
+        tell: takes the frames done so far, for a progress bar.
+        judged: takes the training's standing and the newest verdict, after each validation.
+        stops: whether the training is to end after the present rollout.
+    """
+
+    say: Callable[[str], None] = lambda line: None
+    tell: Callable[[int], None] = lambda frames: None
+    judged: Callable[[Standing, Verdict], None] = lambda standing, verdict: None
+    stops: bool = False
+
+    def stop(self) -> None:
+        """Let the training end after the present rollout; it can be resumed."""
+        self.stops = True
 
 
 class Watch(BaseCallback):
@@ -36,49 +101,42 @@ class Watch(BaseCallback):
 
     def __init__(
         self,
+        model: Model,
         env: EdgeRouteSB3VecEnv,
+        policy_of: Callable[[], Policy],
         validation: Validation,
         every: int,
         folder: Path,
-        key: str,
-        policy_of: Callable[[], Policy],
-        say: Callable[[str], None],
-        tell: Callable[[int], None],
-        notes: dict[str, Any] | None,
+        follower: Follower,
     ) -> None:
-        """Follow the training of `env` in `folder`.
+        """Follow a training.
 
         Args:
-            env: gives the curves.
+            model: learns.
+            env: the model's; gives the curves.
+            policy_of: returns the present policy.
             validation: judges.
             every: frames from one validation to the next.
             folder: for the best policy, the checkpoint and the log.
-            key: of the training, for its checkpoint.
-            policy_of: returns the present policy.
-            say: takes a line for the user; the log gets it too.
-            tell: takes the frames done so far, for a progress bar.
-            notes: those of the checkpoint that is resumed, or None.
+            follower: hears of it.
         """
         super().__init__()
-        self._env, self._validation, self._every = env, validation, every
-        self._reference = validation.analytic.name
-        self._folder, self._key, self._policy_of = folder, key, policy_of
-        self._say, self._tell = say, tell
-        self._notes = notes or {"best": None, "next": 0, "curve": 0}
+        self._model, self._env, self._policy_of = model, env, policy_of
+        self._validation, self._every = validation, every
+        self._folder, self._follower = folder, follower
         self._clock = (time.perf_counter(), -1)
-        self.stops = False  # set it to end the training after the present rollout
-        self.validated: Callable[[], None] = lambda: None  # called after each validation
+        self.standing = Standing()
 
     def _on_step(self) -> bool:
         return True
 
     def _on_rollout_start(self) -> None:
         frames = self.num_timesteps
-        if frames >= self._notes["curve"]:
+        if frames >= self.standing.next_curve:
             self._draw(frames)
-        if frames >= self._notes["next"]:
+        if frames >= self.standing.next_validation:
             self.validate()
-        if self.stops:
+        if self._follower.stops:
             self._save()
             raise Stopped
 
@@ -89,67 +147,77 @@ class Watch(BaseCallback):
         self._keep(verdict, rule)
         self._note(f"{'the rule':>18}: {self._shown(verdict)}")
 
-    def _keep(self, verdict: Verdict, policy: Policy) -> None:
-        self._notes["best"] = {"surely": verdict.surely, "gap": verdict.gap}
-        policy.save(self._folder / FILE)
-
     def validate(self) -> None:
         """Judge the policy, keep it where it is the best, write a checkpoint."""
-        frames = self.num_timesteps
+        frames, standing = self.num_timesteps, self.standing
         policy = self._policy_of()
         verdict = self._validation.judge(policy)
         # By the lower end of an interval: of many policies as good as the rule, the one that
         # looks best is the luckiest.
-        is_best = verdict.surely > self.surely
-        self._notes["learned"] = max(verdict.surely, self._notes.get("learned", verdict.surely))
+        is_best = verdict.surely > standing.surely
+        standing.learned = max(verdict.surely, standing.learned)
         if is_best:
             self._keep(verdict, policy)
         self._report(frames, verdict, is_best)
-        self._notes["next"] = frames + self._every
+        standing.frames, standing.next_validation = frames, frames + self._every
         self._save()
-        self.validated()
+        self._follower.judged(standing, verdict)
 
     def confirm(self, fresh: Validation, analytic: LinearRouter) -> None:
-        """Keep what episodes never looked at confirm to be better than the analytic router.
-
-        That is the kept policy, else the rule it started from; else the policy is the analytic
-        router itself. Looked at often enough, the validation's episodes flatter some policy.
-        """
-        if self._notes.get("confirmed"):
-            return
+        """Keep what `fresh` episodes confirm; see `judging.confirmed`. This ends the training."""
         kept = load_policy(self._folder / FILE)
-        for policy in (kept, kept.as_rule(kept.rule), kept.as_rule(analytic)):
-            verdict = fresh.judge(policy)
-            if verdict.confirms:
-                break
+        policy, verdict = confirmed(kept, analytic, fresh)
         self._note(f"{'fresh episodes':>18}: {self._shown(verdict)}, kept as {policy.described}")
         if policy is not kept:
             self._keep(self._validation.judge(policy), policy)
-        self._notes["confirmed"] = True
+        self.standing.finished = True
         self._save()
 
-    @property
-    def best(self) -> float:
-        """The kept policy's paired gap to the analytic router on the validation seeds."""
-        return float(self._notes["best"]["gap"])
+    def resume(self) -> None:
+        """Put the model, its environment and the standing where the checkpoint left them.
 
-    @property
-    def surely(self) -> float:
-        """By how much the kept policy is better than its start, at least; see `Verdict`."""
-        return float(self._notes["best"]["surely"])
-
-    @property
-    def learned(self) -> float:
-        """The same of the best policy since learning began: below 0 where the rule is better."""
-        return float(self._notes["learned"])
+        Raises:
+            InputError: the file is missing, damaged or of another training.
+        """
+        path = self._folder / CHECKPOINT
+        if not path.is_file():
+            raise InputError("--resume", str(path), "the checkpoint of an interrupted training")
+        try:
+            content = torch.load(path, weights_only=True)
+            key = content["key"]
+        except Exception as error:  # a damaged file fails in many ways
+            reason = " ".join(str(error).split())[:160]
+            raise InputError("--resume", str(path), f"a readable checkpoint ({reason})") from None
+        if key != self._key():
+            allowed = "a checkpoint of the same scenario and settings"
+            raise InputError("--resume", str(path), allowed)
+        _restore(self._model, content)
+        self._env.restore(_mapped(content["env"], lambda tensor: tensor.numpy()))
+        self.standing = Standing(**content["standing"])
 
     def _save(self) -> None:
-        path = self._folder / checkpoints.FILE
-        checkpoints.save(path, self._key, self.model, self._env, self._notes)  # type: ignore[arg-type]
+        content = {
+            "key": self._key(),
+            "standing": asdict(self.standing),
+            "env": _mapped(self._env.state(), _bytes),
+            **_state(self._model),
+        }
+        with replacing(self._folder / CHECKPOINT) as part:
+            torch.save(content, part)
+
+    def _key(self) -> str:
+        """Return what stands for the settings, the scenario, the seed and the rule."""
+        policy = self._policy_of()
+        described = [policy.about, policy.rule.name, dict(policy.rule.weights)]
+        return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
+
+    def _keep(self, verdict: Verdict, policy: Policy) -> None:
+        self.standing.surely, self.standing.gap = verdict.surely, verdict.gap
+        policy.save(self._folder / FILE)
 
     def _draw(self, frames: int) -> None:
         now, (then, before) = time.perf_counter(), self._clock
-        self._tell(frames)
+        self._follower.tell(frames)
         if before >= 0 and frames > before:
             means = self._env.take_means()
             for curve, figure in CURVES.items():
@@ -157,7 +225,7 @@ class Watch(BaseCallback):
             self.logger.record("time/frames_per_s", (frames - before) / (now - then))
             self.logger.dump(frames)
         self._clock = (now, frames)
-        self._notes["curve"] = frames + CURVE_FRAMES
+        self.standing.next_curve = frames + CURVE_FRAMES
 
     def _report(self, frames: int, verdict: Verdict, is_best: bool) -> None:
         self.logger.record("validation/gap", verdict.gap)
@@ -170,14 +238,69 @@ class Watch(BaseCallback):
         if verdict.collapsed:
             self._note(
                 f"{frames:>11,} frames: routing collapse, every validation turn goes to the "
-                f"{verdict.collapsed} ({verdict.gap:+.3f} beside {self._reference})"
+                f"{verdict.collapsed} ({verdict.gap:+.3f} beside {self._validation.analytic.name})"
             )
 
     def _shown(self, verdict: Verdict) -> str:
-        gap = f"{verdict.gap:+.3f} [+-{verdict.half_width:.3f}] beside {self._reference}"
+        reference = self._validation.analytic.name
+        gap = f"{verdict.gap:+.3f} [+-{verdict.half_width:.3f}] beside {reference}"
         return f"{gap}, edge {verdict.edge_share:.1%}"
 
     def _note(self, line: str) -> None:
         with (self._folder / LOG).open("a", encoding="utf-8") as file:
             file.write(line + "\n")
-        self._say(line)
+        self._follower.say(line)
+
+
+def _state(model: Model) -> dict[str, Any]:
+    """Return all that a model's next step depends on, between two rollouts, but its environment."""
+    name, words, *rest = np.random.get_state()  # noqa: NPY002  (SB3 draws from it)
+    content: dict[str, Any] = {
+        "policy": model.policy.state_dict(),
+        "optimizer": model.policy.optimizer.state_dict(),
+        "counters": {name: getattr(model, name, 0) for name in _COUNTERS},
+        "last": torch.as_tensor(np.array(model._last_obs)),
+        "starts": torch.as_tensor(np.array(model._last_episode_starts)),
+        "numpy": [name, torch.as_tensor(np.asarray(words).astype(np.int64)), *rest],
+        "torch": torch.get_rng_state(),
+    }
+    if isinstance(model, BatchDQN):
+        buffer: Any = model.replay_buffer
+        held = buffer.buffer_size if buffer.full else buffer.pos
+        arrays = {name: torch.as_tensor(getattr(buffer, name)[:held]) for name in _BUFFER}
+        content["buffer"] = {"arrays": arrays, "pos": buffer.pos, "full": buffer.full}
+    return content
+
+
+def _restore(model: Model, content: Mapping[str, Any]) -> None:
+    """Put a freshly built model where `_state` was taken."""
+    model.policy.load_state_dict(content["policy"])
+    model.policy.optimizer.load_state_dict(content["optimizer"])
+    for name, value in content["counters"].items():
+        setattr(model, name, value)
+    model._last_obs = content["last"].numpy()
+    model._last_episode_starts = content["starts"].numpy()
+    if isinstance(model, BatchDQN):
+        buffer: Any = model.replay_buffer
+        for name, tensor in content["buffer"]["arrays"].items():
+            getattr(buffer, name)[: len(tensor)] = tensor.numpy()
+        buffer.pos, buffer.full = content["buffer"]["pos"], content["buffer"]["full"]
+    name, words, *rest = content["numpy"]
+    np.random.set_state((name, words.numpy().astype(np.uint32), *rest))  # noqa: NPY002
+    torch.set_rng_state(content["torch"])
+
+
+def _bytes(array: NDArray[Any]) -> torch.Tensor:
+    """Return an array's memory: torch knows no records."""
+    return torch.frombuffer(bytearray(array.tobytes()), dtype=torch.uint8)
+
+
+def _mapped(value: Any, convert: Callable[[Any], Any]) -> Any:
+    """Return nested mappings and lists with their arrays converted."""
+    if isinstance(value, np.ndarray | torch.Tensor):
+        return convert(value)
+    if isinstance(value, Mapping):
+        return {key: _mapped(item, convert) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_mapped(item, convert) for item in value]
+    return value

@@ -133,7 +133,7 @@ def store(scenario: Scenario, traces: TraceKind, entry: dict[str, Any]) -> Path:
     content = read_yaml(path) if path.is_file() else {}
     content[traces] = entry
     with replacing(path) as part:
-        text = "# Written by `edgeroute tune`; fitted on training seeds.\n"
+        text = "# Written by `edgeroute fit`; fitted on training seeds.\n"
         part.write_text(text + yaml.safe_dump(content, sort_keys=True), encoding="utf-8")
     return path
 

@@ -8,6 +8,7 @@ from edgeroute_env.cli import (
     benchmark,
     data,
     episode,
+    fit,
     report,
     scenarios,
     score,
@@ -27,6 +28,7 @@ app = typer.Typer(
 app.command("benchmark")(benchmark.benchmark)
 app.command("report")(report.report)
 app.command("run")(episode.run)
+app.command("fit")(fit.fit)
 app.command("sweep")(sweep.sweep)
 app.command("train")(train.train)
 app.command("tune")(tune.tune)

@@ -120,7 +120,7 @@ def _chosen(asked: list[str] | None, overrides: list[str] | None) -> list[Scenar
 
 def _policies(scenario: Scenario, folder: Path | None, quiet: bool) -> list[Contender]:
     """Return the learned routers of a scenario: packaged ones, or trained now in `folder`."""
-    from edgeroute_agents.routers import learned_names, packaged
+    from edgeroute_agents import learned_names, packaged
 
     if folder is None:
         return [Contender(p, Role.LEARNED, fingerprint=p.fingerprint()) for p in packaged(scenario)]

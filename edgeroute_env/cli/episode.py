@@ -65,7 +65,7 @@ def _router(
     name: str, scenario: Scenario, traces: TraceKind, given: dict[str, float], policy: Path | None
 ) -> tuple[Router, dict[str, float]]:
     """Return a router with its parameters: learned, with those given or as it was fitted."""
-    from edgeroute_agents.routers import learned_names, learned_router
+    from edgeroute_agents import learned_names, learned_router
     from edgeroute_baselines import make_router
     from edgeroute_baselines.fitted import stored_parameters
     from edgeroute_baselines.registry import spec

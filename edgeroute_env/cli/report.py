@@ -43,7 +43,7 @@ def report(
 
 def _routers(results: Results) -> dict[str, Router]:
     """Make the routers that figures show as they were; a policy only where it still is the same."""
-    from edgeroute_agents.routers import packaged
+    from edgeroute_agents import packaged
     from edgeroute_baselines import make_router
     from edgeroute_env.evaluation.report.turns import shown_names
 

@@ -25,7 +25,7 @@ from edgeroute_env.scenario_files import parse_overrides
 
 
 def train(
-    algorithm: Annotated[str, typer.Argument(help="ppo, dqn, recurrent-ppo or qr-dqn.")],
+    algorithm: Annotated[str, typer.Argument(help="ppo or dqn.")],
     scenario: ScenarioOption = "paper",
     settings: Annotated[
         list[str] | None,
@@ -59,27 +59,22 @@ def train(
     folder = out or Path("runs") / f"{chosen.name}-{algorithm}-{seed}"
     _open(folder, overwrite, resume)
     try:
-        from edgeroute_agents.training import Training
+        from edgeroute_agents.train import Training
+        from edgeroute_agents.watching import Follower
     except ImportError as error:
         raise missing_package(str(error.name), "edgeroute train", "agents") from None
     notes.print(f"{chosen.name} · {kind} traces, {why} · {algorithm}, {asked.frames:,} frames")
     with progress(quiet) as bar:
         task = bar.add_task(algorithm, total=asked.frames)
-        training = Training(
-            *(chosen, asked, folder, seed, kind, resume),
-            say=says(bar, quiet),
-            tell=lambda frames: bar.update(task, completed=frames),
+        follower = Follower(
+            say=says(bar, quiet), tell=lambda frames: bar.update(task, completed=frames)
         )
-
-        def stop() -> None:
-            training.watch.stops = True
-
-        with on_interrupt(stop):
-            finished = training.run()
-    if not finished:
+        with on_interrupt(follower.stop):
+            standing = Training(chosen, asked, seed, kind).run(folder, follower, resume)
+    if not standing.finished:
         notes.print(f"stopped; continue with --resume --out {folder}")
         raise typer.Exit(INTERRUPTED)
-    notes.print(f"written: {folder / FILE}, {training.watch.best:+.3f} on the validation seeds")
+    notes.print(f"written: {folder / FILE}, {standing.gap:+.3f} on the validation seeds")
 
 
 def _open(folder: Path, overwrite: bool, resume: bool) -> None:

@@ -39,7 +39,7 @@ COMMANDS = {" ".join(words) or "edgeroute": (words, command) for words, command 
 
 
 def test_the_commands_are_the_documented_ones() -> None:
-    expected = "benchmark run sweep tune scenarios trace data".split()
+    expected = "benchmark run sweep fit train tune scenarios trace data".split()
     assert set(expected) <= set(COMMANDS)
     assert {"trace make", "trace import", "trace info"} <= set(COMMANDS)
     assert {"data list", "data get", "data path"} <= set(COMMANDS)

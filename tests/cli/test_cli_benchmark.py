@@ -136,7 +136,7 @@ def test_fits_and_tables_use_their_own_seeds(
         return plain(seed)
 
     monkeypatch.setattr(gymnasium.utils.seeding, "np_random", noted)
-    assert edgeroute_small("tune", "-s", "tiny.yaml", "--quiet").code == 0
+    assert edgeroute_small("fit", "-s", "tiny.yaml", "--quiet").code == 0
     assert drawn == set(FIT_SEEDS[:5])
     drawn.clear()
     assert edgeroute_small(*ONE).code == 0
@@ -146,29 +146,29 @@ def test_fits_and_tables_use_their_own_seeds(
     assert results()["scenarios"]["tiny"]["fits"] == "fitted in this run"
 
 
-def test_tune_keeps_a_valid_fit_unless_told_otherwise(edgeroute_small: Command) -> None:
-    tune = ("tune", "-s", "tiny.yaml", "--quiet")
-    assert edgeroute_small(*tune).code == 0
+def test_fit_keeps_a_valid_fit_unless_told_otherwise(edgeroute_small: Command) -> None:
+    fit = ("fit", "-s", "tiny.yaml", "--quiet")
+    assert edgeroute_small(*fit).code == 0
     first = Path("fitted/tiny.yaml").read_bytes()
-    refused = edgeroute_small(*tune, "--tolerance", "7")
+    refused = edgeroute_small(*fit, "--tolerance", "7")
     assert (refused.code, refused.err.count("\n")) == (2, 1)
     assert "tiny.yaml" in refused.err
     assert "--overwrite" in refused.err
     assert Path("fitted/tiny.yaml").read_bytes() == first
-    assert edgeroute_small(*tune, "--tolerance", "7", "--overwrite").code == 0
+    assert edgeroute_small(*fit, "--tolerance", "7", "--overwrite").code == 0
     assert b"tolerance_points: 7" in Path("fitted/tiny.yaml").read_bytes()
 
 
-def test_tune_of_one_router_leaves_the_others_alone(edgeroute_small: Command) -> None:
-    tune = ("tune", "-s", "tiny.yaml", "--quiet")
-    assert edgeroute_small("tune", "pacing", *tune[1:]).code == 0
+def test_fit_of_one_router_leaves_the_others_alone(edgeroute_small: Command) -> None:
+    fit = ("fit", "-s", "tiny.yaml", "--quiet")
+    assert edgeroute_small("fit", "pacing", *fit[1:]).code == 0
     stored = Path("fitted/tiny.yaml")
     assert set(read_yaml(stored)["synthetic"]["routers"]) == {"pacing"}
     first = read_yaml(stored)["synthetic"]
-    refused = edgeroute_small("tune", "pacing", *tune[1:])
+    refused = edgeroute_small("fit", "pacing", *fit[1:])
     assert (refused.code, refused.err.count("\n")) == (2, 1)
     assert "--overwrite" in refused.err
-    assert edgeroute_small("tune", "score-threshold", *tune[1:]).code == 0
+    assert edgeroute_small("fit", "score-threshold", *fit[1:]).code == 0
     both = read_yaml(stored)["synthetic"]
     assert set(both["routers"]) == {"pacing", "score-threshold"}
     assert both["routers"]["pacing"] == first["routers"]["pacing"]
@@ -184,8 +184,8 @@ def test_tune_of_one_router_leaves_the_others_alone(edgeroute_small: Command) ->
 
 
 @pytest.mark.parametrize("name", ["edge", "static-split", "myopic-oracle", "nobody"])
-def test_tune_refuses_a_router_with_nothing_to_fit(edgeroute_small: Command, name: str) -> None:
-    refused = edgeroute_small("tune", name, "-s", "tiny.yaml", "--quiet")
+def test_fit_refuses_a_router_with_nothing_to_fit(edgeroute_small: Command, name: str) -> None:
+    refused = edgeroute_small("fit", name, "-s", "tiny.yaml", "--quiet")
     assert (refused.code, refused.err.count("\n")) == (2, 1)
     assert f"router: got '{name}'" in refused.err
 
@@ -233,9 +233,9 @@ def test_two_scenarios_of_one_name_are_refused_or_both_kept(edgeroute_small: Com
     assert ended.code == 2 or len(results()["scenarios"]) == 2
 
 
-def test_tune_does_not_replace_the_fit_of_another_scenario(edgeroute_small: Command) -> None:
-    edgeroute_small("tune", "-s", "tiny.yaml", "--quiet")
+def test_fit_does_not_replace_the_fit_of_another_scenario(edgeroute_small: Command) -> None:
+    edgeroute_small("fit", "-s", "tiny.yaml", "--quiet")
     first = Path("fitted/tiny.yaml").read_bytes()
     Path("tinier.yaml").write_text(Path("tiny.yaml").read_text().replace("turns: 6", "turns: 3"))
-    edgeroute_small("tune", "-s", "tinier.yaml", "--quiet")
+    edgeroute_small("fit", "-s", "tinier.yaml", "--quiet")
     assert Path("fitted/tiny.yaml").read_bytes() == first

@@ -93,7 +93,7 @@ def test_routers_keep_the_fit_of_the_scenario_itself(edgeroute_small: Command) -
     assert (refused.code, refused.err.count("\n")) == (2, 1)
     assert "router: got 'score-threshold'" in refused.err
     assert not Path("out").exists()
-    edgeroute_small("tune", "-s", "tiny.yaml", "--quiet")
+    edgeroute_small("fit", "-s", "tiny.yaml", "--quiet")
     assert edgeroute_small(*fitted, "--out", "out").code == 0
     assert set(swept()["settings"]["routers"]) == set(command.ROUTERS)
     assert set(swept()["settings"]["routers"]["bao-multi-queue"]) == {"alpha_per_s", "theta"}

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from edgeroute_agents.models import build, layers_of, memory_of
-from edgeroute_agents.policy import LAYOUT, Policy, scenario_hash
+from edgeroute_agents.networks import build, policy_of
+from edgeroute_agents.policy import Policy
 from edgeroute_agents.settings import DqnSettings, PpoSettings, load_settings
 from edgeroute_agents.vec_env import EdgeRouteSB3VecEnv
 from edgeroute_baselines.linear import SCALES, LinearRouter, from_bao
@@ -39,18 +39,14 @@ def tiny_settings(algorithm: str, **more: Any) -> PpoSettings | DqnSettings:
         "frames": 1024,
         "validate_every": 256,
         "distilled_turns": 0,
+        "quality": "sampled",  # else a network of expected qualities is fitted first
     }
     sizes |= {"validation_episodes": 4, "widths": [8]}
-    ppo = {"n_steps": 64, "batch_size": 64}
+    ppo: dict[str, float] = {"n_steps": 64, "batch_size": 64}
     dqn: dict[str, float] = {"buffer_size": 400, "learning_starts": 64, "batch_size": 16}
     dqn |= {"exploration_initial_eps": 0.9, "exploration_final_eps": 0.5}
-    own: dict[str, dict[str, float]] = {
-        "ppo": ppo,
-        "dqn": dqn,
-        "recurrent-ppo": {**ppo, "lstm_units": 4},
-        "qr-dqn": {**dqn, "n_quantiles": 8},
-    }
-    return load_settings(algorithm, {**sizes, **own[algorithm], **more})
+    own = {"ppo": ppo, "dqn": dqn}[algorithm]
+    return load_settings(algorithm, {**sizes, **own, **more})
 
 
 def observations(count: int, scenario: str = "paper", seed: int = 0) -> NDArray[np.float32]:
@@ -76,5 +72,4 @@ def made(algorithm: str, rule: LinearRouter, learned: bool = False) -> tuple[Any
         with torch.no_grad():
             for weights in model.policy.parameters():
                 weights += (0.3 if algorithm == "ppo" else 0.1) * torch.randn_like(weights)
-    about = {"scenario": "short", "scenario_hash": scenario_hash(scenario), "layout": LAYOUT}
-    return model, Policy(algorithm, rule, layers_of(model), about, memory_of(model))
+    return model, policy_of(model, rule, scenario, {})

@@ -11,7 +11,10 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
-SIZES = {"train_with_sb3": "8192", "ppo_single_file": "8192"}
+FRAMES = "8192"
+SIZES = dict.fromkeys(
+    ("train_with_sb3", "ppo_single_file", "sb3_contrib_recurrent", "train_from_the_rule"), FRAMES
+)
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
@@ -19,7 +22,7 @@ def test_an_example_runs(example: Path, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, str(example), SIZES.get(example.stem, "4")],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
     )

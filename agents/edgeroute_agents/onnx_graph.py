@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from edgeroute_agents.network import squashed
+from edgeroute_agents.networks import squashed
 from edgeroute_agents.policy import Policy
 from edgeroute_baselines.linear import margin
-from edgeroute_env.errors import InputError, missing_package
+from edgeroute_env.errors import missing_package
 from edgeroute_env.files import replacing
 from edgeroute_env.simulator.features import COUNT, NAMES, SCALE
 
@@ -28,6 +28,7 @@ class Graph(nn.Module):
         """Take over the policy's weights."""
         super().__init__()
         self._rule = policy.rule
+        self.scale: Tensor
         self.register_buffer("scale", torch.tensor(SCALE))
         self.layers = nn.ModuleList()
         for weight, bias in policy.layers:
@@ -54,10 +55,8 @@ def export(policy: Policy, path: Path) -> None:
     """Write the policy as ONNX: input `observations` float32 (n, 32), output `actions` int64 (n,).
 
     Raises:
-        InputError: the policy has a memory, onnx is not installed, or `path` cannot be written.
+        InputError: onnx is not installed.
     """
-    if policy.memory is not None:
-        raise InputError("policy", policy.name, "a policy without a memory")
     try:
         import onnx  # noqa: F401  (torch asks for it)
     except ImportError:

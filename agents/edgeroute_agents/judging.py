@@ -1,4 +1,4 @@
-"""How good a policy is while it learns: paired gaps on fixed seeds."""
+"""How good a policy is: paired gaps on fixed seeds, and what fresh episodes confirm."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeroute_agents.policy import Policy
+from edgeroute_baselines.linear import LinearRouter
 from edgeroute_env.evaluation.episodes import FIT_SEEDS, Episodes, generators, run_episodes
 from edgeroute_env.routing import ROUTES, Router
 from edgeroute_env.scenario import Scenario
@@ -92,6 +94,19 @@ class Validation:
             edge_share=share,
             collapsed={0.0: ROUTES[0], 1.0: ROUTES[1]}.get(share),
         )
+
+
+def confirmed(kept: Policy, analytic: LinearRouter, fresh: Validation) -> tuple[Policy, Verdict]:
+    """Return what episodes never looked at confirm to be better than the analytic router.
+
+    That is the kept policy, else the rule it started from; else the policy is the analytic
+    router itself. Looked at often enough, the validation's episodes flatter some policy.
+    """
+    for policy in (kept, kept.as_rule(kept.rule), kept.as_rule(analytic)):
+        verdict = fresh.judge(policy)
+        if verdict.confirms:
+            break
+    return policy, verdict
 
 
 def _interval(gaps: NDArray[np.float64]) -> tuple[float, float]:

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 import torch
 
-from edgeroute_agents import checkpoints
-from edgeroute_agents.policy import FILE, load_policy
-from edgeroute_agents.settings import KINDS, load_settings
-from edgeroute_agents.training import Training
-from edgeroute_agents.watching import LOG
+from edgeroute_agents import Follower, Standing, Training, load_policy, train
+from edgeroute_agents.judging import Validation, Verdict
+from edgeroute_agents.policy import FILE
+from edgeroute_agents.settings import KINDS
+from edgeroute_agents.watching import CHECKPOINT, LOG
 from edgeroute_baselines.linear import LinearRouter
 from edgeroute_env import InputError
 from edgeroute_env.scenario import Scenario
@@ -29,76 +29,87 @@ from tests.helpers.learning import BAO_RULE, observations, short, tiny_settings
 ALGORITHMS = tuple(KINDS)
 
 
-def training(folder: Path, algorithm: str, scenario: Scenario | None = None, **more: Any) -> Any:
-    folder.mkdir(exist_ok=True)
+def training(algorithm: str = "ppo", scenario: Scenario | None = None, **more: Any) -> Training:
     settings = tiny_settings(algorithm, **more.pop("settings", {}))
-    chosen = scenario or short()
-    return Training(chosen, settings, folder, rule=BAO_RULE, reference=BAO_RULE, **more)
+    return Training(scenario or short(), settings, rule=BAO_RULE, reference=BAO_RULE, **more)
 
 
-def weights(made: Training) -> dict[str, Any]:
-    return {name: value.clone() for name, value in made._model.policy.state_dict().items()}
+def learned(folder: Path) -> dict[str, Any]:
+    """Return what the last checkpoint in a folder holds of the networks."""
+    found: dict[str, Any] = torch.load(folder / CHECKPOINT)["policy"]
+    return found
+
+
+def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[k], other[k]) for k in one)
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_resumed_training_equals_an_uninterrupted_one(algorithm: str, tmp_path: Path) -> None:
-    whole = training(tmp_path / "whole", algorithm)
-    assert whole.run()
-    stopped = training(tmp_path / "parts", algorithm)
-    stopped.watch._tell = lambda frames: setattr(stopped.watch, "stops", frames >= 256)
-    stopped.watch._notes["curve"] = 256  # told at 256 frames: after some updates
-    assert not stopped.run()
-    assert 256 <= stopped._model.num_timesteps < 1024
-    resumed = training(tmp_path / "parts", algorithm, resume=True)
-    assert resumed.run()
-    expected, found = weights(whole), weights(resumed)
-    assert expected.keys() == found.keys()
-    assert all(torch.equal(expected[name], found[name]) for name in expected)
-    lines = [(tmp_path / name / LOG).read_text() for name in ("whole", "parts")]
-    assert lines[0] == lines[1]
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    made = training(algorithm, settings={"quality": "expected"})
+    assert made.run(whole).finished
+    follower = Follower()
+
+    def stop_early(standing: Standing, verdict: Verdict) -> None:
+        follower.stops = standing.frames > 0
+
+    follower.judged = stop_early
+    stopped = made.run(parts, follower)
+    assert not stopped.finished
+    assert 0 < stopped.frames < made.settings.frames
+    assert not same(learned(whole), learned(parts))
+    assert made.run(parts, resume=True).finished
+    assert same(learned(whole), learned(parts))
+    assert (whole / LOG).read_text() == (parts / LOG).read_text()
+    assert (whole / FILE).read_bytes() == (parts / FILE).read_bytes()
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_training_changes_the_network_and_keeps_the_best(algorithm: str, tmp_path: Path) -> None:
-    more = {"distilled_turns": 30_000, "validation_episodes": 48}
-    made = training(tmp_path, algorithm, settings=more)
-    before = weights(made)
-    assert made.run()
-    assert any(not torch.equal(value, before[name]) for name, value in weights(made).items())
-    best = load_policy(tmp_path / FILE, short())
-    verdict = made.watch._validation.judge(best)
-    assert verdict.gap == made.watch.best
-    assert verdict.surely == made.watch.surely > 0.0  # the rule, improved upon
-    assert list(tmp_path.glob("events.out.tfevents.*"))
-    assert "best" in (tmp_path / LOG).read_text()
+    more = {"distilled_turns": 30_000, "validation_episodes": 48, "quality": "expected"}
+    made = training(algorithm, settings=more)
+    first = Follower(stops=True)
+    assert not made.run(tmp_path / "start", first).finished
+    found = tmp_path / "end"
+    standing = made.run(found)
+    assert standing.finished
+    assert not same(learned(tmp_path / "start"), learned(found))
+    paid, source = train.paying(short(), "synthetic", made.settings.quality)
+    validation = Validation(paid, source, BAO_RULE, made.settings.validation_episodes)
+    verdict = validation.judge(load_policy(found / FILE, short()))
+    assert verdict.gap == standing.gap
+    assert verdict.surely == standing.surely > 0.0  # the rule, improved upon
+    assert list(found.glob("events.out.tfevents.*"))
+    assert "best" in (found / LOG).read_text()
 
 
 @pytest.mark.parametrize("theta", [-10.0, 10.0])
 def test_only_what_fresh_episodes_confirm_is_kept(theta: float, tmp_path: Path) -> None:
     dear = short(**{"weights.edge_call": 10.0})
-    stopped = training(tmp_path, "ppo", dear)
-    stopped.watch.stops = True
-    assert not stopped.run()
+    # Nothing more is learned after the stop.
+    made = training("ppo", dear, settings={"frames": 256, "learning_rate": 1e-12})
+    assert not made.run(tmp_path, Follower(stops=True)).finished
     constant = LinearRouter({**BAO_RULE.weights, "theta": theta}, "constant")
     load_policy(tmp_path / FILE).as_rule(constant).save(tmp_path / FILE)
-    made = training(tmp_path, "ppo", dear, resume=True)
-    made._frames = 0  # nothing more is learned
-    assert made.run()
+    standing = made.run(tmp_path, resume=True)
+    assert standing.finished
     better = theta > 0.0  # it never asks for the edge
     kept = constant if better else BAO_RULE
     seen = observations(2000)
     assert np.array_equal(load_policy(tmp_path / FILE).route(seen), kept.route(seen))
     assert f"kept as `{kept.name}`" in (tmp_path / LOG).read_text()
-    assert made.watch.best == 0.0 or better
+    assert standing.gap == 0.0 or better
 
 
 def test_a_collapse_is_named_in_the_log(tmp_path: Path) -> None:
     # An edge call costs more than any answer can earn, which the rule does not know.
     dear = short(**{"weights.edge_call": 10.0})
     fast = {"learning_rate": 0.05, "frames": 8192, "paired": False, "n_epochs": 10}
+    fast |= {"quality": "expected"}
     lines: list[str] = []
-    made = training(tmp_path, "ppo", dear, settings=fast, say=lines.append)
-    assert made.run()
+    made = training("ppo", dear, settings=fast)
+    assert made.run(tmp_path, Follower(say=lines.append)).finished
     log = (tmp_path / LOG).read_text()
     assert log.splitlines() == lines
     assert "routing collapse, every validation turn goes to the device" in log
@@ -108,40 +119,36 @@ def test_a_collapse_is_named_in_the_log(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_of_another_training_or_a_damaged_one_is_refused(tmp_path: Path) -> None:
+    made = training()
     with pytest.raises(InputError, match=r"--resume.*the checkpoint of an interrupted"):
-        training(tmp_path, "ppo", resume=True)
-    assert training(tmp_path, "ppo").run()
-    path = tmp_path / checkpoints.FILE
-    with pytest.raises(InputError, match="a checkpoint of the same scenario and settings"):
-        training(tmp_path, "ppo", resume=True, seed=1)
-    with pytest.raises(InputError, match="a checkpoint of the same scenario and settings"):
-        training(tmp_path, "ppo", resume=True, settings={"gamma": 0.5})
+        made.run(tmp_path, resume=True)
+    assert made.run(tmp_path).finished
+    path = tmp_path / CHECKPOINT
+    for other in (training(seed=1), training(settings={"gamma": 0.5})):
+        with pytest.raises(InputError, match="a checkpoint of the same scenario and settings"):
+            other.run(tmp_path, resume=True)
     whole = path.read_bytes()
     for damaged in (b"", b"nonsense", whole[: len(whole) // 2]):
         path.write_bytes(damaged)
         with pytest.raises(InputError, match="a readable checkpoint"):
-            training(tmp_path, "ppo", resume=True)
+            made.run(tmp_path, resume=True)
 
 
 KILLED = """
 from pathlib import Path
 import sys
 sys.path.insert(0, sys.argv[2])
+from edgeroute_agents import Follower, Training
 from tests.helpers.learning import BAO_RULE, short, tiny_settings
-from edgeroute_agents.training import Training
-from edgeroute_baselines import make_router
-made = Training(
-    short(), tiny_settings("ppo", frames=10**9, validate_every=1), Path(sys.argv[1]),
-    rule=BAO_RULE, reference=BAO_RULE,
-    say=lambda line: print("said", flush=True),
-)
-made.run()
+settings = tiny_settings("ppo", frames=10**9, validate_every=1)
+made = Training(short(), settings, rule=BAO_RULE, reference=BAO_RULE)
+made.run(Path(sys.argv[1]), Follower(say=lambda line: print("said", flush=True)))
 """
 
 
 def test_a_kill_leaves_no_unreadable_checkpoint(tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
-    environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(
         [sys.executable, "-c", KILLED, str(tmp_path), str(root)],
         stdout=subprocess.PIPE,
@@ -157,26 +164,16 @@ def test_a_kill_leaves_no_unreadable_checkpoint(tmp_path: Path) -> None:
             time.sleep(0.01 + 0.003 * moment)
             copies.append(tmp_path / f"copy-{moment}")
             copies[-1].mkdir()
-            for name in (checkpoints.FILE, FILE):
+            for name in (CHECKPOINT, FILE):
                 shutil.copy(tmp_path / name, copies[-1] / name)
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
         process.stdout.close()
     for folder in (tmp_path, *copies):
-        made = training(folder, "ppo", resume=True, settings={"frames": 10**9, "validate_every": 1})
-        assert made._model.num_timesteps > 0
+        made = training("ppo", settings={"frames": 10**9, "validate_every": 1})
+        assert made.run(folder, Follower(stops=True), resume=True).frames > 0
         assert load_policy(folder / FILE).route(observations(5)).shape == (5,)
-
-
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_settings_are_checked(algorithm: str) -> None:
-    assert isinstance(load_settings(algorithm), KINDS[algorithm])
-    assert load_settings(algorithm, {"gamma": 0.5}).gamma == 0.5
-    with pytest.raises(InputError, match=r"gamma: got 2.0; allowed: .*less than or equal to 1"):
-        load_settings(algorithm, {"gamma": 2.0})
-    with pytest.raises(InputError, match="gama: got 1; allowed: one of the fields rule, distilled"):
-        load_settings(algorithm, {"gama": 1})
 
 
 def test_the_command_trains_and_refuses(edgeroute: Command, tmp_path: Path) -> None:
@@ -195,26 +192,26 @@ def test_the_command_trains_and_refuses(edgeroute: Command, tmp_path: Path) -> N
     unknown = edgeroute("train", "a2c")
     assert (unknown.code, unknown.err.strip()) == (
         2,
-        "edgeroute: algorithm: got 'a2c'; allowed: one of ppo, dqn, recurrent-ppo, qr-dqn",
+        "edgeroute: algorithm: got 'a2c'; allowed: one of ppo, dqn",
     )
     without = edgeroute("train", "ppo", "-s", "tiny.yaml", *some, "--overwrite")
     assert without.code == 2
-    assert "edgeroute tune -s tiny makes one" in without.err
+    assert "edgeroute fit -s tiny makes one" in without.err
 
 
 def test_an_interrupt_stops_after_the_rollout(
     edgeroute: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    run = Training.run
+    build = train.build
 
-    def interrupted(made: Training) -> bool:
+    def interrupted(*arguments: Any) -> Any:
         signal.raise_signal(signal.SIGINT)
-        return run(made)
+        return build(*arguments)
 
     some = ["--set", "frames=30000", "--set", "validation_episodes=2", "--out", "run", "--quiet"]
     some += ["--set", "distilled_turns=0", "--set", "quality=sampled"]
     with monkeypatch.context() as patch:
-        patch.setattr(Training, "run", interrupted)
+        patch.setattr(train, "build", interrupted)
         ended = edgeroute("train", "ppo", *some)
     assert ended.code == 130
     assert "continue with --resume --out run" in ended.err

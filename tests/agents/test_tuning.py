@@ -6,16 +6,15 @@ import math
 import signal
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
 
-from edgeroute_agents import tuning
-from edgeroute_agents.policy import FILE, load_policy, scenario_hash
-from edgeroute_agents.settings import load_settings
-from edgeroute_agents.tuning import PRUNING_STEPS, PRUNING_TRIALS, TUNED
+from edgeroute_agents import Follower, Standing, load_policy, load_settings, tuning
+from edgeroute_agents.judging import Verdict
+from edgeroute_agents.policy import FILE, scenario_hash
+from edgeroute_agents.tuning import JOURNAL, PRUNING_STEPS, PRUNING_TRIALS, TUNED
 from edgeroute_env import load_scenario
 from tests.helpers.command_line import Command
 
@@ -39,23 +38,26 @@ class Stub:
     made: list[Any]  # the settings of all trainings so far
     interrupted_at: int | None  # training that Ctrl-C hits, by its place in `made`
 
-    def __init__(self, scenario: Any, settings: Any, folder: Path, *_: Any, tell: Any) -> None:
-        (folder / FILE).write_text(str(worth(settings)))
+    def __init__(self, scenario: Any, settings: Any, *_: Any) -> None:
         self.settings = settings
-        self.watch = SimpleNamespace(learned=0.0, num_timesteps=0, stops=False, validated=None)
         Stub.made.append(settings)
 
-    def run(self) -> bool:
+    def run(self, folder: Path, follower: Follower) -> Standing:
+        folder.mkdir()
+        (folder / FILE).write_text(str(worth(self.settings)))
+        verdict = Verdict(gap=0.0, half_width=0.0, surely=0.0, edge_share=0.5, collapsed=None)
         every = self.settings.validate_every
+        standing = Standing()
         for step in range(self.settings.frames // every):
-            self.watch.num_timesteps = step * every
-            self.watch.learned = worth(self.settings) * step
-            self.watch.validated()
+            standing.frames = step * every
+            standing.learned = worth(self.settings) * step
+            follower.judged(standing, verdict)
             if step == 5 and len(Stub.made) - 1 == Stub.interrupted_at:
                 signal.raise_signal(signal.SIGINT)
-            if self.watch.stops:
-                return False
-        return True
+            if follower.stops:
+                return standing
+        standing.finished = True
+        return standing
 
 
 @pytest.fixture
@@ -188,7 +190,7 @@ def test_results_are_replaced_or_resumed_only_where_that_was_asked_for(
         ("--resume", "--seed", "1"): "these differ: seed, training_seeds",
         ("--resume", "--set", "gamma=0.9"): "these differ: start",
         ("--overwrite", "--seed", "800"): "seed: got 800; allowed: a whole number from 0 to 799",
-        ("--overwrite", "-s", "tiny.yaml"): "edgeroute tune -s tiny makes one",
+        ("--overwrite", "-s", "tiny.yaml"): "edgeroute fit -s tiny makes one",
     }.items():
         refused = edgeroute(*words, "2", *more)
         assert (refused.code, refused.err.count("\n")) == (2, 1)
@@ -198,12 +200,17 @@ def test_results_are_replaced_or_resumed_only_where_that_was_asked_for(
     assert edgeroute(*words, "2", "--overwrite").code == 0
     assert len(tuned("found")["trials"]) == 2
     assert not (tmp_path / "found" / "trial-002").exists()
-    for damaged in ("trials: [", "- 1", before.decode().replace("complete", "nonsense")):
-        (tmp_path / "found" / TUNED).write_text(damaged)
+    journal = tmp_path / "found" / JOURNAL
+    whole = journal.read_text()
+    journal.write_text(whole + '{"op_code": 5, "wor')  # a kill while it was written
+    assert edgeroute(*words, "3", "--resume").code == 0
+    assert [trial["state"] for trial in tuned("found")["trials"]] == ["complete"] * 3
+    for damaged in ("nonsense\n" + whole, "[]\n" + whole):
+        journal.write_text(damaged)
         refused = edgeroute(*words, "2", "--resume")
         assert (refused.code, refused.err.count("\n")) == (2, 1)
-        assert TUNED in refused.err
-    assert len(stub.made) == 5
+        assert JOURNAL in refused.err
+    assert len(stub.made) == 6
 
 
 ALL_OF_DQN = (
@@ -215,12 +222,7 @@ ALL_OF_DQN = (
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("nonsense", "router: got 'nonsense'; allowed: all, "),
-        ("nonsense", ", ppo, dqn"),
-        ("ppo --tolerance 0.7", "--tolerance: got 0.7; allowed: only for all and fitted routers"),
-        ("pacing --trials 3", "--trials: got 3; allowed: only for ppo and dqn"),
-        ("pacing --set gamma=1", "--set: got ['gamma=1']; allowed: only for ppo and dqn"),
-        ("pacing --resume", "--resume: got True; allowed: only for ppo and dqn"),
+        ("pacing", "algorithm: got 'pacing'; allowed: one of ppo, dqn"),
         ("ppo --set gamma=2", "gamma: got 2; allowed: less than or equal to 1"),
         ("ppo --set gama=1", "gama: got 1; allowed: one of the fields rule, "),
         ("ppo --traces maybe", "--traces: got 'maybe'; allowed: auto, synthetic or recorded"),

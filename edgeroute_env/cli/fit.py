@@ -1,0 +1,67 @@
+"""`edgeroute fit`: fit routers' parameters on training seeds and store them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+import yaml
+
+from edgeroute_env.cli.options import (
+    OverwriteOption,
+    QuietOption,
+    ScenarioOption,
+    TracesOption,
+    chosen_scenario,
+    chosen_traces,
+    console,
+    notes,
+    progress,
+)
+from edgeroute_env.errors import InputError
+
+ALL = "all"  # every router that has parameters to fit
+
+
+def fit(
+    router: Annotated[str, typer.Argument(help=f"A router's name, or {ALL}.")] = ALL,
+    scenario: ScenarioOption = "paper",
+    traces: TracesOption = "auto",
+    tolerance: Annotated[
+        float, typer.Option(min=0.0, max=100.0, help="Quality that a saving may cost, in points.")
+    ] = 0.5,
+    overwrite: OverwriteOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Fit a router's parameters on training seeds; store them with their provenance.
+
+    One or two parameters by grid search, more by CMA-ES around the fitted analytic rule. Fits of
+    other routers to the same scenario, data and tolerance stay as they are.
+    """
+    from edgeroute_baselines.fitted import (
+        FITTED_ROUTERS,
+        fit_all,
+        fitted_file,
+        has_entry,
+        store,
+        to_extend,
+    )
+    from edgeroute_baselines.fitting import trials as settings_tried
+
+    chosen = chosen_scenario(scenario, None)
+    kind, why = chosen_traces(chosen, traces)
+    if router not in (ALL, *FITTED_ROUTERS):
+        raise InputError("router", router, ", ".join((ALL, *FITTED_ROUTERS)))
+    names = FITTED_ROUTERS if router == ALL else (router,)
+    known = to_extend(chosen, kind, tolerance)
+    replaces = has_entry(chosen, kind) if known is None else set(names) & set(known["routers"])
+    if replaces and not overwrite:
+        path = fitted_file(chosen)
+        raise InputError("fit", str(path), f"--overwrite, to replace its {kind} fit")
+    notes.print(f"{chosen.name} · {kind} traces, {why}")
+    with progress(quiet) as bar:
+        task = bar.add_task("fitting", total=sum(map(settings_tried, names)))
+        entry = fit_all(chosen, kind, tolerance, lambda: bar.advance(task), names, known)
+    path = store(chosen, kind, entry)
+    console.print(yaml.safe_dump({kind: entry}, sort_keys=True), highlight=False, end="")
+    notes.print(f"written: {path}")
