@@ -8,7 +8,7 @@ PRESETS := $(notdir $(basename $(wildcard configs/scenarios/*.yaml)))
 WITHOUT_RECORDINGS := paper cr2
 
 .DEFAULT_GOAL := help
-.PHONY: help benchmark test test-fast test-slow check speed tune pretrain validation clean
+.PHONY: help benchmark test test-fast test-slow check speed fit pretrain validation clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -33,11 +33,11 @@ check: $(VENV)/.dev  ## lint and types
 speed: $(VENV)/.cli  ## steps per CPU-second beside CartPole-v1
 	$(BIN)/python studies/speed.py
 
-tune: $(addprefix tune-,$(PRESETS))  ## fit all routers again, e.g. make -j2 tune (over an hour of CPU)
+fit: $(addprefix fit-,$(PRESETS))  ## fit all routers again, e.g. make -j2 fit (over an hour of CPU)
 
-tune-%: $(VENV)/.cli
-	$(BIN)/edgeroute tune -s $* --traces synthetic --overwrite --quiet
-	$(if $(filter $*,$(WITHOUT_RECORDINGS)),,$(BIN)/edgeroute tune -s $* --traces recorded --overwrite --quiet)
+fit-%: $(VENV)/.cli
+	$(BIN)/edgeroute fit -s $* --traces synthetic --overwrite --quiet
+	$(if $(filter $*,$(WITHOUT_RECORDINGS)),,$(BIN)/edgeroute fit -s $* --traces recorded --overwrite --quiet)
 
 pretrain: $(addprefix pretrain-,$(PRESETS))  ## train the packaged policies again, e.g. make -j2 pretrain (hours of CPU)
 

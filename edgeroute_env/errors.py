@@ -25,11 +25,6 @@ class InputError(ValueError):
         return type(self), (self.field, self.value, self.allowed)
 
 
-def allowed_by(message: str) -> str:
-    """Return what a message of pydantic's says is allowed."""
-    return message.removeprefix("Value error, ").removeprefix("Input should be ")
-
-
 def input_error(error: ValidationError, model: type[BaseModel], place: str = "") -> InputError:
     """Return the first thing that pydantic found wrong as our one error.
 
@@ -55,7 +50,8 @@ def input_error(error: ValidationError, model: type[BaseModel], place: str = "")
     if first["type"] == "missing":
         return InputError(field, "nothing", "this field is required")
     shown = "the given fields" if isinstance(value, dict | BaseModel) else value
-    return InputError(field, shown, allowed_by(first["msg"]))
+    allowed = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    return InputError(field, shown, allowed)
 
 
 def _led_to(model: type[BaseModel], keys: list[str]) -> tuple[list[str], list[type[BaseModel]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -54,6 +55,12 @@ def load_scenario(
         return Scenario.model_validate(content)
     except ValidationError as error:
         raise input_error(error, Scenario) from None
+
+
+def scenario_hash(scenario: Scenario) -> str:
+    """Return the hash of all that a scenario says; its name and description do not count."""
+    content = scenario.model_dump_json(exclude={"name", "description"})
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
 def parse_overrides(assignments: list[str]) -> dict[str, Any]:

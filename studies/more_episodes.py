@@ -19,11 +19,12 @@ from edgeroute_agents import packaged
 from edgeroute_agents.train import fitted
 from edgeroute_baselines import make_router
 from edgeroute_env import load_scenario
-from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS, generators, run_episodes
+from edgeroute_env.evaluation.episodes import generators, run_episodes
 from edgeroute_env.evaluation.metrics import interval
 from edgeroute_env.evaluation.tables import with_interval
 from edgeroute_env.routing import Router
 from edgeroute_env.scenario import Scenario
+from edgeroute_env.seeds import EVALUATION_SEEDS
 from edgeroute_env.traces.recorded import drawn
 from edgeroute_env.traces.sources import Pinned
 

@@ -11,7 +11,8 @@ import numpy as np
 
 from edgeroute_baselines import make_router, stored_parameters
 from edgeroute_env import load_scenario, scenario_names
-from edgeroute_env.evaluation.episodes import FIT_SEEDS, generators
+from edgeroute_env.evaluation.episodes import generators
+from edgeroute_env.seeds import FIT_SEEDS
 from edgeroute_env.simulator.batch import Batch
 from edgeroute_env.traces.sources import Drawn
 

@@ -24,9 +24,10 @@ from edgeroute_agents.policy import FILE
 from edgeroute_agents.train import BAO, fitted
 from edgeroute_baselines import make_router
 from edgeroute_env import load_scenario
-from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS, generators, run_episodes
+from edgeroute_env.evaluation.episodes import generators, run_episodes
 from edgeroute_env.evaluation.metrics import interval
 from edgeroute_env.evaluation.tables import with_interval
+from edgeroute_env.seeds import EVALUATION_SEEDS
 from edgeroute_env.traces.recorded import drawn
 from edgeroute_env.traces.sources import Pinned
 

@@ -30,6 +30,7 @@ from edgeroute_baselines.linear import LinearRouter
 from edgeroute_baselines.rollout import horizon
 from edgeroute_env._compile import compiled
 from edgeroute_env.scenario import Scenario
+from edgeroute_env.seeds import EXPECTATION, stream
 from edgeroute_env.simulator.batch import Batch
 from edgeroute_env.traces.recorded import drawn
 from edgeroute_env.traces.sources import Pinned, TraceSource
@@ -115,7 +116,7 @@ class Expectation:
         """Fit the network on synthetic turns of the users kept for fitting."""
         turns = scenario.workload.turns
         # Streams that are no episode's.
-        streams = [np.random.default_rng([1, k]) for k in range(-(-TURNS // turns))]
+        streams = [stream(EXPECTATION, k) for k in range(-(-TURNS // turns))]
         rows = Pinned(drawn(scenario, "synthetic", "fit"), streams).rows
         inputs = _inputs(rows, np.arange(len(rows)))
         self._middle, self._scale = inputs.mean(dim=0), inputs.std(dim=0) + 1e-6

@@ -10,13 +10,12 @@ from numpy.typing import NDArray
 
 from edgeroute_agents.policy import Policy
 from edgeroute_baselines.linear import LinearRouter
-from edgeroute_env.evaluation.episodes import FIT_SEEDS, Episodes, generators, run_episodes
+from edgeroute_env.evaluation.episodes import Episodes, generators, run_episodes
 from edgeroute_env.routing import ROUTES, Router
 from edgeroute_env.scenario import Scenario
+from edgeroute_env.seeds import VALIDATION_SEEDS
 from edgeroute_env.traces.sources import Pinned, TraceSource
 
-# Training seeds that neither the fits (the first of them) nor the training environments use.
-VALIDATION_SEEDS, CONFIRMATION_SEEDS = FIT_SEEDS[900_000:950_000], FIT_SEEDS[950_000:]
 MOST_TURNS = 131_072  # fewer episodes where they are long
 NORMAL_95 = 1.96
 

@@ -19,11 +19,12 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.dqn.policies import DQNPolicy, QNetwork
 from torch import Tensor, nn
 
-from edgeroute_agents.policy import LAYOUT, Layers, Policy, scenario_hash
+from edgeroute_agents.policy import LAYOUT, Layers, Policy
 from edgeroute_agents.settings import DqnSettings, PpoSettings
 from edgeroute_agents.vec_env import EdgeRouteSB3VecEnv
 from edgeroute_baselines.linear import LinearRouter
 from edgeroute_env.scenario import Scenario
+from edgeroute_env.scenario_files import scenario_hash
 from edgeroute_env.simulator.features import COUNT
 
 ACTOR_INPUTS = COUNT + 1  # the features of an observation, and the margin

@@ -20,6 +20,7 @@ from edgeroute_baselines.linear import LinearRouter
 from edgeroute_env.errors import InputError, missing_package
 from edgeroute_env.files import replacing
 from edgeroute_env.scenario import Scenario
+from edgeroute_env.scenario_files import scenario_hash
 from edgeroute_env.simulator.features import FEATURES
 
 LAYOUT = hashlib.sha256(repr(FEATURES).encode()).hexdigest()[:16]  # of the observations
@@ -29,12 +30,6 @@ PRETRAINED = Path(__file__).parent / "pretrained"
 
 Weights = NDArray[np.float32]
 Layers = tuple[tuple[Weights, Weights], ...]  # weights (outputs, inputs) and biases
-
-
-def scenario_hash(scenario: Scenario) -> str:
-    """Return the hash of what a policy was trained on; names and descriptions do not count."""
-    content = scenario.model_dump_json(exclude={"name", "description"})
-    return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from edgeroute_agents.settings import DqnSettings, PpoSettings, load_settings
 from edgeroute_agents.train import BAO, LINEAR, Training, fitted
 from edgeroute_agents.watching import CHECKPOINT, Follower
 from edgeroute_baselines import make_router
-from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS, generators, run_episodes
+from edgeroute_env.evaluation.episodes import generators, run_episodes
 from edgeroute_env.evaluation.metrics import interval
 from edgeroute_env.evaluation.statistics import interquartile_mean
 from edgeroute_env.evaluation.tables import with_interval
@@ -32,6 +32,7 @@ from edgeroute_env.recordings.downloads import data_folder
 from edgeroute_env.routing import ROUTES, Router
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.scenario_files import load_scenario
+from edgeroute_env.seeds import EVALUATION_SEEDS
 from edgeroute_env.traces.recorded import TraceKind, drawn, recorded_files
 from edgeroute_env.traces.sources import Pinned
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 
 from edgeroute_env.config_files import config_path, read_yaml
-from edgeroute_env.errors import InputError, allowed_by
+from edgeroute_env.errors import InputError, input_error
 from edgeroute_env.fields import Count, NonNegative, Part, Positive, Share
 
 
@@ -87,12 +87,7 @@ def load_settings(
     try:
         return kind.model_validate({**content, **(overrides or {})})
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(map(str, first["loc"]))
-        allowed = allowed_by(first["msg"])
-        if first["type"] == "extra_forbidden":
-            allowed = "one of the fields " + ", ".join(kind.model_fields)
-        raise InputError(field, first["input"], allowed) from None
+        raise input_error(error, kind) from None
 
 
 def _tuned(path: Path, algorithm: str) -> dict[str, Any]:

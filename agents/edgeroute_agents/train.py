@@ -13,27 +13,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from stable_baselines3.common.logger import configure
 
 from edgeroute_agents.distillation import EPISODES, Expectation, Refined, advantages, distilled
-from edgeroute_agents.judging import CONFIRMATION_SEEDS, Validation
+from edgeroute_agents.judging import Validation
 from edgeroute_agents.networks import Model, build, policy_of, start_at
 from edgeroute_agents.settings import DqnSettings, PpoSettings
 from edgeroute_agents.vec_env import EdgeRouteSB3VecEnv
-from edgeroute_agents.watching import Follower, Standing, Stopped, Watch
+from edgeroute_agents.watching import Follower, Standing, Stopped, Watch, remove_earlier
 from edgeroute_baselines.fitted import stored_parameters
 from edgeroute_baselines.linear import LinearRouter, from_bao
 from edgeroute_env.errors import InputError
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.scenario_files import load_scenario
+from edgeroute_env.seeds import (
+    CONFIRMATION_SEEDS,
+    DISTILLATION,
+    SEEDS_A_TRAINING,
+    TRAINING_SEEDS,
+    stream,
+    training_seeds,
+)
 from edgeroute_env.traces.recorded import TraceKind, drawn
 from edgeroute_env.traces.sources import TraceSource
 
-FIRST_SEED = 100_000  # of the training environments: beyond the seeds that parameters are fitted on
-SEEDS_A_RUN = 1_000
-RUNS = 800  # what fits below the validation seeds
 BAO, LINEAR = "bao-multi-queue", "linear"
 
 
@@ -75,6 +79,8 @@ class Training:
         settings, scenario = self.settings, self.scenario
         check_seeds(settings, self.seed)
         folder.mkdir(parents=True, exist_ok=True)
+        if not resume:
+            remove_earlier(folder)
         torch.set_num_threads(1)  # more threads only wait for each other on networks this small
 
         # Start from the rule. All that follows is judged beside it and the analytic router.
@@ -93,7 +99,7 @@ class Training:
             paired=settings.paired,
             bootstraps=settings.bootstraps,
         )
-        env.seed(FIRST_SEED + SEEDS_A_RUN * self.seed)
+        env.seed(training_seeds(self.seed)[0])
         model = build(settings, env, self.seed)
         model.set_logger(configure(str(folder), ["tensorboard"]))
         present = functools.partial(policy_of, model, rule, scenario, self._described())
@@ -106,7 +112,7 @@ class Training:
         else:
             watch.keep_rule()
             if settings.distilled_turns:
-                streams = [np.random.default_rng([2, self.seed, k]) for k in range(EPISODES)]
+                streams = [stream(DISTILLATION, self.seed, k) for k in range(EPISODES)]
                 samples = advantages(paid, source, rule, settings.distilled_turns, streams)
                 start_at(model, distilled(*samples, settings.widths, self.seed))
 
@@ -131,10 +137,11 @@ class Training:
 
 def check_seeds(settings: PpoSettings | DqnSettings, seed: int) -> None:
     """Raise InputError where a training would need seeds that are not its own."""
-    if not 0 <= seed < RUNS:
-        raise InputError("seed", seed, f"a whole number from 0 to {RUNS - 1}")
-    if settings.num_envs > SEEDS_A_RUN:
-        raise InputError("num_envs", settings.num_envs, f"at most {SEEDS_A_RUN}")
+    trainings = len(TRAINING_SEEDS) // SEEDS_A_TRAINING
+    if not 0 <= seed < trainings:
+        raise InputError("seed", seed, f"a whole number from 0 to {trainings - 1}")
+    if settings.num_envs > SEEDS_A_TRAINING:
+        raise InputError("num_envs", settings.num_envs, f"at most {SEEDS_A_TRAINING}")
 
 
 def paying(scenario: Scenario, traces: TraceKind, quality: str) -> tuple[Scenario, TraceSource]:

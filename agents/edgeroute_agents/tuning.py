@@ -22,15 +22,13 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from edgeroute_agents.judging import VALIDATION_SEEDS, Verdict
+from edgeroute_agents.judging import Verdict
 from edgeroute_agents.networks import lambda_field
-from edgeroute_agents.policy import FILE, scenario_hash
+from edgeroute_agents.policy import FILE
 from edgeroute_agents.settings import DqnSettings, PpoSettings
 from edgeroute_agents.train import (
     BAO,
-    FIRST_SEED,
     LINEAR,
-    SEEDS_A_RUN,
     Training,
     check_seeds,
     fitted,
@@ -38,8 +36,10 @@ from edgeroute_agents.train import (
 from edgeroute_agents.watching import Follower, Standing
 from edgeroute_env.errors import InputError
 from edgeroute_env.evaluation.result_files import command_and_versions
-from edgeroute_env.files import replacing
+from edgeroute_env.files import open_folder, replacing
 from edgeroute_env.scenario import Scenario
+from edgeroute_env.scenario_files import scenario_hash
+from edgeroute_env.seeds import VALIDATION_SEEDS, training_seeds
 from edgeroute_env.traces.recorded import TraceKind
 
 TUNED = "tuned.yaml"  # the result; what resume reads is the journal
@@ -129,7 +129,7 @@ class SearchTask:
 
     def about(self) -> dict[str, Any]:
         """Return what two searches must share for one to go on with the other's trials."""
-        first_seed = FIRST_SEED + SEEDS_A_RUN * self.seed
+        trained = training_seeds(self.seed)[: self.start.num_envs]
         judged = VALIDATION_SEEDS[: self.start.validation_episodes]
         return {
             "algorithm": _algorithm(self.start),
@@ -137,7 +137,7 @@ class SearchTask:
             "scenario_hash": scenario_hash(self.scenario),
             "traces": self.traces,
             "seed": self.seed,
-            "training_seeds": f"{first_seed} to {first_seed + self.start.num_envs - 1}",
+            "training_seeds": f"{trained[0]} to {trained[-1]}",
             "validation_seeds": f"{judged[0]} to {judged[-1]}",
             "start": self.start.model_dump(mode="json"),
             "space": {name: str(within) for name, within in self.space().items()},
@@ -272,20 +272,13 @@ class HyperparameterSearch:
 
     def _make_folder(self, overwrite: bool, resume: bool) -> None:
         """Make the folder, empty of another search unless that is resumed."""
-        results = (self._folder / TUNED, self._folder / JOURNAL)
-        there = any(path.exists() for path in results) or any(self._folder.glob(f"*/{FILE}"))
-        if there and not (overwrite or resume):
-            allowed = "a folder without a search, --overwrite or --resume"
-            raise InputError("--out", str(self._folder), allowed)
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            if not resume:
-                for path in results:
-                    path.unlink(missing_ok=True)
-                for old in self._folder.glob("trial-[0-9][0-9][0-9]"):
-                    shutil.rmtree(old)
-        except OSError as error:
-            raise InputError("--out", str(self._folder), f"a usable folder ({error})") from None
+        trials = [str(path.relative_to(self._folder)) for path in self._folder.glob(f"*/{FILE}")]
+        open_folder(self._folder, [TUNED, JOURNAL, *trials], overwrite, resume)
+        if not resume:
+            for name in (TUNED, JOURNAL):
+                (self._folder / name).unlink(missing_ok=True)
+            for old in self._folder.glob("trial-[0-9][0-9][0-9]"):
+                shutil.rmtree(old)
 
     def _opened(self) -> optuna.Study:
         """Return the study in the folder's journal, a new one where there is none."""

@@ -48,6 +48,12 @@ _COUNTERS = (
 )
 
 
+def remove_earlier(folder: Path) -> None:
+    """Remove what an earlier training left in a folder, so that nobody takes it for this one's."""
+    for old in (*folder.glob("events.out.tfevents.*"), folder / LOG, folder / CHECKPOINT):
+        old.unlink(missing_ok=True)
+
+
 class Stopped(Exception):
     """The training was asked to stop and has written its checkpoint."""
 

@@ -17,6 +17,7 @@ from edgeroute_env.config_files import config_path, read_yaml
 from edgeroute_env.files import replacing
 from edgeroute_env.recordings.downloads import data_file
 from edgeroute_env.scenario import Scenario
+from edgeroute_env.scenario_files import scenario_hash
 from edgeroute_env.seeds import FIT_SEEDS
 from edgeroute_env.semantic.recorded_scores import score_key
 from edgeroute_env.traces.recorded import TraceKind, drawn, recorded_files, scored_tables
@@ -27,8 +28,7 @@ FITTED_ROUTERS = tuple(name for name, router in ROUTERS.items() if router.fitted
 
 def fingerprint(scenario: Scenario, traces: TraceKind) -> dict[str, str]:
     """Return the hashes of all that a fit depends on: scenario, recorded files, their scores."""
-    content = scenario.model_dump_json(exclude={"name", "description"})
-    hashes = {"scenario": hashlib.sha256(content.encode()).hexdigest()[:16]}
+    hashes = {"scenario": scenario_hash(scenario)}
     if traces == "recorded":
         for name in recorded_files(scenario):
             hashes[name] = hashlib.sha256(data_file(name).read_bytes()).hexdigest()[:16]

@@ -20,7 +20,8 @@ from edgeroute_env.cli.options import (
     progress,
     says,
 )
-from edgeroute_env.errors import InputError, missing_package
+from edgeroute_env.errors import missing_package
+from edgeroute_env.files import open_folder
 from edgeroute_env.scenario_files import parse_overrides
 
 
@@ -57,7 +58,7 @@ def train(
     asked = load_settings(algorithm, parse_overrides(settings or []), tuned)
     kind, why = chosen_traces(chosen, traces)
     folder = out or Path("runs") / f"{chosen.name}-{algorithm}-{seed}"
-    _open(folder, overwrite, resume)
+    open_folder(folder, [FILE], overwrite, resume)
     try:
         from edgeroute_agents.train import Training
         from edgeroute_agents.watching import Follower
@@ -75,20 +76,3 @@ def train(
         notes.print(f"stopped; continue with --resume --out {folder}")
         raise typer.Exit(INTERRUPTED)
     notes.print(f"written: {folder / FILE}, {standing.gap:+.3f} on the validation seeds")
-
-
-def _open(folder: Path, overwrite: bool, resume: bool) -> None:
-    """Make the folder; refuse one that holds a training unless it may be replaced or resumed."""
-    from edgeroute_agents.policy import FILE
-
-    if (folder / FILE).exists() and not (overwrite or resume):
-        allowed = "a folder without a policy, --overwrite or --resume"
-        raise InputError("--out", str(folder), allowed)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if not resume:  # what an earlier training left must not be taken for this one's
-            for old in [*folder.glob("events.out.tfevents.*"), folder / "training.log"]:
-                old.unlink(missing_ok=True)
-            (folder / "training.checkpoint").unlink(missing_ok=True)
-    except OSError as error:
-        raise InputError("--out", str(folder), f"a usable folder ({error})") from None

@@ -19,12 +19,11 @@ from edgeroute_agents.policy import (
     LAYOUT,
     packaged_folder,
     pretrained_scenarios,
-    scenario_hash,
 )
 from edgeroute_baselines.fitted import stored_parameters
 from edgeroute_baselines.linear import LinearRouter
 from edgeroute_env import InputError, load_scenario
-from edgeroute_env.scenario_files import scenario_names
+from edgeroute_env.scenario_files import scenario_hash, scenario_names
 from tests.helpers.command_line import Command
 from tests.helpers.learning import BAO_RULE, LINEAR_RULE, RULES, made, observations, short
 

@@ -10,7 +10,8 @@ import pytest
 from edgeroute_agents import load_policy, policy, pretraining, train
 from edgeroute_agents.policy import FIGURES, FILE
 from edgeroute_baselines import make_router
-from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS, generators, run_episodes
+from edgeroute_env.evaluation.episodes import generators, run_episodes
+from edgeroute_env.seeds import EVALUATION_SEEDS
 from edgeroute_env.traces.recorded import drawn
 from edgeroute_env.traces.sources import Pinned
 from tests.helpers.command_line import Command

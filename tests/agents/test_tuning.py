@@ -13,9 +13,10 @@ import yaml
 
 from edgeroute_agents import Follower, Standing, load_policy, load_settings, tuning
 from edgeroute_agents.judging import Verdict
-from edgeroute_agents.policy import FILE, scenario_hash
+from edgeroute_agents.policy import FILE
 from edgeroute_agents.tuning import JOURNAL, PRUNING_STEPS, PRUNING_TRIALS, TUNED
 from edgeroute_env import load_scenario
+from edgeroute_env.scenario_files import scenario_hash
 from tests.helpers.command_line import Command
 
 SIZES = (

@@ -40,7 +40,7 @@ def skip_without_data(name: str, kind: str) -> None:
 def test_every_preset_ships_a_fit_to_each_kind_of_traces(name: str) -> None:
     kinds = {"synthetic", "recorded"} if recorded_files(load_scenario(name)) else {"synthetic"}
     shipped = {kind for fitted, kind, _ in SHIPPED if fitted == name}
-    assert shipped == kinds, "run `make tune`"
+    assert shipped == kinds, "run `make fit`"
 
 
 @each_fit
@@ -51,8 +51,8 @@ def test_a_fit_belongs_to_its_preset_as_it_is_now(
     assert kind in ("synthetic", "recorded")
     of = load_scenario(name)
     current, seeds = fingerprint(of, "synthetic")["scenario"], fit_seeds(of)
-    assert entry["fingerprint"]["scenario"] == current, "the preset changed: run `make tune`"
-    assert entry["seeds"] == f"{seeds[0]} to {seeds[-1]}", "run `make tune`"
+    assert entry["fingerprint"]["scenario"] == current, "the preset changed: run `make fit`"
+    assert entry["seeds"] == f"{seeds[0]} to {seeds[-1]}", "run `make fit`"
 
 
 @each_fit
@@ -96,7 +96,7 @@ def test_the_simulator_still_gives_the_figures_of_a_fit(
     name: str, kind: TraceKind, entry: dict[str, Any], router: str
 ) -> None:
     skip_without_data(name, kind)
-    assert router in entry["routers"], "run `make tune`"
+    assert router in entry["routers"], "run `make fit`"
     of = load_scenario(name)
     point = entry["routers"][router]["best_return"]
     chosen = make_router(router, point["parameters"])
@@ -104,4 +104,4 @@ def test_the_simulator_still_gives_the_figures_of_a_fit(
     found = {"mean_return": run.returns().mean(), "quality": run.by_episode("quality").mean()}
     found["latency_s"] = run.by_episode("latency_s").mean()
     expected = {field: point[field] for field in found}
-    assert found == pytest.approx(expected, rel=1e-3), "the simulator changed: run `make tune`"
+    assert found == pytest.approx(expected, rel=1e-3), "the simulator changed: run `make fit`"

@@ -6,7 +6,7 @@ import ast
 from pathlib import Path
 
 import edgeroute_env
-from edgeroute_agents.routers import learned_names
+from edgeroute_agents import learned_names
 from edgeroute_baselines import ROUTERS, make_router, router_names
 from edgeroute_env.routing import Bound, Insider, Learner, Role
 from tests.helpers.settings import ordinary

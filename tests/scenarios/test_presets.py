@@ -84,7 +84,7 @@ def test_a_vector_tells_every_figure_of_its_scalars_through_autoreset(name: str)
 def test_a_tuned_rule_beats_both_constants(name: str) -> None:
     scenario = load_scenario(name)
     fit = stored_fits(scenario, "synthetic")
-    assert fit is not None, "no valid fit is stored: run `make tune`"
+    assert fit is not None, "no valid fit is stored: run `make fit`"
     traces = evaluation_traces(scenario, 400 if scenario.workload.turns <= 128 else 100)
     rule = make_router("bao-multi-queue", parameters(fit, "bao-multi-queue"))
     tuned = evaluated(rule, scenario, traces).returns()
