@@ -15,6 +15,7 @@ from edgeroute_env import Trace
 from tests.helpers.command_line import Command, in_process, write_scenario
 
 ROOT = Path(__file__).parents[1]
+MARKS = {"agents": "training", "semantic": "training", "cli": "thorough", "validation": "thorough"}
 # No load, no delay, no outage, no eviction; single-turn questions on one phone.
 AT_REST: dict[str, Any] = {
     "user": 0,
@@ -53,10 +54,11 @@ def columns_at_rest(arrival_s: Any, **changed: Any) -> dict[str, Any]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what trains networks or runs BERT by its folder, for `make test-fast`."""
+    """Mark what `make test-fast` leaves out, by its folder."""
     for item in items:
-        if {"agents", "semantic"} & set(item.path.relative_to(ROOT).parts[:2]):
-            item.add_marker(pytest.mark.training)
+        folder = item.path.relative_to(ROOT / "tests").parts[0]
+        if folder in MARKS:
+            item.add_marker(MARKS[folder])
 
 
 @pytest.fixture(scope="session")

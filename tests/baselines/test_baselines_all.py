@@ -17,6 +17,8 @@ from edgeroute_env.seeds import FIT_SEEDS
 from edgeroute_env.traces.sources import Drawn, Pinned
 from tests.helpers.settings import ordinary
 
+pytestmark = pytest.mark.thorough
+
 NAN, INF = float("nan"), float("inf")
 BLIND = {
     "device",

@@ -18,6 +18,8 @@ from edgeroute_env.seeds import FIT_SEEDS
 from edgeroute_env.traces.sources import Drawn
 from tests.helpers.evaluated import evaluated, evaluation_traces
 
+pytestmark = pytest.mark.thorough
+
 TURNS, WIDTH, LATE = 20_000, 0.4, 5_000
 
 

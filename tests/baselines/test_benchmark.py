@@ -22,6 +22,8 @@ from edgeroute_env.seeds import EVALUATION_SEEDS
 from edgeroute_env.traces.sources import Drawn
 from tests.helpers.command_line import ONE, Command
 
+pytestmark = pytest.mark.thorough
+
 
 class Cautious:
     """A router of a user's own."""

@@ -24,6 +24,8 @@ from edgeroute_env.traces.recorded import drawn
 from edgeroute_env.traces.sources import Pinned
 from tests.helpers.settings import ordinary
 
+pytestmark = pytest.mark.thorough
+
 SEEDS = EVALUATION_SEEDS[:6]
 # Budgets, caches, late answers, a dialogue's worst, heat, an episode that ends early.
 VARIED = ("paper", "quota", "battery", "long-context", "deadline", "dialogue-min", "hot-phone")

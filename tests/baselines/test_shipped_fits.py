@@ -19,6 +19,8 @@ from edgeroute_env.recordings.downloads import data_folder
 from edgeroute_env.traces.recorded import TraceKind, drawn, recorded_files
 from edgeroute_env.traces.sources import Pinned
 
+pytestmark = pytest.mark.thorough
+
 SHIPPED: list[tuple[str, str, dict[str, Any]]] = [
     (name, kind, entry)
     for name in config_names("fitted")

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from edgeroute_env import EdgeRouteEnv, EdgeRouteVectorEnv, load_scenario, scenario_names
 
+pytestmark = pytest.mark.thorough
+
 SEED = 40
 STEPS = 2000
 VARIANTS: dict[str, dict[str, Any]] = {

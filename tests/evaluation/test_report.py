@@ -16,6 +16,8 @@ from edgeroute_env.evaluation.report.turns import shown_names, turns_of
 from edgeroute_env.evaluation.results import read_results
 from tests.helpers.command_line import ONE, Command
 
+pytestmark = pytest.mark.thorough
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 CHROMIUM = os.environ.get("CHROME") or next(filter(None, map(shutil.which, BROWSERS)), None)
 

@@ -34,6 +34,8 @@ from tests.helpers.evaluated import (
 )
 from validation.snr import generated_runs
 
+pytestmark = pytest.mark.thorough
+
 each_preset = pytest.mark.parametrize("name", scenario_names())
 HOUR_S = 3600.0
 

@@ -32,6 +32,8 @@ from tests.helpers.evaluated import (
     routed,
 )
 
+pytestmark = pytest.mark.thorough
+
 HIDEABLE = ("edge-load", "cache", "snr")
 each_hidden = pytest.mark.parametrize("hidden", HIDEABLE)
 BLIND_PRESETS = ("paper", "stale", "long-context", "thin-link")
