@@ -21,7 +21,7 @@ from edgeroute_env.seeds import EVALUATION_SEEDS, FIT_SEEDS
 from edgeroute_env.traces.sources import Drawn, Pinned
 from tests.helpers.small_fits import small
 
-pytestmark = pytest.mark.usefixtures("short_searches")
+pytestmark = [pytest.mark.usefixtures("short_searches"), pytest.mark.thorough]
 
 SEEDS = FIT_SEEDS[:6]
 ON_GRIDS = [name for name in FITTED_ROUTERS if registry.spec(name).grid]

@@ -24,6 +24,8 @@ from edgeroute_env import InputError, __version__
 from edgeroute_env.config_files import read_yaml
 from tests.helpers.small_fits import small
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

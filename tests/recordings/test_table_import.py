@@ -10,6 +10,8 @@ import pytest
 
 from edgeroute_env.recordings.files import read_outcomes
 
+pytestmark = pytest.mark.thorough
+
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "edgeroute_env", "trace", "import", *arguments]

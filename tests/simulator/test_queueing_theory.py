@@ -19,6 +19,8 @@ from edgeroute_env import EdgeRouteEnv, Trace, decode, load_scenario
 from edgeroute_env.simulator.state import EPISODE
 from edgeroute_env.traces.sources import Drawn
 
+pytestmark = pytest.mark.thorough
+
 DEVICE, EDGE = 0, 1
 BATCHES = 25
 LEVEL = 0.999
