@@ -165,8 +165,8 @@ def draw_schedule(t: Any, phones: int, block: Any, rows: Any, items: NDArray[np.
         turn[d] += 1
         about = t.items[item[d]]
         ends = turn[d] >= about.turns
-        arrival_s = min(now_s, LONGEST_S)  # where the clock of every trace ends
-        _place(rows[k], arrival_s, user, d, turn[d], ends, about.benchmark)
+        # The clock of every trace ends, however long its gaps.
+        _place(rows[k], min(now_s, LONGEST_S), user, d, turn[d], ends, about.benchmark)
         items[k] = item[d]
         if not ends:
             next_s[d] += _follow_up_gap_s(t, u[GAP])
