@@ -240,10 +240,11 @@ class Workload(Part):
 
     @model_validator(mode="after")
     def _ends(self) -> Workload:
-        lasts_s = self.turns * max(self.dialogue_gap_mean_s, self.follow_up_median_s)
-        if lasts_s > LONGEST_EPISODE_S:
-            allowed = f"turns that come within {LONGEST_EPISODE_S:g} s, gaps included"
-            raise InputError("turns", self.turns, allowed)
+        for name in ("dialogue_gap_mean_s", "follow_up_median_s"):
+            gap_s, longest_s = getattr(self, name), LONGEST_EPISODE_S / self.turns
+            if gap_s > longest_s:
+                allowed = f"at most {longest_s:g}, so that {self.turns} turns take three years"
+                raise InputError(name, gap_s, allowed)
         return self
 
 
