@@ -199,6 +199,7 @@ class EdgeRouteEnv(gym.Env[NDArray[np.float32], np.int64]):
             super().reset(seed=seed)
             if source is not self._batch.source:
                 self._batch = Batch(self.scenario, source, 1)
+            self._running = False  # until the source has given a trace that fits
             self._batch.begin(_FIRST, (self.np_random,))
             self._running = True
             return self._batch.observations[0].copy(), {}

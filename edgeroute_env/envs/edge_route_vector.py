@@ -71,11 +71,14 @@ class EdgeRouteVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], Any])
             raise InputError("max_episode_steps", max_episode_steps, allowed)
         if render_mode is not None:
             raise InputError("render_mode", render_mode, "None; render a scalar environment")
-        try:
-            self._mode = AutoresetMode(autoreset_mode)
-        except (ValueError, TypeError):
-            allowed = ", ".join(repr(mode.value) for mode in AutoresetMode)
-            raise InputError("autoreset_mode", autoreset_mode, f"one of {allowed}") from None
+        modes = {mode.value: mode for mode in AutoresetMode}
+        if isinstance(autoreset_mode, AutoresetMode):
+            self._mode = autoreset_mode
+        elif isinstance(autoreset_mode, str) and autoreset_mode in modes:
+            self._mode = modes[autoreset_mode]
+        else:
+            allowed = "one of " + ", ".join(map(repr, modes))
+            raise InputError("autoreset_mode", autoreset_mode, allowed)
         self.scenario, source = prepare(scenario, overrides, traces)
         self.metadata = {**type(self).metadata, "autoreset_mode": self._mode}
         self.num_envs = num_envs = checked_number(num_envs, self.scenario, source)
