@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -63,20 +64,24 @@ def _compiled(function: F, inline: str) -> F:
 
 
 def _forgive(disk: Any) -> None:
-    """Let a cache that cannot be read or written, as on a full disk, be as if it were empty."""
+    """Let a cache that cannot be written, as on a full disk, be as if it were empty.
+
+    One that was cut short, as a full disk leaves it, is begun anew.
+    """
     load, save = disk.load_overload, disk.save_overload
 
     def load_or_none(*key: Any) -> Any:
         try:
             return load(*key)
-        except Exception as error:  # whatever a file that was cut short makes of unpickling
-            _say_uncached(repr(error))
+        except Exception:  # whatever a file that was cut short makes of unpickling
+            with suppress(OSError):  # to save will fail as well, and say so
+                disk.flush()
             return None
 
     def save_or_go_on(*entry: Any) -> None:
         try:
             save(*entry)
-        except Exception as error:  # to save one entry, the index of all is read first
+        except Exception as error:  # it may not be the disk's: the index is unpickled first
             _say_uncached(repr(error))
 
     disk.load_overload, disk.save_overload = load_or_none, save_or_go_on
