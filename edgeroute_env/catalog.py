@@ -67,15 +67,15 @@ class GpuSpec(Part):
     """A GPU and the constants of the latency law fitted to it."""
 
     name: str
-    peak_tflops: Annotated[float, Within(1e-3, 1e6)]
-    bandwidth_tb_per_s: Annotated[float, Within(1e-4, 1e4)]
+    peak_tflops: Annotated[float, Within(1e-3, 1e15)]  # the ends are for parts that take no time
+    bandwidth_tb_per_s: Annotated[float, Within(1e-4, 1e15)]
     memory_gib: Annotated[float, Within(1e-2, 1e5)]
     mfu: Efficiency
     mbu: Efficiency
     launch_s: Overhead
     layer_s: Overhead
     all_reduce_s: Overhead
-    link_gb_per_s: Annotated[float, Within(1e-3, 1e6)]
+    link_gb_per_s: Annotated[float, Within(1e-3, 1e15)]
 
     def constants(self) -> inference.Gpu:
         """Return the GPU as the formulas of `physics.inference` take it (SI units)."""

@@ -10,8 +10,6 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, Strict
 from pydantic_core import CoreSchema, core_schema
 
-from edgeroute_env.errors import InputError
-
 
 @dataclass(frozen=True)
 class Within:
@@ -26,7 +24,7 @@ class Within:
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        """Check a value before pydantic stores it as the annotated type."""
+        """Check a value before pydantic stores it; the error's words are what is allowed."""
         check = self._whole if source is int else self._real
         return core_schema.no_info_before_validator_function(check, handler(source))
 
@@ -34,14 +32,14 @@ class Within:
         number = value.item() if isinstance(value, np.generic) else value
         is_number = isinstance(number, int | float) and not isinstance(number, bool)
         if not is_number or not self.low <= number <= self.high:
-            raise InputError("", value, f"a number from {self.low:g} to {self.high:g}")
+            raise ValueError(f"a number from {self.low:g} to {self.high:g}")
         return float(number)
 
     def _whole(self, value: Any) -> int:
         number = value.item() if isinstance(value, np.generic) else value
         is_number = isinstance(number, int | float) and not isinstance(number, bool)
         if not is_number or not self.low <= number <= self.high or number != math.floor(number):
-            raise InputError("", value, f"a whole number from {self.low:.0f} to {self.high:.0f}")
+            raise ValueError(f"a whole number from {self.low:.0f} to {self.high:.0f}")
         return int(number)
 
 
@@ -56,14 +54,14 @@ Count = Annotated[int, Within(1, 10**12)]
 Seconds = Annotated[float, Within(0.0, 1e5)]  # what a turn may wait for: up to a day
 Duration = Annotated[float, Within(1e-6, 1e5)]
 TimeConstant = Annotated[float, Within(1e-6, 1e15)]  # the upper end is for what never changes
-Decibels = Annotated[float, Within(-200.0, 200.0)]
-Loss = Annotated[float, Within(0.0, 200.0)]  # dB
+Decibels = Annotated[float, Within(-400.0, 400.0)]
+Loss = Annotated[float, Within(0.0, 400.0)]  # dB
 Watts = Annotated[float, Within(0.0, 1e6)]
 Joules = Annotated[float, Within(0.0, 1e6)]
 Bytes = Annotated[float, Within(0.0, 1e9)]
 Tokens = Annotated[float, Within(0.0, 1e7)]
-Rate = Annotated[float, Within(1e-3, 1e9)]  # tokens a second
-Hertz = Annotated[float, Within(1e2, 1e12)]
+Rate = Annotated[float, Within(1e-3, 1e15)]  # tokens a second
+Hertz = Annotated[float, Within(1e2, 1e15)]
 Metres = Annotated[float, Within(1e-3, 1e6)]
 
 Flag = Annotated[bool, Strict()]

@@ -41,9 +41,6 @@ class Batch:
         self.source = source
         self.parameters = lower(scenario)
         self.traces = source.store(n)
-        if self.traces.dtype != ROW or self.traces.ndim != 2:
-            allowed = "a TraceSource whose store is an array of ROW records, shape (m, T)"
-            raise InputError("traces", self.traces, allowed)
         self.episodes = np.zeros(n, EPISODE)
         self.episodes["over"] = 1
         phones = scenario.device.count
@@ -59,6 +56,9 @@ class Batch:
         Raises:
             InputError: the source gave a trace that the scenario has no phone or user for.
         """
+        if self.traces.dtype != ROW or self.traces.ndim != 2:
+            allowed = "a TraceSource whose store is an array of ROW records, shape (m, T)"
+            raise InputError("traces", self.traces, allowed)
         self.source.assign(which, generators, self.traces, self.episodes)
         misplaced = kernel.begin(self.arrays, which)
         if misplaced >= 0:
