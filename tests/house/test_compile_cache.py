@@ -30,6 +30,13 @@ env = edgeroute_env.EdgeRouteEnv(overrides={"workload.turns": 4})
 env.reset(seed=0)
 assert env.step(1)[1] != 0.0
 """
+ASTRAY = """
+import edgeroute_env
+env = edgeroute_env.EdgeRouteEnv(overrides={"workload.turns": 4})
+env.reset(seed=0)
+env._batch.episodes["cursor"] = 1000
+env.step(1)
+"""
 FULL_DISK = """
 import numba.core.caching as caching
 def full(self, *_):
@@ -136,9 +143,11 @@ def test_no_index_of_compiled_code_leaves_its_array(tmp_path: Path) -> None:
         "tests/traces/test_recorded_traces.py",
         "tests/baselines/test_planners.py",
     ]
-    checked = {**os.environ, "NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path)}
+    checked = {"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path)}
+    with pytest.raises(AssertionError, match="IndexError"):  # the checks are on
+        run(ASTRAY, tmp_path, env=checked)
     ended = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:xdist", "-x", *tests],
-        capture_output=True, text=True, env=checked, cwd=ROOT, check=False,
+        capture_output=True, text=True, env={**os.environ, **checked}, cwd=ROOT, check=False,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stdout[-4000:]
