@@ -8,7 +8,9 @@ beside the function's own.
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,6 +18,7 @@ from typing import Any, TypeVar
 import numba
 
 F = TypeVar("F", bound=Callable[..., Any])
+_told: list[str] = []  # why compiled code is not kept, once it has been said
 
 
 @cache
@@ -46,9 +49,50 @@ def inlined(function: F) -> F:
 
 
 def _compiled(function: F, inline: str) -> F:
-    options: Any = {"cache": True, "error_model": "numpy", "nogil": True, "inline": inline}
-    dispatcher: Any = numba.njit(**options)(function)
-    cache_file: Any = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
+    options: Any = {"error_model": "numpy", "nogil": True, "inline": inline}
+    try:
+        dispatcher: Any = numba.njit(cache=True, **options)(function)
+    except RuntimeError as error:  # neither the package's folder nor the home can be written
+        _say_uncached(str(error))
+        return numba.njit(**options)(function)  # type: ignore[no-any-return]
+    disk: Any = getattr(dispatcher, "_cache", None)
+    cache_file: Any = getattr(disk, "_cache_file", None)
     if hasattr(cache_file, "_source_stamp"):
         cache_file._source_stamp = _source_stamp(Path(function.__code__.co_filename).parent)
+        _forgive(disk)
     return dispatcher  # type: ignore[no-any-return]
+
+
+def _forgive(disk: Any) -> None:
+    """Let a cache that cannot be written, as on a full disk, be as if it were empty.
+
+    One that was cut short, as a full disk leaves it, is begun anew.
+    """
+    load, save = disk.load_overload, disk.save_overload
+
+    def load_or_none(*key: Any) -> Any:
+        try:
+            return load(*key)
+        except Exception:  # whatever a file that was cut short makes of unpickling
+            with suppress(OSError):  # to save will fail as well, and say so
+                disk.flush()
+            return None
+
+    def save_or_go_on(*entry: Any) -> None:
+        try:
+            save(*entry)
+        except Exception as error:  # it may not be the disk's: the index is unpickled first
+            _say_uncached(repr(error))
+
+    disk.load_overload, disk.save_overload = load_or_none, save_or_go_on
+
+
+def _say_uncached(reason: str) -> None:
+    """Warn, once a process, that compiled code is not kept."""
+    if not _told:
+        _told.append(reason)
+        message = (
+            "compiled code cannot be kept on disk, so every process compiles it again; "
+            f"NUMBA_CACHE_DIR may name a folder that can be written ({reason[:200]})"
+        )
+        warnings.warn(message, RuntimeWarning, stacklevel=2)

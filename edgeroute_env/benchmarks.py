@@ -6,26 +6,49 @@ questions, with the joint outcomes of both models, or of dialogues, with judge s
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from edgeroute_env.config_files import config_names, config_path, read_yaml
 from edgeroute_env.errors import InputError
-from edgeroute_env.fields import NonNegative, OpenShare, Part, Positive, Share
+from edgeroute_env.fields import Part, Share, Within
 
 JUDGE_MIN, JUDGE_MAX = 1.0, 10.0
 SCORE_LEVELS = (0.01, *(i / 20 for i in range(1, 20)), 0.99)  # the levels of a ScoreLaw's quantiles
 
 
+LONGEST_TOKENS = 1e7
+
+Mean = Annotated[float, Within(-100.0, 100.0)]  # of a judge's scores before they are clipped
+Logit = Annotated[float, Within(-100.0, 100.0)]
+
+
+def _as_count(key: Any) -> Any:
+    """Return a mapping's key as a number where it is written as a text, as JSON writes them."""
+    return int(key) if isinstance(key, str) and key.isdecimal() and len(key) < 9 else key
+
+
 class LogNormal(Part):
     """A log-normal law: mean and deviation of the natural logarithm, clipped to any bounds."""
 
-    mu: float
-    sigma: NonNegative
-    low: NonNegative = 0.0
-    high: Annotated[float, Field(gt=0, le=1e7)] = 1e7
+    mu: Annotated[float, Within(-20.0, 20.0)]
+    sigma: Annotated[float, Within(0.0, 4.0)]
+    low: Annotated[float, Within(0.0, LONGEST_TOKENS)] = 0.0
+    high: Annotated[float, Within(1.0, LONGEST_TOKENS)] = LONGEST_TOKENS
+
+    @model_validator(mode="after")
+    def _ordered(self) -> LogNormal:
+        if self.low > self.high:
+            raise InputError("low", self.low, f"at most high, {self.high:g}")
+        return self
+
+    @property
+    def mean(self) -> float:
+        """The mean of the law, before it is clipped."""
+        return math.exp(self.mu + self.sigma**2 / 2)
 
 
 class Answers(Part):
@@ -37,15 +60,24 @@ class Answers(Part):
 
     device: LogNormal
     edge: LogNormal
-    correlation: OpenShare = 0.0
-    wrong_ratio: Annotated[float, Field(ge=1)] = 1.0
+    correlation: Annotated[float, Within(0.0, 0.999)] = 0.0
+    wrong_ratio: Annotated[float, Within(1.0, 1e3)] = 1.0
+
+    @model_validator(mode="after")
+    def _are_tokens(self) -> Answers:
+        for route in ("device", "edge"):
+            law: LogNormal = getattr(self, route)
+            if not 1.0 <= law.mean <= LONGEST_TOKENS:
+                allowed = f"a mean answer, exp(mu + sigma^2 / 2), of 1 to {LONGEST_TOKENS:g} tokens"
+                raise InputError(f"{route}.mu", law.mu, allowed)
+        return self
 
 
 class Joint(Part):
     """Shares of questions by which model answers right; they sum to 1 within rounding."""
 
     both: Share
-    edge_only: Share
+    edge_only: Annotated[float, Within(1e-4, 0.9999)]  # else no score could tell the need
     device_only: Share
     neither: Share
 
@@ -70,9 +102,17 @@ class Task(Part):
     of a single turn. With them the worst turn of a dialogue has on average the published score.
     """
 
-    turns: dict[Annotated[int, Field(ge=1, le=64)], Annotated[int, Field(ge=0)]]
-    device: float
-    edge: float
+    turns: dict[
+        Annotated[int, Within(1, 64), BeforeValidator(_as_count)], Annotated[int, Within(0, 10**9)]
+    ]
+    device: Mean
+    edge: Mean
+
+    @model_validator(mode="after")
+    def _has_dialogues(self) -> Task:
+        if not any(self.turns.values()):
+            raise InputError("turns", self.turns, "at least one dialogue")
+        return self
 
 
 class ScoreLaw(Part):
@@ -82,8 +122,8 @@ class ScoreLaw(Part):
     SCORE_LEVELS. Only their shape counts (see `traces.scores`). Without them the shape is normal.
     """
 
-    auc: Annotated[float, Field(ge=0.5, le=0.999)]
-    logits: tuple[float, ...] | None = None
+    auc: Annotated[float, Within(0.5, 0.999)]
+    logits: tuple[Logit, ...] | None = None
 
     @model_validator(mode="after")
     def _ascends(self) -> ScoreLaw:
@@ -92,8 +132,9 @@ class ScoreLaw(Part):
             return self
         if len(values) != len(SCORE_LEVELS):
             raise InputError("logits", f"{len(values)} values", f"{len(SCORE_LEVELS)} quantiles")
-        if not all(low < high for low, high in pairwise(values)):
-            raise InputError("logits", values, "quantiles that increase")
+        increase = all(low < high for low, high in pairwise(values))
+        if not increase or values[-1] - values[0] < 1e-3:
+            raise InputError("logits", values, "quantiles that increase, by 0.001 in all")
         return self
 
 
@@ -104,7 +145,7 @@ class NeedGiven(Part):
     device_if_not: Share
     edge_if_needed: Share
     edge_if_not: Share
-    rate: Annotated[float, Field(gt=0, lt=1)]
+    rate: Annotated[float, Within(1e-6, 1.0 - 1e-6)]
 
 
 class QuestionBenchmark(Part):
@@ -124,9 +165,9 @@ class QuestionBenchmark(Part):
         rest = 1.0 - edge_only
         return NeedGiven(
             device_if_needed=0.0,
-            device_if_not=(both + device_only) / rest,
+            device_if_not=min(1.0, (both + device_only) / rest),
             edge_if_needed=1.0,
-            edge_if_not=both / rest,
+            edge_if_not=min(1.0, both / rest),
             rate=edge_only,
         )
 
@@ -138,10 +179,10 @@ class Judge(Part):
     turns of a dialogue share the part `persistence` of the noise's variance.
     """
 
-    device_sigma: Positive
-    edge_sigma: Positive
+    device_sigma: Annotated[float, Within(1e-6, 100.0)]
+    edge_sigma: Annotated[float, Within(1e-6, 100.0)]
     persistence: Share
-    need_margin: Positive
+    need_margin: Annotated[float, Within(1e-6, 10.0)]
 
 
 class DialogueBenchmark(Part):

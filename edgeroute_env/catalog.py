@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import model_validator
 
 from edgeroute_env.config_files import config_path, read_yaml
 from edgeroute_env.errors import InputError
-from edgeroute_env.fields import Count, NonNegative, Part, Positive
+from edgeroute_env.fields import Flag, Part, Rate, Within
 from edgeroute_env.physics import inference
+
+Billions = Annotated[float, Within(1e-4, 1e5)]
+Size = Annotated[int, Within(1, 10**6)]
+BytesPerValue = Annotated[float, Within(0.01, 16.0)]
+Overhead = Annotated[float, Within(0.0, 10.0)]  # seconds
+Efficiency = Annotated[float, Within(1e-3, 2.0)]
 
 GIBI, TERA, BILLION = 2.0**30, 1e12, 1e9
 
@@ -18,16 +26,24 @@ class ModelSpec(Part):
     """A decoder-only transformer: parameters in billions, its shape, bytes per value."""
 
     name: str
-    parameters_b: Positive
-    body_parameters_b: Positive
-    tied_embeddings: bool
-    layers: Count
-    hidden: Count
-    heads: Count
-    kv_heads: Count
-    head_size: Count
-    weight_bytes: Positive = 2.0
-    kv_value_bytes: Positive = 2.0
+    parameters_b: Billions
+    body_parameters_b: Billions
+    tied_embeddings: Flag
+    layers: Size
+    hidden: Size
+    heads: Size
+    kv_heads: Size
+    head_size: Size
+    weight_bytes: BytesPerValue = 2.0
+    kv_value_bytes: BytesPerValue = 2.0
+
+    @model_validator(mode="after")
+    def _is_a_model(self) -> ModelSpec:
+        for part, whole in (("body_parameters_b", "parameters_b"), ("kv_heads", "heads")):
+            if getattr(self, part) > getattr(self, whole):
+                allowed = f"at most {whole}, {getattr(self, whole):g}"
+                raise InputError(part, getattr(self, part), allowed)
+        return self
 
     def shape(self) -> inference.Model:
         """Return the model as the formulas of `physics.inference` take it."""
@@ -51,15 +67,15 @@ class GpuSpec(Part):
     """A GPU and the constants of the latency law fitted to it."""
 
     name: str
-    peak_tflops: Positive
-    bandwidth_tb_per_s: Positive
-    memory_gib: Positive
-    mfu: Positive
-    mbu: Positive
-    launch_s: NonNegative
-    layer_s: NonNegative
-    all_reduce_s: NonNegative
-    link_gb_per_s: Positive
+    peak_tflops: Annotated[float, Within(1e-3, 1e15)]  # the ends are for parts that take no time
+    bandwidth_tb_per_s: Annotated[float, Within(1e-4, 1e15)]
+    memory_gib: Annotated[float, Within(1e-2, 1e5)]
+    mfu: Efficiency
+    mbu: Efficiency
+    launch_s: Overhead
+    layer_s: Overhead
+    all_reduce_s: Overhead
+    link_gb_per_s: Annotated[float, Within(1e-3, 1e15)]
 
     def constants(self) -> inference.Gpu:
         """Return the GPU as the formulas of `physics.inference` take it (SI units)."""
@@ -80,8 +96,8 @@ class DeviceSpeed(Part):
     """Measured speeds of one model on one phone, cold and otherwise idle."""
 
     name: str
-    prefill_tokens_per_s: Positive
-    decode_tokens_per_s: Positive
+    prefill_tokens_per_s: Rate
+    decode_tokens_per_s: Rate
 
 
 def from_catalog(kind: str) -> Callable[[Any], Any]:

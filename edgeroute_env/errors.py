@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import reprlib
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
+
+VALUE_WIDTH, FIELD_WIDTH, ALLOWED_WIDTH = 80, 200, 1000  # characters of each in a message
 
 
 class InputError(ValueError):
@@ -18,11 +21,44 @@ class InputError(ValueError):
         self.field = field
         self.value = value
         self.allowed = allowed
-        super().__init__(f"{field}: got {value!r}; allowed: {allowed}")
+        place, told = _cut(field, FIELD_WIDTH), _cut(allowed, ALLOWED_WIDTH)
+        super().__init__(f"{place}: got {shown(value)}; allowed: {told}")
 
     def __reduce__(self) -> tuple[type[InputError], tuple[str, Any, str]]:
         """Pickle by the three parts, so the error crosses process borders."""
         return type(self), (self.field, self.value, self.allowed)
+
+
+def shown(value: Any) -> str:
+    """Return a value as an error shows it: on one line, cut at VALUE_WIDTH characters.
+
+    What it holds is never written out in full, so that a huge value costs no memory.
+    """
+    try:
+        text = _SHORT.repr(value[: 2 * VALUE_WIDTH] if isinstance(value, bytes) else value)
+    except Exception:  # whatever the value's own __repr__ raises
+        text = f"<{type(value).__name__}>"
+    return _cut(text, VALUE_WIDTH)
+
+
+def _cut(text: str, width: int) -> str:
+    """Return a text on one line; too long a one keeps its beginning and its end."""
+    if len(text) > width:
+        tail = width // 4
+        text = f"{text[: width - tail - 3]}...{text[len(text) - tail :]}"
+    return " ".join(text.splitlines())
+
+
+def _short() -> reprlib.Repr:
+    short = reprlib.Repr()
+    short.maxlevel = 3
+    short.maxdict = short.maxlist = short.maxtuple = short.maxset = short.maxfrozenset = 12
+    short.maxarray = short.maxdeque = 12
+    short.maxstring = short.maxlong = short.maxother = 2 * VALUE_WIDTH
+    return short
+
+
+_SHORT = _short()
 
 
 def input_error(error: ValidationError, model: type[BaseModel], place: str = "") -> InputError:
@@ -49,9 +85,9 @@ def input_error(error: ValidationError, model: type[BaseModel], place: str = "")
         return InputError(f"{field}.{tag}", value, " or ".join(known))
     if first["type"] == "missing":
         return InputError(field, "nothing", "this field is required")
-    shown = "the given fields" if isinstance(value, dict | BaseModel) else value
+    given = "the given fields" if isinstance(value, dict | BaseModel) else value
     allowed = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    return InputError(field, shown, allowed)
+    return InputError(field, given, allowed)
 
 
 def _led_to(model: type[BaseModel], keys: list[str]) -> tuple[list[str], list[type[BaseModel]]]:

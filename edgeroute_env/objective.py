@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from edgeroute_env.errors import InputError
-from edgeroute_env.fields import NonNegative, Part, Positive
+from edgeroute_env.fields import Part, TimeConstant, Within
+
+Weight = Annotated[float, Within(0.0, 1e6)]
+Scale = Annotated[float, Within(1e-6, 1e12)]
 
 
 class Budgets(Part):
     """What a phone may spend; null means no limit."""
 
-    battery_j: Positive | None = None
-    edge_calls: Annotated[int, Field(ge=1)] | None = None
-    window_s: Positive = 3600.0
+    battery_j: Scale | None = None
+    edge_calls: Annotated[int, Within(1, 10**9)] | None = None
+    window_s: TimeConstant = 3600.0
 
 
 class RelativeCost(Part):
@@ -24,16 +27,17 @@ class RelativeCost(Part):
     `price` is the reward that a cost of 1 takes.
     """
 
-    price: NonNegative
-    latency_weight: NonNegative
-    energy_weight: NonNegative
-    latency_scale_s: Positive
-    energy_scale_j: Positive
+    price: Weight
+    latency_weight: Weight
+    energy_weight: Weight
+    latency_scale_s: Scale
+    energy_scale_j: Scale
 
     @model_validator(mode="after")
     def _costs_something(self) -> RelativeCost:
-        if self.latency_weight + self.energy_weight == 0.0:
-            raise InputError("energy_weight", 0.0, "above 0 where latency_weight is 0")
+        if self.latency_weight + self.energy_weight < 1e-6:
+            allowed = "at least 1e-6 where latency_weight is 0"
+            raise InputError("energy_weight", self.energy_weight, allowed)
         return self
 
 
@@ -41,7 +45,7 @@ class Objective(Part):
     """How a turn is paid; `quality` says whether the sampled outcome or its expectation counts."""
 
     kind: Literal["sum", "ttft", "deadline", "dialogue-min", "relative-cost"] = "sum"
-    deadline_s: Positive | None = None
+    deadline_s: TimeConstant | None = None
     relative_cost: RelativeCost | None = None
     quality: Literal["sampled", "expected"] = "sampled"
 
@@ -57,8 +61,8 @@ class Objective(Part):
 class Weights(Part):
     """The weights of the reward's terms, in reward per unit."""
 
-    quality: NonNegative
-    latency_per_s: NonNegative
-    energy_per_j: NonNegative
-    edge_call: NonNegative
-    failure: NonNegative
+    quality: Weight
+    latency_per_s: Weight
+    energy_per_j: Weight
+    edge_call: Weight
+    failure: Weight

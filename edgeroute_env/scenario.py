@@ -15,10 +15,29 @@ from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 from edgeroute_env.benchmarks import Benchmark, from_benchmark_files
 from edgeroute_env.catalog import DeviceSpeed, GpuSpec, ModelSpec, from_catalog
 from edgeroute_env.errors import InputError
-from edgeroute_env.fields import NonNegative, OpenShare, Part, Positive, Share
+from edgeroute_env.fields import (
+    Bytes,
+    Decibels,
+    Duration,
+    Flag,
+    Hertz,
+    Joules,
+    Loss,
+    Metres,
+    OpenShare,
+    Part,
+    Seconds,
+    Share,
+    TimeConstant,
+    Tokens,
+    Watts,
+    Within,
+)
 from edgeroute_env.objective import Budgets, Objective, Weights
 from edgeroute_env.physics.inference import EdgeCost, edge_cost
 from edgeroute_env.users import Users, drawn_users
+
+LONGEST_EPISODE_S = 1e8  # three years; a trace's clock ends at ten times that
 
 
 class Table(Part):
@@ -33,10 +52,10 @@ class Heat(Part):
     """Thermal throttling of the phone; heat goes from 0 (cold) to 1 (saturated)."""
 
     throttle_start: Share
-    throttle_width: Positive
+    throttle_width: Annotated[float, Within(1e-6, 1.0)]
     throttle_depth: OpenShare
-    heating_s: Positive
-    cooling_s: Positive
+    heating_s: TimeConstant
+    cooling_s: TimeConstant
 
 
 class DeviceEnergy(Part):
@@ -46,13 +65,13 @@ class DeviceEnergy(Part):
     `receive_w` in addition while the answer comes in.
     """
 
-    prefill_j_per_token: NonNegative
-    decode_j_per_token: NonNegative
-    transmit_base_w: NonNegative
-    transmit_w_per_mbit_per_s: NonNegative
-    tail_s: NonNegative
-    tail_w: NonNegative
-    receive_w: NonNegative = 0.0
+    prefill_j_per_token: Joules
+    decode_j_per_token: Joules
+    transmit_base_w: Watts
+    transmit_w_per_mbit_per_s: Watts
+    tail_s: Seconds
+    tail_w: Watts
+    receive_w: Watts = 0.0
 
 
 class Device(Part):
@@ -61,13 +80,13 @@ class Device(Part):
     `scoring_s` is the time that the semantic score takes before a turn can be routed.
     """
 
-    count: Annotated[int, Field(ge=1, le=1024)]
+    count: Annotated[int, Within(1, 1024)]
     model: Annotated[ModelSpec, BeforeValidator(from_catalog("models"))]
     speed: Annotated[DeviceSpeed, BeforeValidator(from_catalog("devices"))]
-    kv_bandwidth_bytes_per_s: Positive
-    scoring_s: NonNegative
-    switch_s: NonNegative
-    cache_survival_s: Positive
+    kv_bandwidth_bytes_per_s: Annotated[float, Within(1e3, 1e21)]  # 1e21: reading costs nothing
+    scoring_s: Seconds
+    switch_s: Seconds
+    cache_survival_s: TimeConstant
     background_probability: Share
     background_depth: OpenShare
     heat: Heat
@@ -77,13 +96,13 @@ class Device(Part):
 class Background(Part):
     """The edge server's other tenants: their mean-reverting utilisation and its effects."""
 
-    utilisation: Annotated[float, Field(ge=0, le=0.98)]
-    logit_sigma: NonNegative
-    correlation_s: Positive
-    service_s: Positive
+    utilisation: Annotated[float, Within(0.0, 0.98)]
+    logit_sigma: Annotated[float, Within(0.0, 10.0)]
+    correlation_s: TimeConstant
+    service_s: Duration
     prefill_share: OpenShare
-    context_tokens: NonNegative
-    uncached_tokens_per_s: NonNegative
+    context_tokens: Tokens
+    uncached_tokens_per_s: Annotated[float, Within(0.0, 1e12)]
 
 
 class Edge(Part):
@@ -94,12 +113,12 @@ class Edge(Part):
 
     model: Annotated[ModelSpec, BeforeValidator(from_catalog("models"))]
     gpu: Annotated[GpuSpec, BeforeValidator(from_catalog("gpus"))]
-    tensor_parallel: Annotated[int, Field(ge=1, le=64)]
-    slots: Annotated[int, Field(ge=1, le=1024)]
-    switch_s: NonNegative
-    stateless_api: bool
-    report_interval_s: NonNegative
-    power_w: NonNegative = 0.0
+    tensor_parallel: Annotated[int, Within(1, 64)]
+    slots: Annotated[int, Within(1, 1024)]
+    switch_s: Seconds
+    stateless_api: Flag
+    report_interval_s: Seconds
+    power_w: Watts = 0.0
     background: Background
 
     def cost(self) -> EdgeCost:
@@ -110,8 +129,8 @@ class Edge(Part):
 class PathLoss(Part):
     """The log-distance law: loss at one metre and exponent of the distance."""
 
-    at_1m_db: float
-    exponent: Positive
+    at_1m_db: Decibels
+    exponent: Annotated[float, Within(0.01, 20.0)]
 
 
 class Radio(Part):
@@ -129,30 +148,31 @@ class Radio(Part):
     rate: Literal["cqi", "shannon"] = "cqi"
     fading: Literal["averaged", "per-turn"] = "averaged"
     spread: Literal["area", "line"] = "area"
-    carrier_ghz: Annotated[float, Field(ge=0.5, le=100)]
-    uplink_hz: Positive
-    downlink_hz: Positive
-    transmit_dbm: float
-    antenna_gain_db: float
-    noise_figure_db: NonNegative
-    interference_margin_db: NonNegative
-    snr_ceiling_db: float | None = None
-    bs_height_m: Annotated[float, Field(gt=1)]
-    ut_height_m: Annotated[float, Field(gt=1, le=13)]
-    distance_min_m: Positive
-    distance_max_m: Positive
-    distance_correlation_m: Positive
-    speed_m_per_s: NonNegative
-    penetration_mean_db: NonNegative
-    penetration_sigma_db: NonNegative
+    carrier_ghz: Annotated[float, Within(0.5, 100.0)]
+    uplink_hz: Hertz
+    downlink_hz: Hertz
+    transmit_dbm: Decibels
+    antenna_gain_db: Decibels
+    noise_figure_db: Loss
+    interference_margin_db: Loss
+    snr_ceiling_db: Decibels | None = None
+    bs_height_m: Annotated[float, Within(1.001, 1e4)]
+    ut_height_m: Annotated[float, Within(1.001, 13.0)]
+    distance_min_m: Metres
+    distance_max_m: Metres
+    distance_correlation_m: Annotated[float, Within(1e-3, 1e12)]
+    speed_m_per_s: Annotated[float, Within(0.0, 1e4)]
+    penetration_mean_db: Loss
+    penetration_sigma_db: Loss
     block_error_rate: OpenShare
-    harq_round_trip_s: NonNegative
-    rtt_floor_s: NonNegative
-    rtt_excess_mean_s: NonNegative
-    outage_mean_s: Positive
-    outage_wait_s: Positive
-    bytes_per_token: Positive
-    request_bytes: NonNegative
+    harq_round_trip_s: Seconds
+    # A round trip takes at most 60 s, of which the exponential's tail may be 37 times its mean.
+    rtt_floor_s: Annotated[float, Within(0.0, 10.0)]
+    rtt_excess_mean_s: Annotated[float, Within(0.0, 1.0)]
+    outage_mean_s: Duration
+    outage_wait_s: Duration
+    bytes_per_token: Annotated[float, Within(1e-3, 1e4)]
+    request_bytes: Bytes
     snr_runs: Table | None = None
 
     @model_validator(mode="after")
@@ -174,7 +194,7 @@ class Mix(Part):
     """
 
     benchmark: Annotated[Benchmark, BeforeValidator(from_benchmark_files)]
-    share: Positive
+    share: Annotated[float, Within(1e-6, 1e6)]
     scores: Literal["drawn", "scorer"] = "drawn"
     outcomes: Table | None = None
     dialogues: Table | None = None
@@ -192,14 +212,14 @@ class Attachment(Part):
     """Images or files sent with some prompts."""
 
     probability: Share
-    size_bytes: NonNegative
+    size_bytes: Bytes
 
 
 class Bursts(Part):
     """How the activity of all users together changes: log-normal, mean 1, correlated in time."""
 
-    sigma: Positive
-    correlation_s: Positive
+    sigma: Annotated[float, Within(1e-6, 3.0)]
+    correlation_s: TimeConstant
 
 
 class Workload(Part):
@@ -208,17 +228,26 @@ class Workload(Part):
     `score_auc` says how well drawn scores rank; null takes what each benchmark states.
     """
 
-    turns: Annotated[int, Field(ge=1, le=100_000)]
-    mix: Annotated[tuple[Mix, ...], Field(min_length=1)]
-    dialogue_gap_mean_s: Positive
-    dialogue_gap_cv: NonNegative
-    follow_up_median_s: Positive
-    follow_up_sigma: NonNegative
+    turns: Annotated[int, Within(1, 100_000)]
+    mix: Annotated[tuple[Mix, ...], Field(min_length=1, max_length=64)]
+    dialogue_gap_mean_s: Annotated[float, Within(1e-6, 1e8)]
+    dialogue_gap_cv: Annotated[float, Within(0.0, 30.0)]
+    follow_up_median_s: Annotated[float, Within(1e-6, 1e7)]
+    follow_up_sigma: Annotated[float, Within(0.0, 4.0)]
     bursts: Bursts | None = None
-    score_auc: Annotated[float, Field(ge=0.5, le=0.999)] | None = None
+    score_auc: Annotated[float, Within(0.5, 0.999)] | None = None
     attachment: Attachment
     arrivals: Table | None = None
     follow_ups: Table | None = None
+
+    @model_validator(mode="after")
+    def _ends(self) -> Workload:
+        for name in ("dialogue_gap_mean_s", "follow_up_median_s"):
+            gap_s, longest_s = getattr(self, name), LONGEST_EPISODE_S / self.turns
+            if gap_s > longest_s:
+                allowed = f"at most {longest_s:g}, so that {self.turns} turns take three years"
+                raise InputError(name, gap_s, allowed)
+        return self
 
 
 class Observation(Part):
@@ -234,7 +263,7 @@ class Observation(Part):
 class Scenario(Part):
     """Everything that defines one routing problem; see `configs/scenarios` for presets."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=100)]
     description: str
     device: Device
     edge: Edge
@@ -253,6 +282,12 @@ class Scenario(Part):
         if self.edge.cost().kv_pool_tokens <= 0:
             allowed = f"enough GPUs to hold {self.edge.model.name} and a KV cache"
             raise InputError("edge.tensor_parallel", self.edge.tensor_parallel, allowed)
+        cost, spent = self.objective.relative_cost, self.device.energy
+        uploads_for_nothing = spent.transmit_base_w + spent.transmit_w_per_mbit_per_s < 1e-6
+        if cost is not None and cost.latency_weight < 1e-6 and uploads_for_nothing:
+            field = "objective.relative_cost.latency_weight"
+            allowed = "at least 1e-6 where the edge costs no energy, since costs are taken over it"
+            raise InputError(field, cost.latency_weight, allowed)
         self._drawn = drawn_users(self)
         return self
 

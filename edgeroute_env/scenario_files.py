@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from edgeroute_env.config_files import config_names, config_path, parse_yaml, read_yaml
+from edgeroute_env.config_files import DEEPEST, config_names, config_path, parse_yaml, read_yaml
 from edgeroute_env.errors import InputError, input_error
 from edgeroute_env.scenario import Scenario
 
@@ -35,6 +35,8 @@ def load_scenario(
     Raises:
         InputError: names the first bad field, its value and what is allowed.
     """
+    if overrides is not None and not isinstance(overrides, Mapping):
+        raise InputError("overrides", overrides, "a mapping from dotted fields to values")
     if isinstance(source, Scenario):
         if not overrides:
             return source
@@ -45,8 +47,6 @@ def load_scenario(
         content = _read(scenario_file(source))
     else:
         raise InputError("scenario", source, "a name, a path, a mapping or a Scenario")
-    if not isinstance(overrides or {}, Mapping):
-        raise InputError("overrides", overrides, "a mapping from dotted fields to values")
     for dotted, value in (overrides or {}).items():
         if not isinstance(dotted, str):
             raise InputError("overrides", dotted, "a dotted field name, e.g. radio.carrier_ghz")
@@ -94,7 +94,7 @@ def _extended(content: dict[str, Any]) -> dict[str, Any]:
     base = content.pop("extends", None)
     if base is None:
         return content
-    if base not in scenario_names() or base == content.get("name"):
+    if not isinstance(base, str) or base not in scenario_names() or base == content.get("name"):
         raise InputError("extends", base, "one of " + ", ".join(scenario_names()))
     if "name" not in content:
         raise InputError("name", "nothing", f"a name of its own, since it extends {base}")
@@ -110,12 +110,14 @@ def laid_over(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _copied(value: Any) -> Any:
+def _copied(value: Any, depth: int = 0) -> Any:
     """Copy nested mappings and sequences, so that overrides never reach the caller's own."""
+    if depth > DEEPEST:
+        raise InputError("scenario", value, f"fields nested at most {DEEPEST} deep")
     if isinstance(value, Mapping):
-        return {key: _copied(item) for key, item in value.items()}
+        return {key: _copied(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_copied(item) for item in value]
+        return [_copied(item, depth + 1) for item in value]
     return value
 
 
@@ -144,6 +146,6 @@ def _child(place: Any, key: str, dotted: str) -> Any:
 
 
 def _index(place: Any, key: str, dotted: str) -> int:
-    if not key.isdigit() or int(key) >= len(place):
+    if not key.isdecimal() or len(key) > 9 or int(key) >= len(place):
         raise InputError(dotted, key, f"an index from 0 to {len(place) - 1}")
     return int(key)

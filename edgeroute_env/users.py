@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import Field, ValidationError, model_validator
 
 from edgeroute_env.errors import InputError, input_error
-from edgeroute_env.fields import Part
+from edgeroute_env.fields import Part, Positive, Within
 from edgeroute_env.seeds import POPULATION_SEED
 
 # What may differ between users: it lives in each user's own parameters, not in shared tables,
@@ -24,6 +24,7 @@ MAY_VARY = (
     *("workload.dialogue_gap_mean_s", "workload.attachment", "workload.score_auc"),
 )
 SHARED = ("device.count", "radio.rate", "radio.snr_runs")
+End = Annotated[float, Within(-1e21, 1e21)]  # the field that is drawn has bounds of its own
 LAWS = ("uniform", "log_uniform", "choice")
 
 
@@ -34,10 +35,10 @@ class Law(Part):
     is a mapping replaces the fields it names.
     """
 
-    uniform: tuple[float, float] | None = None
-    log_uniform: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] | None = None
+    uniform: tuple[End, End] | None = None
+    log_uniform: tuple[Positive, Positive] | None = None
     choice: Annotated[tuple[Any, ...], Field(min_length=1)] | None = None
-    shares: tuple[Annotated[float, Field(gt=0)], ...] | None = None
+    shares: tuple[Positive, ...] | None = None
 
     @model_validator(mode="after")
     def _is_one_law(self) -> Law:
@@ -67,7 +68,7 @@ class Law(Part):
 class Users(Part):
     """How many users there are, and the laws of the (dotted) fields in which they differ."""
 
-    count: Annotated[int, Field(ge=2, le=4096)]
+    count: Annotated[int, Within(2, 4096)]
     draws: Annotated[dict[str, Law], Field(min_length=1)]
 
     @model_validator(mode="after")

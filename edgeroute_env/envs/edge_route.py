@@ -14,13 +14,21 @@ from numpy.typing import NDArray
 from edgeroute_env.envs.info import scalar_info
 from edgeroute_env.envs.observation import observation_space
 from edgeroute_env.envs.rendering import describe
-from edgeroute_env.envs.setup import ScenarioLike, TracesLike, given, prepare
-from edgeroute_env.errors import InputError
+from edgeroute_env.envs.setup import (
+    Busy,
+    ScenarioLike,
+    TracesLike,
+    checked_options,
+    checked_seed,
+    given,
+    prepare,
+)
+from edgeroute_env.errors import InputError, shown
 from edgeroute_env.simulator.batch import Batch
+from edgeroute_env.simulator.checks import ACTIONS_ALLOWED
 from edgeroute_env.traces.trace import Trace
 
 _FIRST = np.zeros(1, np.int64)
-ACTIONS_ALLOWED = "0 (answer on the device) or 1 (send to the edge)"
 
 
 class EdgeRouteEnv(gym.Env[NDArray[np.float32], np.int64]):
@@ -165,7 +173,8 @@ class EdgeRouteEnv(gym.Env[NDArray[np.float32], np.int64]):
         render_mode: str | None = None,
     ) -> None:
         """Validate the scenario and prepare the first episode; an InputError names a bad field."""
-        if render_mode not in (None, *self.metadata["render_modes"]):
+        modes = self.metadata["render_modes"]
+        if render_mode is not None and not (isinstance(render_mode, str) and render_mode in modes):
             raise InputError("render_mode", render_mode, "'ansi' or None")
         self.scenario, source = prepare(scenario, overrides, traces)
         self.render_mode = render_mode
@@ -175,20 +184,26 @@ class EdgeRouteEnv(gym.Env[NDArray[np.float32], np.int64]):
         self._batch = Batch(self.scenario, source, 1)
         self._action = np.zeros(1, np.int64)
         self._running = False
+        self._busy = Busy()
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[np.float32], dict[str, Any]]:
-        """Start an episode; without a seed, the random stream continues."""
-        super().reset(seed=seed)
-        source = self._source
-        if options and options.get("trace") is not None:
-            source = given([options["trace"]], self.scenario)
-        if source is not self._batch.source:
-            self._batch = Batch(self.scenario, source, 1)
-        self._batch.begin(_FIRST, (self.np_random,))
-        self._running = True
-        return self._batch.observations[0].copy(), {}
+        """Start an episode; without a seed, the random stream continues.
+
+        Raises:
+            InputError: a seed that is no whole number from 0, or an option other than `trace`.
+        """
+        seed, trace = checked_seed(seed), checked_options(options, "trace").get("trace")
+        with self._busy:
+            source = self._source if trace is None else given([trace], self.scenario)
+            super().reset(seed=seed)
+            if source is not self._batch.source:
+                self._batch = Batch(self.scenario, source, 1)
+            self._running = False  # until the source has given a trace that fits
+            self._batch.begin(_FIRST, (self.np_random,))
+            self._running = True
+            return self._batch.observations[0].copy(), {}
 
     def step(
         self, action: np.int64 | int
@@ -198,22 +213,29 @@ class EdgeRouteEnv(gym.Env[NDArray[np.float32], np.int64]):
         Raises:
             ResetNeeded: before the first `reset`, or after the episode's end.
             InvalidAction: the action is not 0 or 1.
+            AlreadyPendingCallError: another thread is inside `step` or `reset`.
         """
-        if not self._running:
-            raise ResetNeeded("step: the episode has not begun or is over; call reset() first")
         try:
             chosen = operator.index(action)
         except TypeError:
             chosen = -1
         if chosen not in (0, 1):
-            raise InvalidAction(f"action: got {action!r}; allowed: {ACTIONS_ALLOWED}")
-        batch = self._batch
-        self._action[0] = chosen
-        batch.step(self._action)
-        outcome = batch.figures[0].tolist()
-        reward, terminated, truncated = outcome[0], outcome[1] != 0.0, outcome[2] != 0.0
-        self._running = not (terminated or truncated)
-        return batch.observations[0].copy(), reward, terminated, truncated, scalar_info(outcome)
+            raise InvalidAction(f"action: got {shown(action)}; allowed: {ACTIONS_ALLOWED}")
+        busy = self._busy
+        if not busy.acquire(False):  # spelt out: a `with` would cost a twentieth of a step
+            raise busy.error()
+        try:
+            if not self._running:
+                raise ResetNeeded("step: the episode has not begun or is over; call reset() first")
+            batch = self._batch
+            self._action[0] = chosen
+            batch.step(self._action)
+            outcome = batch.figures[0].tolist()
+            reward, terminated, truncated = outcome[0], outcome[1] != 0.0, outcome[2] != 0.0
+            self._running = not (terminated or truncated)
+            return batch.observations[0].copy(), reward, terminated, truncated, scalar_info(outcome)
+        finally:
+            busy.release()
 
     def render(self) -> str | None:
         """Return the last turn as a line of text (render mode "ansi")."""
@@ -223,6 +245,8 @@ class EdgeRouteEnv(gym.Env[NDArray[np.float32], np.int64]):
 
     @property
     def trace(self) -> Trace:
-        """The trace that the current episode follows."""
+        """The trace that the current episode follows; ResetNeeded before the first `reset`."""
         episode = self._batch.episodes[0]
+        if episode["length"] == 0:
+            raise ResetNeeded("trace: no episode has begun; call reset() first")
         return Trace.from_rows(self._batch.traces[episode["trace"], : episode["length"]])

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.error import InvalidAction, ResetNeeded
+from gymnasium.error import ResetNeeded
 from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from edgeroute_env.envs.edge_route import ACTIONS_ALLOWED
 from edgeroute_env.envs.info import vector_info
 from edgeroute_env.envs.observation import observation_space
-from edgeroute_env.envs.setup import ScenarioLike, TracesLike, prepare
+from edgeroute_env.envs.setup import (
+    Busy,
+    ScenarioLike,
+    TracesLike,
+    checked_number,
+    checked_options,
+    checked_seed,
+    prepare,
+)
 from edgeroute_env.errors import InputError
 from edgeroute_env.simulator.batch import Batch
+from edgeroute_env.simulator.checks import checked_actions
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -46,6 +53,7 @@ class EdgeRouteVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], Any])
         traces: TracesLike = None,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         render_mode: None = None,
+        max_episode_steps: None = None,
     ) -> None:
         """Validate the scenario and allocate the episodes.
 
@@ -56,26 +64,33 @@ class EdgeRouteVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], Any])
             traces: as for `EdgeRouteEnv`.
             autoreset_mode: an `AutoresetMode` or its value.
             render_mode: None; render a scalar environment instead.
+            max_episode_steps: None; a scenario's `workload.turns` says how long episodes are.
         """
-        if isinstance(num_envs, bool) or not isinstance(num_envs, int) or num_envs < 1:
-            raise InputError("num_envs", num_envs, "a whole number from 1")
+        if max_episode_steps is not None:
+            allowed = "None; set the scenario's workload.turns, such as by overrides, instead"
+            raise InputError("max_episode_steps", max_episode_steps, allowed)
         if render_mode is not None:
             raise InputError("render_mode", render_mode, "None; render a scalar environment")
-        try:
-            self._mode = AutoresetMode(autoreset_mode)
-        except ValueError:
-            allowed = ", ".join(repr(mode.value) for mode in AutoresetMode)
-            raise InputError("autoreset_mode", autoreset_mode, f"one of {allowed}") from None
+        modes = {mode.value: mode for mode in AutoresetMode}
+        if isinstance(autoreset_mode, AutoresetMode):
+            self._mode = autoreset_mode
+        elif isinstance(autoreset_mode, str) and autoreset_mode in modes:
+            self._mode = modes[autoreset_mode]
+        else:
+            allowed = "one of " + ", ".join(map(repr, modes))
+            raise InputError("autoreset_mode", autoreset_mode, allowed)
         self.scenario, source = prepare(scenario, overrides, traces)
         self.metadata = {**type(self).metadata, "autoreset_mode": self._mode}
-        self.num_envs = num_envs
+        self.num_envs = num_envs = checked_number(num_envs, self.scenario, source)
         self.single_observation_space = observation_space()
         self.single_action_space = gym.spaces.Discrete(2)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._batch = Batch(self.scenario, source, num_envs)
         self._generators: list[np.random.Generator] = []
+        self._seeds: list[int] = []
         self._begun = False
+        self._busy = Busy()
 
     def reset(
         self,
@@ -87,18 +102,20 @@ class EdgeRouteVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], Any])
 
         A number gives environment i the seed `seed + i`. A sequence gives each environment its
         own seed, or None to continue its random stream. None continues all streams.
+
+        Raises:
+            InputError: bad seeds, an option other than `reset_mask`, or a bad mask.
         """
-        if options and "trace" in options:
-            raise InputError("options", "trace", "reset_mask; give a vector its traces when made")
         which = self._to_reset(options)
-        self._seed(seed, which)
-        batch = self._batch
-        kept = batch.observations
-        batch.renew()
-        batch.observations[:] = kept
-        batch.begin(which, self._generators)
-        self._begun = True
-        return batch.observations, {}
+        with self._busy:
+            self._seed(seed, which)
+            batch = self._batch
+            kept = batch.observations
+            batch.renew()
+            batch.observations[:] = kept
+            batch.begin(which, self._generators)
+            self._begun = True
+            return batch.observations, {}
 
     def step(
         self, actions: NDArray[np.int64]
@@ -108,9 +125,16 @@ class EdgeRouteVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], Any])
         Raises:
             ResetNeeded: before the first `reset`, or (mode "Disabled") when an episode is over.
             InvalidAction: an action is not 0 or 1; then no environment has been stepped.
+            AlreadyPendingCallError: another thread is inside `step` or `reset`.
         """
+        actions = checked_actions(actions, self.num_envs)
+        with self._busy:
+            return self._stepped(actions)
+
+    def _stepped(
+        self, actions: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float32], Floats, Flags, Flags, dict[str, Any]]:
         batch = self._batch
-        actions = self._checked(actions)
         ended = batch.over
         resets_itself = self._begun and self._mode is AutoresetMode.NEXT_STEP
         if ended.any() and not resets_itself:
@@ -140,41 +164,49 @@ class EdgeRouteVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], Any])
         info |= {"final_info": vector_info(self._batch.figures, done), "_final_info": done}
         return info
 
-    def _checked(self, actions: Any) -> NDArray[np.int64]:
-        try:
-            array = np.asarray(actions)
-        except ValueError:  # ragged
-            array = np.empty(0)
-        if array.shape != (self.num_envs,):
-            raise InvalidAction(f"actions: got shape {array.shape}; allowed: ({self.num_envs},)")
-        if array.dtype.kind not in "iub":
-            raise InvalidAction(f"actions: got {array!r}; allowed: integers, {ACTIONS_ALLOWED}")
-        if array.min() < 0 or array.max() > 1:
-            e = int(((array < 0) | (array > 1)).argmax())
-            raise InvalidAction(f"actions[{e}]: got {array[e]!r}; allowed: {ACTIONS_ALLOWED}")
-        return array.astype(np.int64, copy=False)
-
     def _to_reset(self, options: dict[str, Any] | None) -> NDArray[np.int64]:
-        if not options or "reset_mask" not in options:
+        given = checked_options(options, "reset_mask")
+        if "reset_mask" not in given:
             return np.arange(self.num_envs)
-        mask = np.asarray(options["reset_mask"])
+        try:
+            mask = np.asarray(given["reset_mask"])
+        except ValueError:  # ragged
+            mask = np.zeros(0)
         if mask.shape != (self.num_envs,) or mask.dtype != np.bool_ or not mask.any():
             allowed = f"a boolean array of shape ({self.num_envs},) with at least one True"
-            raise InputError("options.reset_mask", options["reset_mask"], allowed)
+            raise InputError("options.reset_mask", given["reset_mask"], allowed)
         return np.flatnonzero(mask)
 
     def _seed(self, seed: int | Sequence[int | None] | None, which: NDArray[np.int64]) -> None:
-        if not self._generators:
-            self._generators = [seeding.np_random(None)[0] for _ in range(self.num_envs)]
-        if seed is None:
-            return
-        if isinstance(seed, Sequence):
-            seeds = list(seed)
+        """Give the environments `which` the streams of their seeds, where there are any."""
+        self._open_streams()
+        if isinstance(seed, list | tuple):
+            if len(seed) != self.num_envs:
+                allowed = f"one an environment, {self.num_envs}"
+                raise InputError("seed", f"{len(seed)} seeds", allowed)
+            seeds = [checked_seed(s, f"seed[{e}]") for e, s in enumerate(seed)]
         else:
-            first = operator.index(seed)
-            seeds = [first + i for i in range(self.num_envs)]
-        if len(seeds) != self.num_envs:
-            raise InputError("seed", f"{len(seeds)} seeds", f"one an environment, {self.num_envs}")
-        fresh = {e: seeding.np_random(seeds[e])[0] for e in which if seeds[e] is not None}
-        for e, generator in fresh.items():
-            self._generators[e] = generator
+            first = checked_seed(seed)
+            seeds = [None if first is None else first + e for e in range(self.num_envs)]
+        for e in which:
+            if seeds[e] is not None:
+                self._generators[e], self._seeds[e] = seeding.np_random(seeds[e])
+
+    def _open_streams(self) -> None:
+        """Give every environment a stream of its own, unless they have theirs."""
+        if not self._generators:
+            streams = [seeding.np_random(None) for _ in range(self.num_envs)]
+            self._generators = [generator for generator, _ in streams]
+            self._seeds = [seed for _, seed in streams]
+
+    @property  # type: ignore[misc]
+    def np_random(self) -> tuple[np.random.Generator, ...]:  # type: ignore[override]
+        """The random streams of the environments, as in Gymnasium's own vectors of them."""
+        self._open_streams()
+        return tuple(self._generators)
+
+    @property
+    def np_random_seed(self) -> tuple[int, ...]:  # type: ignore[override]
+        """The seeds with which the streams began."""
+        self._open_streams()
+        return tuple(self._seeds)

@@ -145,9 +145,9 @@ def _fetch(file: PublishedFile, folder: Path, url: str) -> Path:
     except OSError as error:  # network errors are OSErrors too
         raise InputError(url, str(error), "a file that can be fetched; try again") from None
     except ValueError as error:
-        # pooch's message names the file, the expected hash and the hash of what came.
-        reason = str(error).partition(". ")[0]
-        raise InputError(url, reason, f"a file with SHA-256 {file.sha256}") from None
+        # pooch says ".. expected sha256:KNOWN but got FOUND. Deleted .."
+        found = str(error).partition(" but got ")[2].partition(".")[0] or str(error)
+        raise InputError(url, found, f"a file with SHA-256 {file.sha256}") from None
     return Path(path)
 
 

@@ -12,11 +12,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeroute_env.errors import InputError
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.simulator import features, kernel
+from edgeroute_env.simulator.checks import check_state
 from edgeroute_env.simulator.edge_queue import PLACES_PER_PHONE, SPARE_PLACES
 from edgeroute_env.simulator.state import DEVICE, EPISODE, OUTCOME, lower
-from edgeroute_env.traces.sources import TraceSource
+from edgeroute_env.traces.columns import ROW
+from edgeroute_env.traces.sources import Given, TraceSource
+
+GENERATOR_BYTES = 1000  # of a random stream, about
+
+
+def bytes_per_episode(scenario: Scenario, source: TraceSource) -> int:
+    """Return the memory that each episode of a batch takes; given traces are shared."""
+    phones, turns = scenario.device.count, scenario.workload.turns
+    trace = 0 if isinstance(source, Given) else turns * ROW.itemsize
+    queue = 16 * (PLACES_PER_PHONE * phones + SPARE_PLACES + scenario.edge.slots)
+    shown = features.SEEN.itemsize + OUTCOME.itemsize
+    return trace + phones * DEVICE.itemsize + queue + shown + EPISODE.itemsize + GENERATOR_BYTES
 
 
 class Batch:
@@ -37,9 +51,27 @@ class Batch:
         self.observations[:] = 0.0
 
     def begin(self, which: NDArray[np.int64], generators: Sequence[np.random.Generator]) -> None:
-        """Give the episodes `which` a new trace each and observe its first turn."""
+        """Give the episodes `which` a new trace each and observe its first turn.
+
+        Raises:
+            InputError: the source gave a trace that the scenario has no phone or user for.
+        """
+        if self.traces.dtype != ROW or self.traces.ndim != 2:
+            allowed = "a TraceSource whose store is an array of ROW records, shape (m, T)"
+            raise InputError("traces", self.traces, allowed)
         self.source.assign(which, generators, self.traces, self.episodes)
-        kernel.begin(self.arrays, which)
+        misplaced = kernel.begin(self.arrays, which)
+        if misplaced >= 0:
+            self.episodes["over"][which] = 1
+            allowed = f"at most {self.traces.shape[1]} turns of the scenario's users and phones"
+            raise InputError("traces", f"another trace for episode {misplaced}", allowed)
+
+    def check(self, source: str) -> None:
+        """Raise InputError where a state that was read from `source` cannot have been reached.
+
+        The kernel trusts its arrays: an index outside them would read or write other memory.
+        """
+        check_state(self.arrays, source)
 
     def step(self, actions: NDArray[np.int64]) -> None:
         """Route one turn of every episode that is not over; see `observations`, `outcomes`."""

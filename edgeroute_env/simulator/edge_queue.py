@@ -43,7 +43,9 @@ class EdgeQueue(NamedTuple):
 def admit_until(ep: Any, queue: EdgeQueue, time_s: float) -> None:
     """Give slots to the requests that have reached the edge by `time_s`, in their order."""
     waiting, slots, e = queue
-    while ep.next_at_s <= time_s:
+    for _ in range(ep.waiting + 1):
+        if ep.next_at_s > time_s:
+            break
         free_at_s = ep.next_at_s + ep.next_hold_s
         if ep.latest_slot_s <= ep.next_at_s:  # all slots are free, so any slot will do
             slots[e, 0, 0] = free_at_s

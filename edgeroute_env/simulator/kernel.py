@@ -53,8 +53,14 @@ class Arrays(NamedTuple):
 
 
 @compiled
-def begin(arrays: Arrays, which: NDArray[np.int64]) -> None:
-    """Reset the episodes `which` to the first turn of their traces and observe it."""
+def begin(arrays: Arrays, which: NDArray[np.int64]) -> int:
+    """Reset the episodes `which` to the first turn of their traces and observe it.
+
+    Returns -1; or, having done nothing, the first episode whose trace does not fit the arrays.
+    """
+    for e in which:
+        if not _fits(arrays, arrays.episodes[e]):
+            return int(e)
     for e in which:
         ep = arrays.episodes[e]
         row = arrays.traces[ep.trace, 0]
@@ -73,6 +79,21 @@ def begin(arrays: Arrays, which: NDArray[np.int64]) -> None:
         dev = arrays.devices[e, row.device]
         arrive(p, row, ep, dev, EdgeQueue(arrays.waiting, arrays.slots, e), 0.0)
         _look(p, row, ep, dev, arrays.seen[e], arrays.matrix, e)
+    return -1
+
+
+@compiled
+def _fits(arrays: Arrays, ep: Any) -> bool:
+    """Return whether an episode's trace, its users and its phones lie within the arrays."""
+    traces = arrays.traces
+    if not (0 <= ep.trace < traces.shape[0] and 1 <= ep.length <= traces.shape[1]):
+        return False
+    users, phones = arrays.parameters.size, arrays.devices.shape[1]
+    for k in range(ep.length):
+        row = traces[ep.trace, k]
+        if not (0 <= row.user < users and 0 <= row.device < phones):
+            return False
+    return True
 
 
 @compiled

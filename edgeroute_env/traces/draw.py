@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from edgeroute_env._compile import compiled
 from edgeroute_env.benchmarks import JUDGE_MAX, JUDGE_MIN
+from edgeroute_env.traces.columns import LONGEST_S
 from edgeroute_env.traces.law import NORMAL_CELLS
 from edgeroute_env.traces.lengths import Z_MAX, Z_PER_UNIT
 
@@ -164,7 +165,8 @@ def draw_schedule(t: Any, phones: int, block: Any, rows: Any, items: NDArray[np.
         turn[d] += 1
         about = t.items[item[d]]
         ends = turn[d] >= about.turns
-        _place(rows[k], now_s, user, d, turn[d], ends, about.benchmark)
+        # The clock of every trace ends, however long its gaps.
+        _place(rows[k], min(now_s, LONGEST_S), user, d, turn[d], ends, about.benchmark)
         items[k] = item[d]
         if not ends:
             next_s[d] += _follow_up_gap_s(t, u[GAP])

@@ -250,7 +250,7 @@ def _describe(row: NDArray[Any], benchmark: Benchmark) -> None:
     row["answer_correlation"] = inner_correlation(benchmark)
     for route in ("device", "edge"):
         law: LogNormal = getattr(benchmark.answers, route)
-        row[f"predicted_{route}"] = math.exp(law.mu + law.sigma**2 / 2)
+        row[f"predicted_{route}"] = law.mean
     if isinstance(benchmark, QuestionBenchmark):
         ends = np.cumsum(benchmark.joint.shares())
         row["both_end"], row["edge_only_end"], row["device_only_end"] = ends[:3]

@@ -78,7 +78,7 @@ def _split(answers: Answers, law: LogNormal, wrong: float) -> tuple[float, float
     Both are in units of the log-length's deviation.
     """
     spread = wrong * (1.0 - wrong)
-    if spread == 0.0 or law.sigma == 0.0:
+    if spread <= 0.0 or law.sigma == 0.0:  # below 0 by rounding alone
         return (0.0, 1.0)
     shift = min(math.log(answers.wrong_ratio) / law.sigma, 0.9 / math.sqrt(spread))
     return (shift, math.sqrt(1.0 - spread * shift * shift))
@@ -102,4 +102,4 @@ def _right_wrong(answers: Answers, law: LogNormal, wrong: float) -> NDArray[np.f
             level = (1.0 - wrong) * right_below + wrong * wrong_below
             level = min(max(level, 1e-6), 1.0 - 1e-6)
             tables[w, i] = math.exp(law.mu + law.sigma * _NORMAL.inv_cdf(level))
-    return tables
+    return np.clip(tables, law.low, law.high)

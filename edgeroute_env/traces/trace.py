@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -41,8 +42,18 @@ class Trace:
         turns = np.size(columns["arrival_s"])
         if turns == 0:
             raise InputError(f"{source}: turns", 0, "at least one turn")
-        self.columns = {c.name: _checked(c, columns[c.name], turns, source) for c in BASE}
-        _check_order(self.columns, source)
+        checked = {c.name: _checked(c, columns[c.name], turns, source) for c in BASE}
+        _check_order(checked, source)
+        self._columns = MappingProxyType(checked)
+
+    @property
+    def columns(self) -> Mapping[str, NDArray[Any]]:
+        """The columns by name; neither they nor their values can be changed once checked."""
+        return self._columns
+
+    def __reduce__(self) -> tuple[type[Trace], tuple[dict[str, NDArray[Any]]]]:
+        """Copy and pickle as columns that are checked again."""
+        return type(self), (dict(self._columns),)
 
     def __len__(self) -> int:
         """Return the number of turns."""
@@ -106,9 +117,8 @@ def _checked(column: Column, values: ArrayLike, turns: int, source: str) -> NDAr
         whole = "whole " if column.dtype in ("i4", "?") else ""
         allowed = f"{whole}numbers from {column.low:g} to {column.high:g} ({column.meaning})"
         raise InputError(f"{field}, row {at}", array[at].item(), allowed)
-    stored = np.ascontiguousarray(array.astype(column.dtype))
-    stored.setflags(write=False)
-    return stored
+    stored = array.astype(column.dtype)
+    return np.frombuffer(stored.tobytes(), stored.dtype)  # bytes stay as they are
 
 
 def _check_order(columns: Mapping[str, NDArray[Any]], source: str) -> None:

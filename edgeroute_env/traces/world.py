@@ -167,7 +167,7 @@ def derive(t: Any, rows: Any) -> None:
         world = t.world[row.user]
         # After an outage the link is back at its lowest rate.
         place = (max(row.snr_db, world.outage_snr_db) - SNR_MIN_DB) * EFFICIENCY_CELLS_PER_DB
-        i = min(int(place), t.efficiency.size - 2)
+        i = max(0, min(int(place), t.efficiency.size - 2))
         efficiency = t.efficiency[i] + (place - i) * (t.efficiency[i + 1] - t.efficiency[i])
         row.up_s_per_byte = world.up_bit_s / efficiency
         row.down_s_per_byte = world.down_bit_s / efficiency

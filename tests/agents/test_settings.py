@@ -13,7 +13,7 @@ from edgeroute_env.config_files import config_path
 def test_settings_are_checked(algorithm: str) -> None:
     assert isinstance(load_settings(algorithm), KINDS[algorithm])
     assert load_settings(algorithm, {"gamma": 0.5}).gamma == 0.5
-    with pytest.raises(InputError, match=r"gamma: got 2.0; allowed: .*less than or equal to 1"):
+    with pytest.raises(InputError, match=r"gamma: got 2.0; allowed: a number from 0 to 1"):
         load_settings(algorithm, {"gamma": 2.0})
     with pytest.raises(InputError, match="gama: got 1; allowed: one of the fields rule, distilled"):
         load_settings(algorithm, {"gama": 1})

@@ -224,7 +224,7 @@ ALL_OF_DQN = (
     ("words", "message"),
     [
         ("pacing", "algorithm: got 'pacing'; allowed: one of ppo, dqn"),
-        ("ppo --set gamma=2", "gamma: got 2; allowed: less than or equal to 1"),
+        ("ppo --set gamma=2", "gamma: got 2; allowed: a number from 0 to 1"),
         ("ppo --set gama=1", "gama: got 1; allowed: one of the fields rule, "),
         ("ppo --traces maybe", "--traces: got 'maybe'; allowed: auto, synthetic or recorded"),
         ("ppo --out tiny.yaml", "--out: got 'tiny.yaml'; allowed: a usable folder"),

@@ -65,7 +65,7 @@ BAD_DRAWS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "a share of nothing": (
         {FAR: {"choice": [60, 70], "shares": [1, 0]}},
-        (f"users.draws.{FAR}.shares.1", "got 0", "greater than 0"),
+        (f"users.draws.{FAR}.shares.1", "got 0", "from 1e-12"),
     ),
     "nothing to choose from": ({FAR: {"choice": []}}, (f"users.draws.{FAR}.choice", "1 item")),
     "a reversed range": (
@@ -78,7 +78,7 @@ BAD_DRAWS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "a log range from 0": (
         {FAR: {"log_uniform": [0, 50]}},
-        (f"users.draws.{FAR}.log_uniform.0", "got 0", "greater than 0"),
+        (f"users.draws.{FAR}.log_uniform.0", "got 0", "from 1e-12"),
     ),
     "an end that is no number": (
         {FAR: {"uniform": [50, "far"]}},
@@ -138,7 +138,7 @@ def test_the_command_line_names_bad_draws_in_one_line(case: str, edgeroute: Comm
     assert by_option.err == by_file.err
 
 
-@pytest.mark.parametrize(("count", "allowed"), [(1, "2"), (0, "2"), (4097, "4096"), (2.5, "int")])
+@pytest.mark.parametrize(("count", "allowed"), [(1, "2"), (0, "2"), (4097, "4096"), (2.5, "whole")])
 def test_a_population_has_a_few_to_some_thousand_users(
     count: Any, allowed: str, edgeroute: Command
 ) -> None:
