@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from typing import NamedTuple
 
 BLOCK_TOKENS = 512  # tokens a hash of the published trace stands for (kvcache-ai/Mooncake)
@@ -15,9 +15,13 @@ class Request(NamedTuple):
     time_s: float
     input_tokens: int
     blocks: tuple[int, ...]
+    output_tokens: int = 0
+    session: Hashable = None  # as the log names it
 
 
-def session_of_requests(requests: Iterable[Request]) -> list[int]:
+def session_of_requests(
+    requests: Iterable[Request], block_tokens: int = BLOCK_TOKENS
+) -> list[int]:
     """Return the session of each request, numbered by the index of the session's first request.
 
     The requests come in time order. A request continues the session whose latest request's full
@@ -25,18 +29,22 @@ def session_of_requests(requests: Iterable[Request]) -> list[int]:
     are the longest prefix of its own blocks; of two with the same blocks, the later one. What it
     continues must have come earlier, have a shorter input, and reach beyond the system prompt
     that all requests share, so that one below 1,024 tokens is never continued. A conversation
-    that is taken up again from an older turn begins a new session.
+    that is taken up again from an older turn begins a new session, and so does a request all of
+    whose blocks have come before: the same prompt, sent again.
     """
+    known: set[int] = set()
     latest: dict[tuple[int, ...], tuple[int, Request]] = {}
     found: list[int] = []
     for request in requests:
         session = len(found)
-        for length in range(len(request.blocks), SHARED_BLOCKS, -1):
+        repeated = known.issuperset(request.blocks)
+        known.update(request.blocks)
+        for length in range(0 if repeated else len(request.blocks), SHARED_BLOCKS, -1):
             key = request.blocks[:length]
             if key in latest and _precedes(latest[key][1], request):
                 session, _ = latest.pop(key)
                 break
-        latest[request.blocks[: request.input_tokens // BLOCK_TOKENS]] = (session, request)
+        latest[request.blocks[: request.input_tokens // block_tokens]] = (session, request)
         found.append(session)
     return found
 
