@@ -7,8 +7,8 @@
     mooncake    mooncake_conversation.csv.gz       Mooncake's conversation trace
     irish5g     irish5g_snr.csv.gz                 Irish 5G drives and walks, once a second
 
-`recorded_tables.csv` in the catalogue holds each column's SHA-256; `get` builds a table and says
-which columns differ. Lengths are cl100k_base tokens where `tiktoken` is at hand, else estimates.
+`recorded_tables.csv` in the catalogue holds each column's SHA-256; `build_table` says which columns
+differ. Lengths are cl100k_base tokens where tiktoken is at hand, else estimates.
 """
 
 from __future__ import annotations
@@ -16,23 +16,26 @@ from __future__ import annotations
 import json
 import re
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from edgeroute_env.errors import InputError
+from edgeroute_env.files import refuse_overwrite
 from edgeroute_env.recordings.answers import first_number
+from edgeroute_env.recordings.downloads import recorded_columns, recorded_tables
 from edgeroute_env.recordings.mooncake import mooncake_requests
-from edgeroute_env.recordings.sessions import session_of_requests
+from edgeroute_env.recordings.sessions import cached_blocks, session_of_requests
+from edgeroute_env.recordings.tokens import CountTokens, token_counter
+from edgeroute_env.tables_io import column_sha256, read_frame, write_frame
 
 if TYPE_CHECKING:
     import pandas as pd
 
-CountTokens = Callable[[str], int]
 Files = Mapping[str, Path]  # by the path within the repository
 
 GSM8K_QUESTIONS = 1000  # of the 1,319 test questions; the others are kept for checks
@@ -134,6 +137,11 @@ def build_mooncake(files: Files, count: CountTokens) -> pd.DataFrame:
 
     (path,) = files.values()
     requests = mooncake_requests(path)
+    known: set[int] = set()
+    hits = []
+    for request in requests:
+        hits.append(cached_blocks(request, known))
+        known.update(request.blocks)
     frame = pd.DataFrame(
         {
             "t_s": [request.time_s for request in requests],
@@ -141,7 +149,7 @@ def build_mooncake(files: Files, count: CountTokens) -> pd.DataFrame:
             "in_tok": [request.input_tokens for request in requests],
             "out_tok": [request.output_tokens for request in requests],
             "blocks": [len(request.blocks) for request in requests],
-            "hit_blocks": _cached_prefixes([request.blocks for request in requests]),
+            "hit_blocks": hits,
         }
     )
     sessions = frame.groupby("session")
@@ -150,17 +158,6 @@ def build_mooncake(files: Files, count: CountTokens) -> pd.DataFrame:
     before = (sessions["in_tok"].shift() + sessions["out_tok"].shift()).fillna(0)
     frame["new_tok"] = (frame["in_tok"] - before).astype(np.int64)
     return frame
-
-
-def _cached_prefixes(blocks: Sequence[tuple[int, ...]]) -> list[int]:
-    """Return how many of each request's first blocks had come before."""
-    seen: set[int] = set()
-    found = []
-    for request in blocks:
-        hits = next((k for k, block in enumerate(request) if block not in seen), len(request))
-        seen.update(request)
-        found.append(hits)
-    return found
 
 
 def build_irish5g(files: Files, count: CountTokens) -> pd.DataFrame:
@@ -192,3 +189,60 @@ def build_irish5g(files: Files, count: CountTokens) -> pd.DataFrame:
             part = part.reset_index().assign(run=run, mobility=mobility, app=app)
             parts.append(part[part["snr_db"].notna()])
     return pd.concat(parts, ignore_index=True)[order]
+
+
+BUILDERS: Mapping[str, Callable[[Files, CountTokens], pd.DataFrame]] = {
+    "mmlu": build_mmlu,
+    "gsm8k": build_gsm8k,
+    "mtbench101": build_mtbench101,
+    "azure": build_azure,
+    "mooncake": build_mooncake,
+    "irish5g": build_irish5g,
+}
+
+
+class Built(NamedTuple):
+    """A table that was built, and the columns that differ from the one the presets are fitted on.
+
+    estimated: why lengths are estimates, where the table holds any.
+    """
+
+    path: Path
+    rows: int
+    differs: tuple[str, ...]
+    estimated: str | None
+
+
+def build_table(
+    dataset: str, files: Files, folder: str | Path, overwrite: bool = False
+) -> Built:
+    """Build a dataset's table from its downloaded files, beside them in `folder`.
+
+    A table that is there with the right content stays as it is. InputError for a dataset without
+    a table, files that are not what they should be, and another file of the table's name (unless
+    `overwrite`).
+    """
+    if dataset not in BUILDERS:
+        raise InputError("dataset", dataset, "one of " + ", ".join(BUILDERS))
+    path = Path(folder) / recorded_tables()[dataset]
+    if path.is_file() and not _differing(dataset, path):
+        return Built(path, len(read_frame(path)), (), None)
+    refuse_overwrite(path, overwrite)
+    count, estimated = token_counter()
+    try:
+        frame = BUILDERS[dataset](files, count)
+    except (LookupError, ValueError, TypeError, OSError, zipfile.BadZipFile) as error:
+        reason = f"{type(error).__name__}: {str(error)[:200]}"
+        raise InputError(f"files of {dataset}", reason, "the published files") from None
+    write_frame({name: frame[name].to_numpy() for name in frame}, path, overwrite)
+    differs = _differing(dataset, path)
+    lengths = any(name.startswith("tok:") or name.endswith("_tok") for name in differs)
+    return Built(path, len(frame), differs, estimated if lengths else None)
+
+
+def _differing(dataset: str, path: Path) -> tuple[str, ...]:
+    """Return the names of the columns whose content is not what the catalogue states."""
+    frame = read_frame(path)
+    due = recorded_columns()[dataset]
+    found = {str(name): column_sha256(frame[name]) for name in frame}
+    return tuple(name for name in {**due, **found} if due.get(name) != found.get(name))

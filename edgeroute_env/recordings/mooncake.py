@@ -16,6 +16,7 @@ from edgeroute_env.recordings.shapes import Arrivals
 TimeUnit = Literal["ms", "s"]
 SESSION_FIELDS = ("session_id", "session", "conversation_id")
 BUSIEST_PER_S = 20.0  # requests; more than that, and the times are hardly milliseconds
+WHOLE_MS = 1e-3  # a fraction below it is a float's error
 
 
 def mooncake_jsonl(
@@ -80,7 +81,7 @@ def mooncake_requests(
 
 def _seconds(stamp: Any, unit: TimeUnit | None) -> float:
     found = number_of("timestamp", stamp, 0.0)
-    if unit is None and found != int(found):
+    if unit is None and abs(found - round(found)) > WHOLE_MS:
         allowed = "whole milliseconds, as assumed; --time-unit s where the times are seconds"
         raise InputError("timestamp", stamp, allowed)
     return found if unit == "s" else found / 1e3

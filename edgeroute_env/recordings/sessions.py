@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Container, Hashable, Iterable
 from typing import NamedTuple
 
 BLOCK_TOKENS = 512  # tokens a hash of the published trace stands for (kvcache-ai/Mooncake)
@@ -24,29 +24,32 @@ def session_of_requests(
 ) -> list[int]:
     """Return the session of each request, numbered by the index of the session's first request.
 
-    The requests come in time order. A request continues the session whose latest request's full
-    blocks (its blocks without a last, partial one, which the answer and the new turn fill up)
-    are the longest prefix of its own blocks; of two with the same blocks, the later one. What it
-    continues must have come earlier, have a shorter input, and reach beyond the system prompt
-    that all requests share, so that one below 1,024 tokens is never continued. A conversation
-    that is taken up again from an older turn begins a new session, and so does a request all of
-    whose blocks have come before: the same prompt, sent again.
+    The requests come in time order. A hash stands for its block and all before it, so the first
+    blocks that have come before are what the cache holds. A request continues the latest request
+    that had the last of these, if they are that one's full blocks (its blocks without a last,
+    partial one, which the answer and the new turn fill up), it came earlier and has a shorter
+    input, and the blocks reach beyond the system prompt that all requests share, so that one below
+    1,024 tokens is never continued. A conversation that is taken up again from an older turn, and
+    the same prompt sent again, begin a new session.
     """
-    known: set[int] = set()
-    latest: dict[tuple[int, ...], tuple[int, Request]] = {}
+    latest: dict[int, tuple[int, Request]] = {}  # session and request that had a block last
     found: list[int] = []
     for request in requests:
         session = len(found)
-        repeated = known.issuperset(request.blocks)
-        known.update(request.blocks)
-        for length in range(0 if repeated else len(request.blocks), SHARED_BLOCKS, -1):
-            key = request.blocks[:length]
-            if key in latest and _precedes(latest[key][1], request):
-                session, _ = latest.pop(key)
-                break
-        latest[request.blocks[: request.input_tokens // block_tokens]] = (session, request)
+        held = cached_blocks(request, latest)
+        if held > SHARED_BLOCKS:
+            continued, before = latest[request.blocks[held - 1]]
+            if before.input_tokens // block_tokens == held and _precedes(before, request):
+                session = continued
+        latest.update(dict.fromkeys(request.blocks, (session, request)))
         found.append(session)
     return found
+
+
+def cached_blocks(request: Request, known: Container[int]) -> int:
+    """Return how many of a request's first blocks are known."""
+    new = (at for at, block in enumerate(request.blocks) if block not in known)
+    return next(new, len(request.blocks))
 
 
 def _precedes(before: Request, after: Request) -> bool:
