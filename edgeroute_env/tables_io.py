@@ -148,6 +148,4 @@ def _write_parquet(frame: pd.DataFrame, path: Path) -> None:
     table = pyarrow.Table.from_pandas(frame, preserve_index=False)
     # What is read back is hashed: a text column may come back as another type of text.
     metadata = {**(table.schema.metadata or {}), CHECKSUM: content_sha256(table.to_pandas())}
-    parquet.write_table(
-        table.replace_schema_metadata(metadata), path, write_page_checksum=True
-    )
+    parquet.write_table(table.replace_schema_metadata(metadata), path, write_page_checksum=True)

@@ -213,9 +213,7 @@ class Built(NamedTuple):
     estimated: str | None
 
 
-def build_table(
-    dataset: str, files: Files, folder: str | Path, overwrite: bool = False
-) -> Built:
+def build_table(dataset: str, files: Files, folder: str | Path, overwrite: bool = False) -> Built:
     """Build a dataset's table from its downloaded files, beside them in `folder`.
 
     A table that is there with the right content stays as it is. InputError for a dataset without

@@ -77,7 +77,11 @@ def datasets() -> dict[str, Dataset]:
     for file in published():
         by_name.setdefault(file.dataset, []).append(file)
     return {
-        name: Dataset(len(files), sum(file.bytes for file in files), files[0].licence)
+        name: Dataset(
+            len(files),
+            sum(file.bytes for file in files),
+            ", ".join(dict.fromkeys(file.licence for file in files)),
+        )
         for name, files in by_name.items()
     }
 
@@ -177,10 +181,16 @@ def _fetch(file: PublishedFile, path: Path, url: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         part = _unfinished(path)
         if part is None:
-            handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+            handle, name = tempfile.mkstemp(
+                prefix=f".{path.name}.", suffix=".part", dir=path.parent
+            )
             os.close(handle)
             part = Path(name)
-        _continue(url, part, file.bytes)
+        try:
+            _continue(url, part, file.bytes)
+        finally:
+            if not part.stat().st_size:  # nothing to continue from
+                part.unlink()
         found = _sha256(part)
         if found != file.sha256:
             part.unlink()

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import MISSING, fields
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -32,6 +33,7 @@ from edgeroute_env.recordings.shapes import (
     Dialogues,
     Outcomes,
     Recording,
+    Rule,
     SnrRuns,
     converted,
 )
@@ -56,9 +58,9 @@ TEXTS = {  # what is counted in tokens, as a text
 class Picked(NamedTuple):
     """Which of a table's columns and rows count."""
 
-    columns: Columns
-    where: Where
-    drop_unusable: bool
+    columns: Columns = MappingProxyType({})
+    where: Where = MappingProxyType({})
+    drop_unusable: bool = False
 
 
 def read_outcomes(
@@ -131,13 +133,13 @@ def make_recording(kind: type[R], path: str | Path, columns: Mapping[str, Any]) 
 
 
 def picked_fields(
-    path: str | Path, names: Sequence[str], required: Sequence[str], pick: Picked
+    path: str | Path, rules: Mapping[str, Rule], required: Sequence[str], pick: Picked
 ) -> tuple[dict[str, NDArray[Any]], str | None]:
     """Return the values of fields as far as a table holds them, and how many rows were left out.
 
     Args:
         path: the table file.
-        names: the fields to look for, all of them with a rule in `shapes.RULES`.
+        rules: the fields to look for, and what each may hold.
         required: those that have to be there.
         pick: the columns' names in the file, and which rows count.
 
@@ -145,18 +147,20 @@ def picked_fields(
         InputError: an unknown field, a missing column, no row left, or a cell that cannot be used
             (unless those rows are to be left out).
     """
-    known = [*names, *(text for text in TEXTS if TEXTS[text] in names)]
+    known = [*rules, *(text for text in TEXTS if TEXTS[text] in rules)]
     unknown = [name for name in pick.columns if name not in known]
     if unknown:
         raise InputError("columns", unknown[0], "one of " + ", ".join(known))
     frame = _kept(read_frame(path, texts=True), path, pick.where)
+    if not len(frame):
+        raise InputError(f"{path}: rows", 0, "one row at least")
     found: dict[str, NDArray[Any]] = {}
     for field in known:
         name = TEXTS.get(field, field)
         column = pick.columns.get(field, field)
         if column in frame and name not in found:
             cells = frame[column].to_numpy()
-            found[name] = _lengths(cells) if field in TEXTS else _plain(cells, RULES[name].kind)
+            found[name] = _lengths(cells) if field in TEXTS else _plain(cells, rules[name].kind)
         elif field in pick.columns:
             raise _no_column(path, field, column, frame)
     for name in required:
@@ -164,15 +168,15 @@ def picked_fields(
             raise _no_column(path, name, name, frame)
     good = np.ones(len(frame), bool)
     for name, cells in found.items():
-        values, usable = converted(name, cells)
+        _, usable = converted(name, cells, rules[name])
         good &= usable
         if not pick.drop_unusable and not usable.all():
             row = int(np.flatnonzero(~usable)[0])
-            allowed = f"{RULES[name].allowed()}; rows that do not fit can be left out: {DROP}"
+            allowed = f"{rules[name].allowed()}; rows that do not fit can be left out: {DROP}"
             raise InputError(f"{path}: {name}, row {row}", _shown(cells[row]), allowed)
     if not good.any():
         raise InputError(f"{path}: rows", f"{len(frame)}, none of them usable", "one usable row")
-    found = {name: converted(name, cells[good])[0] for name, cells in found.items()}
+    found = {name: converted(name, cells[good], rules[name])[0] for name, cells in found.items()}
     if good.all():
         return found, None
     return found, f"left out {(~good).sum()} of {len(frame)} rows that cannot be used"
@@ -181,11 +185,14 @@ def picked_fields(
 def _recording(kind: type[R], path: str | Path, pick: Picked) -> R:
     specs = [spec for spec in fields(kind) if spec.name in RULES]
     required = [spec.name for spec in specs if spec.default is MISSING]
-    found, note = picked_fields(path, [spec.name for spec in specs], required, pick)
+    rules = {spec.name: RULES[spec.name] for spec in specs}
+    if kind is Dialogues:
+        rules["dialogue"] = Rule(str)  # whatever names it
+    found, note = picked_fields(path, rules, required, pick)
     if kind is Dialogues:
         keys = list(zip(found["task"].tolist(), found["dialogue"].tolist(), strict=True))
-        found["dialogue"] = np.array(numbered(keys))
         _refuse_interleaved(path, keys)
+        found["dialogue"] = np.array(numbered(keys))
     return make_recording(kind, path, {**found, "notes": (note,) if note else ()})
 
 
@@ -236,7 +243,9 @@ def _lengths(cells: NDArray[Any]) -> NDArray[np.float64]:
 
 def _plain(cells: NDArray[Any], kind: type) -> NDArray[Any]:
     """Return cells as they are; numbers serve as names where texts are due."""
-    return cells.astype(str) if kind is str and cells.dtype.kind in "iu" else cells
+    if kind is not str or cells.dtype.kind not in "iuf":
+        return cells
+    return np.where(np.isfinite(cells), cells.astype(str), "")
 
 
 def _shown(cell: Any) -> Any:

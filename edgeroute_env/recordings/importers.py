@@ -142,8 +142,10 @@ def _truth(column: str, text: str) -> float:
     truth = {"true": 1.0, "1": 1.0, "false": 0.0, "0": 0.0}.get(text.strip().lower())
     if truth is None:
         raise InputError(
-            f"column {column}", text, "true or false, 1 or 0; name the models' columns where "
-            "others stand beside them: --column quality_device=NAME --column quality_edge=NAME"
+            f"column {column}",
+            text,
+            "true or false, 1 or 0; name the models' columns where "
+            "others stand beside them: --column quality_device=NAME --column quality_edge=NAME",
         )
     return truth
 
@@ -192,6 +194,8 @@ def _text(item: Mapping[str, Any], field: str, last: bool = False) -> str:
 
 
 Options = Mapping[str, Any]
+_MODELS = ("--column quality_device", "--column quality_edge")
+_UNITS = ("--time-unit", "--block-tokens")
 
 
 def _only_file(paths: Sequence[Path]) -> Path:
@@ -201,7 +205,7 @@ def _only_file(paths: Sequence[Path]) -> Path:
 
 
 def _models(paths: Sequence[Path], options: Options) -> Recording:
-    return routellm_csv(paths, options.get("quality_device"), options.get("quality_edge"))
+    return routellm_csv(paths, *(options.get(name) for name in _MODELS))
 
 
 def _two_models(paths: Sequence[Path], options: Options) -> Recording:
@@ -211,28 +215,29 @@ def _two_models(paths: Sequence[Path], options: Options) -> Recording:
 
 
 def _mooncake(paths: Sequence[Path], options: Options) -> Recording:
-    return mooncake_jsonl(_only_file(paths), options.get("time_unit"), options.get("block_tokens"))
+    return mooncake_jsonl(_only_file(paths), *(options.get(name) for name in _UNITS))
 
 
 class Importer(NamedTuple):
-    """What reads a format's files, and the options that it takes."""
+    """What reads a format's files, and the options of the command line that it takes."""
 
     read: Callable[[Sequence[Path], Options], Recording]
     options: tuple[str, ...] = ()
 
 
 IMPORTERS: Mapping[str, Importer] = {
-    "routellm": Importer(_models, ("quality_device", "quality_edge")),
+    "routellm": Importer(_models, _MODELS),
     "zeroeval": Importer(_two_models),
     "mtbench101": Importer(lambda paths, _: mtbench101_jsonl(_only_file(paths))),
     "azure": Importer(lambda paths, _: azure_csv(_only_file(paths))),
-    "mooncake": Importer(_mooncake, ("time_unit", "block_tokens")),
+    "mooncake": Importer(_mooncake, _UNITS),
 }
 
 
 def import_files(source_format: str, paths: Sequence[Path], options: Options) -> Recording:
     """Return the recording in files of a published format.
 
+    The options are those of `edgeroute trace import` by name, such as {"--time-unit": "s"}.
     InputError for an unknown format, an option that it does not take and unusable files.
     """
     if source_format not in IMPORTERS:

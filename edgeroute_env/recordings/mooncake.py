@@ -82,7 +82,10 @@ def mooncake_requests(
 def _seconds(stamp: Any, unit: TimeUnit | None) -> float:
     found = number_of("timestamp", stamp, 0.0)
     if unit is None and abs(found - round(found)) > WHOLE_MS:
-        allowed = "whole milliseconds, as assumed; --time-unit s where the times are seconds"
+        allowed = (
+            f"whole milliseconds, as assumed (and a hash for {BLOCK_TOKENS} tokens); other traces "
+            "take --time-unit s and --block-tokens NUMBER"
+        )
         raise InputError("timestamp", stamp, allowed)
     return found if unit == "s" else found / 1e3
 

@@ -19,9 +19,7 @@ class Request(NamedTuple):
     session: Hashable = None  # as the log names it
 
 
-def session_of_requests(
-    requests: Iterable[Request], block_tokens: int = BLOCK_TOKENS
-) -> list[int]:
+def session_of_requests(requests: Iterable[Request], block_tokens: int = BLOCK_TOKENS) -> list[int]:
     """Return the session of each request, numbered by the index of the session's first request.
 
     The requests come in time order. A hash stands for its block and all before it, so the first

@@ -24,7 +24,7 @@ Floats: TypeAlias = NDArray[np.float64]
 Texts: TypeAlias = NDArray[np.str_]
 
 
-class _Rule(NamedTuple):
+class Rule(NamedTuple):
     """What a column may hold: its type and, for numbers, the range.
 
     A float may be given as a truth or as a time, an int as any name; see `cells`.
@@ -44,12 +44,12 @@ class _Rule(NamedTuple):
         return f"{whole} from {self.low:g} to {self.high:g}{also.get(self.given, '')}"
 
 
-_ID = _Rule(int, 0, 2**31 - 1, "name")  # what a trace's 4-byte columns hold
-_COUNT = _Rule(int, 1, 2**31 - 1)
-_TOKENS = _Rule(int, 1, 1e7)
-_SHARE = _Rule(float, 0, 1)
-_QUALITY = _Rule(float, 0, 1, "truth")
-_TEXT = _Rule(str)
+_ID = Rule(int, 0, 2**31 - 1, "name")  # what a trace's 4-byte columns hold
+_COUNT = Rule(int, 1, 2**31 - 1)
+_TOKENS = Rule(int, 1, 1e7)
+_SHARE = Rule(float, 0, 1)
+_QUALITY = Rule(float, 0, 1, "truth")
+_TEXT = Rule(str)
 
 RULES = {
     "prompt_tokens": _TOKENS,
@@ -66,8 +66,8 @@ RULES = {
     "session": _ID,
     "run": _ID,
     "turn": _COUNT,
-    "time_s": _Rule(float, -1e12, 1e12, "time"),
-    "snr_db": _Rule(float, -100, 100),
+    "time_s": Rule(float, -1e12, 1e12, "time"),
+    "snr_db": Rule(float, -100, 100),
 }
 
 
@@ -210,9 +210,8 @@ class SnrRuns(Recording):
         _all_rows("time_s", self.time_s, ordered, "times that never decrease within a run")
 
 
-def converted(name: str, values: Any) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Return a column's values in its own type, and which of them it may hold; both (n,)."""
-    rule = RULES[name]
+def converted(name: str, values: Any, rule: Rule) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Return a column's values in its rule's type, and which of them it may hold; both (n,)."""
     raw = column_of(name, values)
     if rule.kind is str:
         good = np.array([_is_text(value) for value in raw])
@@ -248,7 +247,7 @@ def _is_text(value: Any) -> bool:
 
 def _checked(name: str, values: Any) -> NDArray[Any]:
     """Return `values` as a read-only array, all of them such as the column may hold."""
-    column, good = converted(name, values)
+    column, good = converted(name, values, RULES[name])
     _all_rows(name, column_of(name, values), good, RULES[name].allowed())
     column.flags.writeable = False
     return column
