@@ -18,7 +18,6 @@ import re
 import zipfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -50,17 +49,19 @@ def build_mmlu(files: Files, count: CountTokens) -> pd.DataFrame:
     """
     import pandas as pd
 
-    read = partial(pd.read_csv, keep_default_na=False)
+    def read(name: str) -> pd.DataFrame:
+        return pd.read_csv(files[name], keep_default_na=False)
+
     parts = []
     for path in sorted(name for name in files if "/mmlu_" in name):
         subject = Path(path).stem.removeprefix("mmlu_")
-        routed = read(files[path])
-        question = read(files[f"results-4/{subject}.csv"])
+        routed = read(path)
+        question = read(f"results-4/{subject}.csv")
         part = pd.DataFrame({"subject": subject, "prompt": routed["prompt"].astype(str)})
         part["prompt_tok"] = [count(text) for text in part["prompt"]]
         for name, right in (
             ("mistral-7b-v0.1-4bit", question["correct"]),
-            ("mistral-7b-v0.1-fp16", read(files[f"results/{subject}.csv"])["correct"]),
+            ("mistral-7b-v0.1-fp16", read(f"results/{subject}.csv")["correct"]),
             ("mixtral-8x7b-instruct", routed["mistralai/Mixtral-8x7B-Instruct-v0.1"]),
             ("gpt-4-1106", routed["gpt-4-1106-preview"]),
         ):
@@ -232,7 +233,7 @@ def build_table(dataset: str, files: Files, folder: str | Path, overwrite: bool 
     except (LookupError, ValueError, TypeError, OSError, zipfile.BadZipFile) as error:
         reason = f"{type(error).__name__}: {str(error)[:200]}"
         raise InputError(f"files of {dataset}", reason, "the published files") from None
-    write_frame({name: frame[name].to_numpy() for name in frame}, path, overwrite)
+    write_frame({str(name): frame[name].to_numpy() for name in frame}, path, overwrite)
     differs = _differing(dataset, path)
     lengths = any(name.startswith("tok:") or name.endswith("_tok") for name in differs)
     return Built(path, len(frame), differs, estimated if lengths else None)

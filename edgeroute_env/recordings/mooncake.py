@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -63,7 +63,7 @@ def mooncake_requests(
         raise InputError("--time-unit", time_unit, "ms or s")
     if block_tokens is not None and block_tokens < 1:
         raise InputError("--block-tokens", block_tokens, "a whole number of tokens, 1 or more")
-    sessions: dict[Any, Any] = {}  # by chat, for traces that name the request before
+    sessions: dict[str | int, str | int] = {}  # by chat, for traces that name the request before
     requests: list[Request] = []
     for line, item in json_lines(Path(path)):
         with naming_line(path, f"line {line}", "timestamp, input_length, output_length, hash_ids"):
@@ -104,7 +104,7 @@ def _blocks(hashes: Any, input_tokens: int, block_tokens: int | None) -> tuple[i
     return tuple(int(number_of("hash_ids", value, 0, whole=True)) for value in hashes)
 
 
-def _session(item: Mapping[str, Any], sessions: dict[Any, Any]) -> Hashable:
+def _session(item: Mapping[str, Any], sessions: dict[str | int, str | int]) -> str | int | None:
     """Return the session that a request names, itself or by the request before it, else None."""
     for field in SESSION_FIELDS:
         if field in item:

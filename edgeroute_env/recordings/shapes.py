@@ -216,10 +216,7 @@ def converted(name: str, values: Any, rule: Rule) -> tuple[NDArray[Any], NDArray
     if rule.kind is str:
         good = np.array([_is_text(value) for value in raw])
         return np.where(good, raw, "").astype(np.str_), good
-    if rule.given == "time":
-        found = seconds(raw)
-    else:
-        found = numbers(raw, rule.given == "truth")
+    found = seconds(raw) if rule.given == "time" else numbers(raw, rule.given == "truth")
     if rule.given == "name":
         found = _names_as_numbers(raw, found, rule.high)
     good = np.isfinite(found) & (found >= rule.low) & (found <= rule.high)

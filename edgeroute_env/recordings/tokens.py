@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Callable
 
@@ -30,9 +31,9 @@ def token_counter() -> tuple[CountTokens, str | None]:
     Exact where tiktoken is installed and has its vocabulary, which it downloads once.
     """
     try:
-        import tiktoken
+        tiktoken = importlib.import_module("tiktoken")
     except ImportError:
-        return count_tokens, "pip install tiktoken for exact ones"
+        return count_tokens, "pip install tiktoken for exact ones, then --overwrite"
     try:
         encoding = tiktoken.get_encoding("cl100k_base")
     except Exception as error:  # whatever its download ends in

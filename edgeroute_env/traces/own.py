@@ -1,9 +1,9 @@
 """A trace from a table of one's own: what it holds stays, in its order; the rest is drawn.
 
 A row is a turn. `arrival_s` is all that has to be there; `prompt_tokens` (or `prompt`, the text),
-`score`, `quality_device` and `quality_edge` make it one's own workload. Any other column of a trace
-may follow. `dialogue` (any name) tells which turns belong together, in the order of the rows; without
-it and without `turn`, each row is a dialogue of its own.
+`score`, `quality_device` and `quality_edge` make it one's own workload; any other column of a trace
+may follow. `dialogue` (any name) tells which turns belong together, in the order of the rows;
+without it and without `turn`, each row is a dialogue of its own.
 """
 
 from __future__ import annotations
@@ -85,10 +85,9 @@ def trace_from_table(
         allowed = f"0 to {phones - 1}, the phones of {scenario.name}; --set device.count=NUMBER"
         raise InputError(f"{path}: device", int(device.max()), allowed)
     rows = _completed(found, synthetic_law(scenario), phones, seed)
-    notes = (dropped,) if dropped else ()
-    notes += (f"from the table: {', '.join(held)}; drawn: the rest, from {scenario.name}",)
+    held_note = f"from the table: {', '.join(held)}; drawn: the rest, from {scenario.name}"
     columns = {column.name: rows[column.name] for column in BASE}
-    return OwnTrace(Trace(columns, str(path)), notes)
+    return OwnTrace(Trace(columns, str(path)), (*([dropped] if dropped else []), held_note))
 
 
 def _completed(
