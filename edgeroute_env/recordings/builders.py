@@ -52,7 +52,7 @@ def build_mmlu(files: Files, count: CountTokens) -> pd.DataFrame:
     def read(name: str) -> pd.DataFrame:
         return pd.read_csv(files[name], keep_default_na=False)
 
-    parts = []
+    parts: list[pd.DataFrame] = []
     for path in sorted(name for name in files if "/mmlu_" in name):
         subject = Path(path).stem.removeprefix("mmlu_")
         routed = read(path)
@@ -67,7 +67,8 @@ def build_mmlu(files: Files, count: CountTokens) -> pd.DataFrame:
         ):
             part[f"ok:{name}"] = right.astype(np.int8)
         starts = [re.split("\nA. ", text)[0][:60] for text in part["prompt"]]
-        parts.append(part[[str(text)[:60] for text in question.iloc[:, 0]] == np.array(starts)])
+        own = [str(text)[:60] for text in question.iloc[:, 0]]
+        parts.append(part.loc[np.array(own) == np.array(starts)])
     return pd.concat(parts, ignore_index=True)
 
 

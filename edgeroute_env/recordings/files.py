@@ -16,7 +16,6 @@ how many. Every fault of a file is one InputError that names the file; rows coun
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import MISSING, fields
 from pathlib import Path
 from types import MappingProxyType
@@ -224,9 +223,9 @@ def _kept(frame: pd.DataFrame, path: str | Path, where: Where) -> pd.DataFrame:
         if column not in frame:
             raise InputError(f"{path}: where", column, "one of " + shown_names(frame))
         texts = frame[column].astype(str)
+        as_number = numbers(np.array([str(value)]))[0]  # 3 is 3.0, and NaN is no value
         chosen = (texts.str.lower() == str(value).lower()).to_numpy()
-        with suppress(ValueError):
-            chosen |= numbers(texts.to_numpy()) == float(value)  # 3 is 3.0
+        chosen = chosen | (numbers(texts.to_numpy()) == as_number)
         if not chosen.any():
             allowed = "a value that is there: " + shown_names(sorted(texts.unique()))
             raise InputError(f"{path}: where {column}", value, allowed)

@@ -215,7 +215,8 @@ def converted(name: str, values: Any, rule: Rule) -> tuple[NDArray[Any], NDArray
     raw = column_of(name, values)
     if rule.kind is str:
         good = np.array([_is_text(value) for value in raw])
-        return np.where(good, raw, "").astype(np.str_), good
+        texts = [value if kept else "" for value, kept in zip(raw, good, strict=True)]
+        return np.array(texts, np.str_), good
     found = seconds(raw) if rule.given == "time" else numbers(raw, rule.given == "truth")
     if rule.given == "name":
         found = _names_as_numbers(raw, found, rule.high)

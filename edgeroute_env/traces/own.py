@@ -77,6 +77,11 @@ def trace_from_table(
         raise InputError(f"{path}: {present}", "one quality alone", "both qualities, or neither")
     held = [column.name for column in BASE if column.name in found]
     arrival_s = found["arrival_s"]
+    back = np.flatnonzero(np.diff(arrival_s) < 0)
+    if back.size:
+        at = int(back[0]) + 1
+        allowed = f"at least the time before it, {arrival_s[at - 1]:g}: sort the table by time"
+        raise InputError(f"{path}: arrival_s, row {at}", float(arrival_s[at]), allowed)
     if arrival_s.min() < 0.0 or arrival_s.max() > LONGEST_S:  # seconds of a calendar
         found["arrival_s"] = arrival_s - arrival_s[0]
     phones = scenario.device.count
