@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import zipfile
@@ -10,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from edgeroute_env.errors import InputError
@@ -167,6 +169,37 @@ def test_a_table_that_is_right_stays(built: Callable[..., Any], tmp_path: Path) 
     result = built()
     assert (result.rows, result.differs) == (19366, ())
     assert (tmp_path / source.name).stat().st_mtime_ns == before
+
+
+def test_the_command_downloads_and_builds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from typer.testing import CliRunner
+
+    from edgeroute_env.cli.data import app
+
+    text = "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 23:59:59,374,44\n"
+    put(tmp_path, "mirror/o/r/0f/azure.csv", text)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    head = "dataset,repository,commit,path,bytes,sha256,licence,format\n"
+    row = f"azure,o/r,0f,azure.csv,{len(text)},{digest},MIT,csv\n"
+    due = {"t_s": [0.0], "in_tok": [374], "out_tok": [44]}
+    hashes = [f"azure,azure.csv.gz,{name},{column_sha256(pd.Series(v))}" for name, v in due.items()]
+    put(tmp_path, "catalog/published_files.csv", head + row)
+    put(
+        tmp_path,
+        "catalog/recorded_tables.csv",
+        "dataset,table,column,sha256\n" + "\n".join(hashes),
+    )
+    monkeypatch.setattr(downloads, "config_path", tmp_path.joinpath)
+    monkeypatch.setenv("EDGEROUTE_DATA", str(tmp_path / "data"))
+    command = ["get", "azure", "--base-url", str(tmp_path / "mirror"), "--quiet"]
+    for _ in range(2):  # a second call finds all in place
+        ended = CliRunner().invoke(app, command)
+        assert ended.exit_code == 0, ended.output
+        assert "azure.csv.gz: 1 rows, as the presets were fitted on" in ended.output
+    assert read_frame(downloads.data_file("azure.csv.gz")).to_dict("list") == due
+    listed = CliRunner().invoke(app, ["list"]).output
+    assert "1/1" in listed
+    assert "yes" in listed
 
 
 @pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "TIMESTAMP,ContextTokens\nsoon,1\n"])

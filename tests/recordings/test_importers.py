@@ -88,6 +88,37 @@ def test_routellm_needs_the_same_models_in_every_file(tmp_path: Path) -> None:
         routellm_csv([write(tmp_path / "mmlu_a.csv", ROUTELLM), other])
 
 
+@pytest.mark.parametrize(
+    ("head", "rows"),
+    [
+        ("prompt,small,big", ["Two?,0,1", "Name a prime.,1,1"]),
+        (",prompt,small,big", ["0,Two? A. 3 B. 4,False,True", "1,Prime? A. 4 B. 5,True,True"]),
+        ("prompt,small,big", ["Two?,false,TRUE", "Prime?,true,true"]),
+        ("small,prompt,big", ["0,Two?,True", "1,Prime?,1"]),
+    ],
+)
+def test_routellm_truths_and_indexes_as_others_write_them(
+    head: str, rows: list[str], tmp_path: Path
+) -> None:
+    outcomes = routellm_csv([write(tmp_path / "a.csv", "\n".join([head, "", *rows, "", ""]))])
+    assert outcomes.quality_device.tolist() == [0.0, 1.0]
+    assert outcomes.quality_edge.tolist() == [1.0, 1.0]
+
+
+def test_routellm_columns_are_named_where_others_stand_beside_them(tmp_path: Path) -> None:
+    text = "subject,prompt,small,big\nlaw,Two?,0,1\nart,Prime?,1,0\n"
+    path = write(tmp_path / "a.csv", text)
+    with pytest.raises(
+        InputError, match=r"column subject: got 'law'.*--column quality_device=NAME"
+    ):
+        routellm_csv([path])
+    options = {"--column quality_device": "big", "--column quality_edge": "small"}
+    outcomes = import_files("routellm", [path], options)
+    assert outcomes.columns()["quality_device"].tolist() == [1.0, 0.0]
+    with pytest.raises(InputError, match="no 'large'"):
+        import_files("routellm", [path], {**options, "--column quality_edge": "large"})
+
+
 # --- ZeroEval
 
 
@@ -196,6 +227,12 @@ def test_mtbench101_gives_one_row_a_turn(name: str, tmp_path: Path) -> None:
     assert dialogues.dialogue.tolist() == [0, 0, 0, 1]
     assert dialogues.turn.tolist() == [1, 2, 3, 1]
     assert (dialogues.prompt_tokens > dialogues.answer_tokens).all()
+
+
+def test_mtbench101_skips_blank_lines(tmp_path: Path) -> None:
+    said = json.dumps({"task": "GR", "id": 1, "history": [{"user": "hi", "bot": "hello"}]})
+    path = write(tmp_path / "m.jsonl", f"\n{said}\n   \n\t\n{said}\n\n")
+    assert mtbench101_jsonl(path).dialogue.tolist() == [0, 1]
 
 
 @pytest.mark.parametrize(
