@@ -10,7 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PrivateAttr,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from edgeroute_env.benchmarks import Benchmark, from_benchmark_files
 from edgeroute_env.catalog import DeviceSpeed, GpuSpec, ModelSpec, from_catalog
@@ -41,11 +48,24 @@ LONGEST_EPISODE_S = 1e8  # three years; a trace's clock ends at ten times that
 
 
 class Table(Part):
-    """A recorded table in the data folder, the names of its columns, and which rows count."""
+    """A recorded table in the data folder, the names of its columns, and which rows count.
+
+    `where` names the values of columns in the rows that count; `drop_unusable` leaves out those
+    that cannot be read.
+    """
 
     file: str
     columns: dict[str, str] = Field(default_factory=dict)
-    where: dict[str, str] = Field(default_factory=dict)
+    where: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    drop_unusable: bool = False
+
+    @model_serializer(mode="wrap")
+    def _short(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave `drop_unusable` out where it is not asked for: fits know a scenario by its dump."""
+        dumped: dict[str, Any] = dump(self)
+        if not self.drop_unusable:
+            del dumped["drop_unusable"]
+        return dumped
 
 
 class Heat(Part):

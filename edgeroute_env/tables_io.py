@@ -1,8 +1,14 @@
-"""Table files (parquet, csv): a read fails with one clear error, a write succeeds as a whole."""
+"""Table files (parquet, csv) read with one clear error and written in one move.
+
+A parquet file holds a checksum of every page and of its content, so that a changed bit is found
+when it is read; csv files are for people and hold none (gzip's own guards a .csv.gz).
+"""
 
 from __future__ import annotations
 
 import gzip
+import hashlib
+import json
 import os
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -18,6 +24,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FORMATS = ".parquet, .csv or .csv.gz"
+MOST_CELLS = 2**28
+CHECKSUM = b"edgeroute_sha256"  # of the content, in a parquet file's metadata
 
 
 def _pandas() -> Any:
@@ -38,29 +46,74 @@ def _format(path: Path) -> str:
     raise InputError("file", str(path), f"a name ending in {FORMATS}")
 
 
-def read_frame(path: str | os.PathLike[str]) -> pd.DataFrame:
-    """Return the table in a parquet or csv file.
+def read_frame(path: str | os.PathLike[str], texts: bool = False) -> pd.DataFrame:
+    """Return the table in a parquet or csv file, without an index column that has no name.
+
+    Args:
+        path: the file. Blank lines of a csv file count as none.
+        texts: leave the cells of a csv file the texts that they are, an empty one "".
 
     Raises:
         InputError: the file is missing, of another format, or damaged.
     """
-    pandas = _pandas()
+    _pandas()
     path = Path(path)
     kind = _format(path)
     if not path.is_file():
         raise InputError("file", str(path), "an existing table file")
-    frame: pd.DataFrame
     try:
-        if kind == "parquet":
-            frame = pandas.read_parquet(path)
-        else:
-            from pyarrow import csv
-
-            frame = csv.read_csv(path).to_pandas()  # reads floats back exactly, "NA" as text
-    except Exception as error:  # pandas and pyarrow raise many kinds; all mean the same
+        frame = _read_parquet(path) if kind == "parquet" else _read_csv(path, texts)
+    except Exception as error:  # pandas and pyarrow raise many kinds, all mean the same here
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         raise InputError(str(path), reason, f"a readable {kind} table") from None
+    frame = frame[[name for name in frame.columns if name not in ("", "__index_level_0__")]]
+    repeated = frame.columns[frame.columns.duplicated()]
+    if len(repeated):
+        raise InputError(f"{path}: columns", str(repeated[0]), "a name for each column")
     return frame
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    from pyarrow import parquet
+
+    with parquet.ParquetFile(path, page_checksum_verification=True) as file:
+        cells = file.metadata.num_rows * file.metadata.num_columns
+        if cells > MOST_CELLS:  # a file of a few bytes can stand for any number
+            raise ValueError(f"{cells} cells; {MOST_CELLS} at most")
+        table = file.read()
+    stored = (table.schema.metadata or {}).get(CHECKSUM)
+    frame: pd.DataFrame = table.to_pandas()
+    if stored is not None and stored != content_sha256(frame).encode():
+        raise ValueError("the content differs from its checksum")
+    return frame
+
+
+def _read_csv(path: Path, texts: bool) -> pd.DataFrame:
+    import pyarrow
+    from pyarrow import csv
+
+    parse = csv.ParseOptions(newlines_in_values=True)
+    convert = csv.ConvertOptions()
+    if texts:
+        with csv.open_csv(path, parse_options=parse) as file:
+            convert.column_types = dict.fromkeys(file.schema.names, pyarrow.string())
+    table = csv.read_csv(path, parse_options=parse, convert_options=convert)
+    frame: pd.DataFrame = table.to_pandas()  # reads floats back exactly, "NA" as text
+    return frame
+
+
+def column_sha256(values: pd.Series[Any]) -> str:
+    """Return a hash of a column's values and type that does not depend on the file's format."""
+    if values.dtype.kind in "biuf":
+        array = values.to_numpy()
+        return hashlib.sha256(array.dtype.str.encode() + array.tobytes()).hexdigest()
+    return hashlib.sha256(json.dumps([str(value) for value in values]).encode()).hexdigest()
+
+
+def content_sha256(frame: pd.DataFrame) -> str:
+    """Return a hash of a table's columns: their names, order, types and values."""
+    columns = [(str(name), column_sha256(frame[name])) for name in frame.columns]
+    return hashlib.sha256(json.dumps(columns).encode()).hexdigest()
 
 
 def _maybe_packed(raw: BinaryIO, path: Path) -> AbstractContextManager[Any]:
@@ -81,8 +134,18 @@ def write_frame(
     frame = pandas.DataFrame(dict(columns))
     with replacing(path) as part:
         if kind == "parquet":
-            frame.to_parquet(part, index=False)
+            _write_parquet(frame, part)
         else:
             with part.open("wb") as raw, _maybe_packed(raw, path) as file:
                 frame.to_csv(file, index=False)
     return path
+
+
+def _write_parquet(frame: pd.DataFrame, path: Path) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    table = pyarrow.Table.from_pandas(frame, preserve_index=False)
+    # What is read back is hashed: a text column may come back as another type of text.
+    metadata = {**(table.schema.metadata or {}), CHECKSUM: content_sha256(table.to_pandas())}
+    parquet.write_table(table.replace_schema_metadata(metadata), path, write_page_checksum=True)

@@ -7,33 +7,55 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from edgeroute_env.cli.options import QuietOption, console
-from edgeroute_env.recordings import downloads
+from edgeroute_env.cli.options import OverwriteOption, QuietOption, console
+from edgeroute_env.recordings import builders, downloads
 
 app = typer.Typer(help="List, fetch and locate published data.", no_args_is_help=True)
 
 
 @app.command("list")
 def list_datasets() -> None:
-    """List the published datasets: files, size, licence, and whether they are here."""
-    table = Table("dataset", "files", "size", "licence", "here")
+    """List the published datasets: size, licence, the table built from them, and what is here."""
+    tables = downloads.recorded_tables()
+    shown = Table("dataset", "size", "licence", "files here", "table", "here")
     for name, dataset in downloads.datasets().items():
-        folder = downloads.data_folder() / name
-        here = sum((folder / file.name).is_file() for file in downloads.published(name))
+        folder = downloads.data_folder()
+        here = sum((folder / name / file.path).is_file() for file in downloads.published(name))
+        table = tables.get(name, "")
+        built = "yes" if table and (folder / table).is_file() else "no" if table else ""
         size = f"{dataset.bytes / 1e6:.1f} MB"
-        table.add_row(name, str(dataset.files), size, dataset.licence, f"{here}/{dataset.files}")
-    console.print(table)
+        shown.add_row(name, size, dataset.licence, f"{here}/{dataset.files}", table, built)
+    console.print(shown)
 
 
 @app.command("get")
 def get(
     name: Annotated[str, typer.Argument(help="A dataset of `edgeroute data list`.")],
-    base_url: Annotated[str | None, typer.Option(help="A mirror of GitHub's raw files.")] = None,
+    base_url: Annotated[
+        str | None,
+        typer.Option(help="A mirror of GitHub's raw files, or a local folder laid out like one."),
+    ] = None,
+    overwrite: OverwriteOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Download a dataset, verified by SHA-256; a repeated call continues where it stopped."""
-    for path in downloads.download(name, base_url=base_url, progress=not quiet):
-        console.print(str(path), soft_wrap=True, highlight=False)
+    """Download a dataset, verified by SHA-256, and build the table that the presets name.
+
+    A repeated call continues where it stopped.
+    """
+    files = downloads.download(name, base_url=base_url, progress=not quiet)
+    if name not in builders.BUILDERS:
+        for path in files.values():
+            console.print(str(path), soft_wrap=True, highlight=False, markup=False)
+        return
+    built = builders.build_table(name, files, downloads.data_folder(), overwrite)
+    says = f"{built.rows} rows, as the presets were fitted on"
+    if built.differs:
+        says = f"{built.rows} rows; other than the presets were fitted on: " + ", ".join(
+            built.differs
+        )
+    if built.estimated:
+        says += f" (lengths are estimates: {built.estimated})"
+    console.print(f"{built.path}: {says}", soft_wrap=True, highlight=False, markup=False)
 
 
 @app.command("path")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -21,10 +22,10 @@ from edgeroute_env.cli.options import (
 )
 from edgeroute_env.errors import InputError
 from edgeroute_env.files import refuse_overwrite
-from edgeroute_env.recordings.files import TABLES, write_table
-from edgeroute_env.recordings.importers import IMPORTERS
-from edgeroute_env.recordings.shapes import Recording
+from edgeroute_env.recordings.files import TABLES, Picked, write_table
+from edgeroute_env.recordings.importers import IMPORTERS, import_files
 from edgeroute_env.traces.columns import BASE
+from edgeroute_env.traces.own import trace_from_table
 from edgeroute_env.traces.recorded import drawn
 from edgeroute_env.traces.sources import Pinned
 from edgeroute_env.traces.trace import Trace
@@ -58,7 +59,9 @@ def make(
 def import_(
     source_format: Annotated[
         str,
-        typer.Argument(help=f"Published: {', '.join(IMPORTERS)}. Your table: {', '.join(TABLES)}."),
+        typer.Argument(
+            help=f"Published: {', '.join(IMPORTERS)}. Your table: {', '.join(TABLES)}, or trace."
+        ),
     ],
     files: Annotated[list[Path], typer.Argument(help="The files; a table is one file.")],
     out: OutArgument,
@@ -66,30 +69,80 @@ def import_(
         list[str] | None,
         typer.Option("--column", metavar="FIELD=NAME", help="What a table calls a field."),
     ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option("--where", metavar="NAME=VALUE", help="Keep the rows that hold a value."),
+    ] = None,
+    drop_unusable: Annotated[
+        bool, typer.Option("--drop-unusable", help="Leave out rows that cannot be read.")
+    ] = False,
+    time_unit: Annotated[
+        str | None, typer.Option(help="mooncake: of its times, ms (by default) or s.")
+    ] = None,
+    block_tokens: Annotated[
+        int | None, typer.Option(help="mooncake: tokens a hash stands for, 512 by default.")
+    ] = None,
+    scenario: Annotated[
+        str | None,
+        typer.Option("--scenario", "-s", help="trace: draws what the table does not hold."),
+    ] = None,
+    overrides: SetOption = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="trace: seed of what is drawn.")] = None,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Turn published files, or a table of your own, into a table that scenarios can name.
 
     For example: edgeroute trace import outcomes mine.csv --column quality_edge=gpt4 -o out.parquet
+
+    With the format `trace`, a table of your own turns becomes a trace to replay: it holds
+    arrival_s and, as far as you have them, prompt_tokens (or prompt, a text), score,
+    quality_device, quality_edge, dialogue and other columns of a trace.
     """
     refuse_overwrite(out, overwrite)
-    recording = _imported(source_format, files, columns or [])
-    write_table(recording, out, overwrite)
-    written = ", ".join(recording.columns())
-    console.print(f"{len(recording)} rows ({written}): {out}", soft_wrap=True)
-
-
-def _imported(source_format: str, files: list[Path], assignments: list[str]) -> Recording:
-    names = dict(assignment.partition("=")[::2] for assignment in assignments)
-    if source_format in TABLES:
+    pick = Picked(_assignments("--column", columns), _assignments("--where", where), drop_unusable)
+    of_format = {"--time-unit": time_unit, "--block-tokens": block_tokens}
+    of_trace = {"--scenario": scenario, "--set": overrides, "--seed": seed}
+    if source_format in TABLES or source_format == "trace":
+        _refuse(source_format, of_format)
         if len(files) != 1:
             raise InputError("FILES", f"{len(files)} files", "one table file")
-        return TABLES[source_format](files[0], names)
-    if names:
-        raise InputError("--column", assignments[0], "only for " + ", ".join(TABLES))
-    if source_format not in IMPORTERS:
-        raise InputError("FORMAT", source_format, "one of " + ", ".join([*IMPORTERS, *TABLES]))
-    return IMPORTERS[source_format](files)
+    if source_format == "trace":
+        chosen = chosen_scenario(scenario or "paper", overrides)
+        made = trace_from_table(files[0], chosen, pick, seed or 0)
+        made.trace.save(out, overwrite)
+        _tell(made.notes, f"{len(made.trace)} turns: {out}")
+        return
+    _refuse(source_format, of_trace)
+    if source_format in TABLES:
+        recording = TABLES[source_format](files[0], *pick)
+    else:
+        _refuse(source_format, {"--where": where, "--drop-unusable": drop_unusable or None})
+        named = {f"--column {field}": name for field, name in pick.columns.items()}
+        recording = import_files(source_format, files, {**named, **of_format})
+    write_table(recording, out, overwrite)
+    _tell(recording.notes, f"{len(recording)} rows ({', '.join(recording.columns())}): {out}")
+
+
+def _assignments(option: str, texts: list[str] | None) -> dict[str, str]:
+    found = {}
+    for text in texts or []:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise InputError(option, text, "NAME=VALUE")
+        found[name] = value
+    return found
+
+
+def _refuse(source_format: str, options: dict[str, Any]) -> None:
+    """Raise InputError for an option that a format has no use for."""
+    for name, value in options.items():
+        if value is not None:
+            raise InputError(name, value, f"only other formats than {source_format}")
+
+
+def _tell(notes: Sequence[str], result: str) -> None:
+    for line in (*notes, result):
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
 
 
 @app.command("info")

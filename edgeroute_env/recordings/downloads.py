@@ -7,8 +7,15 @@ SHA-256, licence and format. `download` fetches a dataset and verifies its files
 from __future__ import annotations
 
 import csv
+import glob
+import hashlib
 import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +62,7 @@ class Dataset:
 
 def published(dataset: str | None = None) -> list[PublishedFile]:
     """Return the published files, all or those of one dataset; InputError if it is unknown."""
-    with config_path("catalog", "published_files.csv").open(encoding="utf-8", newline="") as table:
-        rows: list[dict[str, Any]] = list(csv.DictReader(table))
+    rows = _catalogue("published_files.csv")
     files = [PublishedFile(**{**row, "bytes": int(row["bytes"])}) for row in rows]
     found = [file for file in files if dataset in (None, file.dataset)]
     if not found:
@@ -71,9 +77,37 @@ def datasets() -> dict[str, Dataset]:
     for file in published():
         by_name.setdefault(file.dataset, []).append(file)
     return {
-        name: Dataset(len(files), sum(file.bytes for file in files), files[0].licence)
+        name: Dataset(
+            len(files),
+            sum(file.bytes for file in files),
+            ", ".join(dict.fromkeys(file.licence for file in files)),
+        )
         for name, files in by_name.items()
     }
+
+
+def recorded_columns() -> dict[str, dict[str, str]]:
+    """Return the SHA-256 of each column of the tables that the presets name, by dataset."""
+    found: dict[str, dict[str, str]] = {}
+    for row in _catalogue("recorded_tables.csv"):
+        found.setdefault(row["dataset"], {})[row["column"]] = row["sha256"]
+    return found
+
+
+def recorded_tables() -> dict[str, str]:
+    """Return the file names of the tables that the presets name, by dataset."""
+    return {row["dataset"]: row["table"] for row in _catalogue("recorded_tables.csv")}
+
+
+def how_to_get(table: str) -> str | None:
+    """Return the command that makes a recorded table, in words; None for a table of one's own."""
+    names = [name for name, file in recorded_tables().items() if file == table]
+    return f"run: edgeroute data get {names[0]}" if names else None
+
+
+def _catalogue(name: str) -> list[dict[str, Any]]:
+    with config_path("catalog", name).open(encoding="utf-8", newline="") as table:
+        return list(csv.DictReader(table))
 
 
 def data_folder() -> Path:
@@ -92,9 +126,8 @@ def data_file(name: str) -> Path:
     """Return the path of a file in the data folder; InputError if it is absent."""
     path = data_folder() / name
     if not path.is_file():
-        raise InputError(
-            str(path), "no such file", f"set {DATA_VARIABLE} or run `edgeroute data get`"
-        )
+        how = how_to_get(name) or f"set {DATA_VARIABLE} to the folder that holds it"
+        raise InputError(str(path), "no such file", how)
     return path
 
 
@@ -103,75 +136,130 @@ def download(
     folder: str | Path | None = None,
     base_url: str | None = None,
     progress: bool = True,
-) -> list[Path]:
+) -> dict[str, Path]:
     """Fetch a dataset's files into `folder/<dataset>` (by default the data folder's).
 
-    A download may be interrupted and repeated: a file that exists with the right SHA-256 is not
-    fetched again, and an incomplete file is continued. A file gets its final name only when it is
-    complete and verified. InputError for an unknown dataset, a failure of network or disk, and a
-    wrong hash. After a wrong hash nothing of the file is left. `base_url` names a mirror.
+    A file that is there and has the right SHA-256 is not fetched again, and a file that was cut
+    short is continued, so a download may be interrupted and repeated. A file gets its name only
+    once it is complete and verified, and no more bytes are taken than the catalogue states.
+
+    Args:
+        dataset: its name in the catalogue.
+        folder: where the dataset's folder goes.
+        base_url: a mirror of GitHub's raw files, or a local folder laid out like one.
+        progress: show a bar on standard error.
+
+    Returns:
+        The files by their paths within the repositories.
+
+    Raises:
+        InputError: an unknown dataset, a failing network or disk, or wrong content; after the
+            last, nothing of the file is left.
     """
     try:
-        import pooch
         from rich.console import Console
         from rich.progress import Progress
     except ImportError as error:
         raise missing_package(str(error.name), "downloads", "cli") from None
-    pooch.get_logger().setLevel("WARNING")  # the progress bar already says what happens
     target = Path(folder if folder is not None else data_folder()) / dataset
     files = published(dataset)
-    paths = []
-    with Progress(console=Console(stderr=True), disable=not progress) as bar:
-        task = bar.add_task(dataset, total=sum(file.bytes for file in files))
+    paths = {}
+    with Progress(console=Console(stderr=True), disable=not progress, transient=True) as bar:
+        task = bar.add_task(f"downloading {dataset}", total=sum(file.bytes for file in files))
         for file in files:
-            paths.append(_fetch(file, target, file.url(base_url or GITHUB)))
+            paths[file.path] = target / file.path
+            _fetch(file, target / file.path, file.url(base_url or GITHUB))
             bar.advance(task, file.bytes)
     return paths
 
 
-def _fetch(file: PublishedFile, folder: Path, url: str) -> Path:
-    """Return the file's path in `folder`; fetch it unless it is there and verified."""
-    import pooch
-
-    part = folder / f"{file.name}.part"
+def _fetch(file: PublishedFile, path: Path, url: str) -> None:
+    """Fetch a file to `path` unless it is there and verified."""
     try:
-        path = pooch.retrieve(
-            url,
-            known_hash=f"sha256:{file.sha256}",
-            fname=file.name,
-            path=folder,
-            downloader=lambda source, target, _: _continue(source, part, file.bytes, target),
-        )
-    except OSError as error:  # network errors are OSErrors too
-        raise InputError(url, str(error), "a file that can be fetched; try again") from None
-    except ValueError as error:
-        # pooch says ".. expected sha256:KNOWN but got FOUND. Deleted .."
-        found = str(error).partition(" but got ")[2].partition(".")[0] or str(error)
-        raise InputError(url, found, f"a file with SHA-256 {file.sha256}") from None
-    return Path(path)
+        if path.is_file() and _sha256(path) == file.sha256:
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = _unfinished(path)
+        if part is None:
+            handle, name = tempfile.mkstemp(
+                prefix=f".{path.name}.", suffix=".part", dir=path.parent
+            )
+            os.close(handle)
+            part = Path(name)
+        try:
+            _continue(url, part, file.bytes)
+        finally:
+            if not part.stat().st_size:  # nothing to continue from
+                part.unlink()
+        found = _sha256(part)
+        if found != file.sha256:
+            part.unlink()
+            allowed = f"{file.bytes} bytes with SHA-256 {file.sha256}"
+            raise InputError(url, f"a file with SHA-256 {found}", allowed)
+        part.chmod(0o666 & ~_umask())
+        os.replace(part, path)
+    except OSError as error:  # the network's errors are among them
+        raise InputError(url, str(error)[:300], "a file that can be fetched; try again") from None
 
 
-def _continue(url: str, part: Path, size_bytes: int, target: str) -> None:
-    """Fetch a URL into `part`, continue an earlier try, and move the result to `target`.
+def _unfinished(path: Path) -> Path | None:
+    """Return what an interrupted download of `path` left, if it is a plain file of our own."""
+    for part in sorted(path.parent.glob(f".{glob.escape(path.name)}.*.part")):
+        found = part.lstat()
+        owned = not hasattr(os, "getuid") or found.st_uid == os.getuid()
+        if stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and owned:
+            return part
+    return None
 
-    The URL names a commit, so what came earlier is the start of the same file.
+
+def _continue(url: str, part: Path, size_bytes: int) -> None:
+    """Fetch a URL to the end of `part`, from where an earlier try left off.
+
+    The file is pinned to a commit, so what came earlier is the start of the same file. One byte
+    too many is enough to know that the content is wrong.
     """
-    begun = part.stat().st_size if part.exists() else 0
-    if begun < size_bytes:
-        _append(url, part, begun)
-    os.replace(part, target)
+    flags = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0)
+    with os.fdopen(os.open(part, flags), "r+b") as out:
+        begun = out.seek(0, os.SEEK_END)
+        if begun >= size_bytes:
+            return
+        with _source(url, begun) as (resumed, chunks):
+            if not resumed:
+                out.truncate(0)
+            for chunk in chunks:
+                out.seek(0, os.SEEK_END)
+                out.write(chunk[: size_bytes + 1 - out.tell()])
+                if out.tell() > size_bytes:
+                    return
 
 
-def _append(url: str, part: Path, begun: int) -> None:
-    """Append a URL's bytes from `begun` on to `part`; fetch all if the server cannot continue."""
-    import requests
-
-    headers = {"Accept-Encoding": "identity"}  # a range counts bytes as they are sent
+@contextmanager
+def _source(url: str, begun: int) -> Iterator[tuple[bool, Iterator[bytes]]]:
+    """Open a URL or a local file; give whether it starts at byte `begun`, and what comes."""
+    if "://" not in url:
+        with open(url, "rb") as file:
+            file.seek(begun)
+            yield True, iter(partial(file.read, CHUNK_BYTES), b"")
+        return
+    try:
+        import requests
+    except ImportError:
+        raise missing_package("requests", "downloads", "cli") from None
+    headers = {"Accept-Encoding": "identity"}  # a range counts the bytes as they are sent
     if begun:
         headers["Range"] = f"bytes={begun}-"
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as response:
         response.raise_for_status()
         resumed = response.status_code == requests.codes.partial_content
-        with part.open("ab" if resumed else "wb") as out:
-            for chunk in response.iter_content(CHUNK_BYTES):
-                out.write(chunk)
+        yield resumed, response.iter_content(CHUNK_BYTES)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

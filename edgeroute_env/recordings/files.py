@@ -5,20 +5,38 @@ In a standard table the columns have the names of the recording's fields. So a t
 
     read_outcomes(path, {"prompt_tokens": "prompt_tok", "quality_edge": "ok:gpt-4-1106", ...})
 
-A field that `columns` leaves out is read from the column of its own name. Other columns are
-ignored. `where` keeps the rows in which its columns hold its values, e.g. {"mobility": "driving"}.
-Every fault of a file gives one InputError, which names the file. Rows count from 0.
+A field that `columns` leaves out is looked up by its own name; columns that are no field are
+ignored. A field of tokens can be given as the text itself: `prompt` for `prompt_tokens`, `answer`,
+`answer_device` and `answer_edge` likewise; its tokens are estimated (see `count_tokens`). `where`
+keeps the rows in which its columns hold its values, e.g. {"mobility": "driving"} or {"run": 3}.
+`drop_unusable` leaves out the rows that a field cannot hold and says in the recording's `notes`
+how many. Every fault of a file is one InputError that names the file; rows count from 0.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from edgeroute_env.errors import InputError
-from edgeroute_env.recordings.shapes import RULES, Arrivals, Dialogues, Outcomes, Recording, SnrRuns
+from edgeroute_env.recordings.cells import numbered, numbers
+from edgeroute_env.recordings.shapes import (
+    RULES,
+    Arrivals,
+    Dialogues,
+    Outcomes,
+    Recording,
+    Rule,
+    SnrRuns,
+    converted,
+)
+from edgeroute_env.recordings.tokens import count_tokens
 from edgeroute_env.tables_io import read_frame, write_frame
 
 if TYPE_CHECKING:
@@ -26,42 +44,66 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", bound=Recording)
 Columns = Mapping[str, str]
+Where = Mapping[str, str | int | float | bool]
+DROP = "--drop-unusable, drop_unusable: true in a scenario"
+TEXTS = {  # what is counted in tokens, as a text
+    "prompt": "prompt_tokens",
+    "answer": "answer_tokens",
+    "answer_device": "answer_tokens_device",
+    "answer_edge": "answer_tokens_edge",
+}
+
+
+class Picked(NamedTuple):
+    """Which of a table's columns and rows count."""
+
+    columns: Columns = MappingProxyType({})
+    where: Where = MappingProxyType({})
+    drop_unusable: bool = False
 
 
 def read_outcomes(
-    path: str | Path, columns: Columns | None = None, where: Columns | None = None
+    path: str | Path,
+    columns: Columns | None = None,
+    where: Where | None = None,
+    drop_unusable: bool = False,
 ) -> Outcomes:
-    """Return the Outcomes in a table file; InputError if it cannot be used."""
-    return make_recording(Outcomes, path, _read(Outcomes, path, columns or {}, where or {}))
+    """Return the Outcomes in a table file; InputError where it cannot be used."""
+    return _recording(Outcomes, path, Picked(columns or {}, where or {}, drop_unusable))
 
 
 def read_dialogues(
-    path: str | Path, columns: Columns | None = None, where: Columns | None = None
+    path: str | Path,
+    columns: Columns | None = None,
+    where: Where | None = None,
+    drop_unusable: bool = False,
 ) -> Dialogues:
     """Return the Dialogues in a table file; InputError if it cannot be used.
 
-    The columns task and dialogue together name a dialogue, by any numbers or texts. The dialogues
-    are then numbered 0, 1, 2 ... in the order of the rows.
+    The file's task and dialogue columns together name a dialogue, by any numbers or texts; it is
+    numbered 0, 1, 2 ... in the order of the rows, and its rows stand together.
     """
-    found = _read(Dialogues, path, columns or {}, where or {})
-    numbers: dict[tuple[Any, Any], int] = {}
-    keys = zip(found["task"], found["dialogue"], strict=True)
-    found["dialogue"] = [numbers.setdefault(key, len(numbers)) for key in keys]
-    return make_recording(Dialogues, path, found)
+    return _recording(Dialogues, path, Picked(columns or {}, where or {}, drop_unusable))
 
 
 def read_arrivals(
-    path: str | Path, columns: Columns | None = None, where: Columns | None = None
+    path: str | Path,
+    columns: Columns | None = None,
+    where: Where | None = None,
+    drop_unusable: bool = False,
 ) -> Arrivals:
-    """Return the Arrivals in a table file; InputError if it cannot be used."""
-    return make_recording(Arrivals, path, _read(Arrivals, path, columns or {}, where or {}))
+    """Return the Arrivals in a table file; InputError where it cannot be used."""
+    return _recording(Arrivals, path, Picked(columns or {}, where or {}, drop_unusable))
 
 
 def read_snr_runs(
-    path: str | Path, columns: Columns | None = None, where: Columns | None = None
+    path: str | Path,
+    columns: Columns | None = None,
+    where: Where | None = None,
+    drop_unusable: bool = False,
 ) -> SnrRuns:
-    """Return the SnrRuns in a table file; InputError if it cannot be used."""
-    return make_recording(SnrRuns, path, _read(SnrRuns, path, columns or {}, where or {}))
+    """Return the SnrRuns in a table file; InputError where it cannot be used."""
+    return _recording(SnrRuns, path, Picked(columns or {}, where or {}, drop_unusable))
 
 
 TABLES: dict[str, Callable[..., Recording]] = {
@@ -89,45 +131,122 @@ def make_recording(kind: type[R], path: str | Path, columns: Mapping[str, Any]) 
         raise InputError(f"{path}: {error.field}", error.value, error.allowed) from None
 
 
-def _read(
-    kind: type[Recording], path: str | Path, columns: Columns, where: Columns
-) -> dict[str, Any]:
-    """Return the values of those fields of a recording that the table holds."""
-    specs = fields(kind)
-    names = [spec.name for spec in specs]
-    unknown = [name for name in columns if name not in names]
+def picked_fields(
+    path: str | Path, rules: Mapping[str, Rule], required: Sequence[str], pick: Picked
+) -> tuple[dict[str, NDArray[Any]], str | None]:
+    """Return the values of fields as far as a table holds them, and how many rows were left out.
+
+    Args:
+        path: the table file.
+        rules: the fields to look for, and what each may hold.
+        required: those that have to be there.
+        pick: the columns' names in the file, and which rows count.
+
+    Raises:
+        InputError: an unknown field, a missing column, no row left, or a cell that cannot be used
+            (unless those rows are to be left out).
+    """
+    known = [*rules, *(text for text in TEXTS if TEXTS[text] in rules)]
+    unknown = [name for name in pick.columns if name not in known]
     if unknown:
-        raise InputError("columns", unknown[0], f"{kind.__name__} has {', '.join(names)}")
-    frame = _kept(read_frame(path), path, where)
-    found = {}
-    for spec in specs:
-        column = columns.get(spec.name, spec.name)
-        if column in frame:
-            found[spec.name] = _values(f"{path}: {spec.name}", spec.name, frame[column])
-        elif spec.name in columns or spec.default is MISSING:
-            present = ", ".join(map(str, frame.columns))
-            raise InputError(f"{path}: {spec.name}", f"no column {column!r}", f"one of {present}")
-    return found
+        raise InputError("columns", unknown[0], "one of " + ", ".join(known))
+    frame = _kept(read_frame(path, texts=True), path, pick.where)
+    if not len(frame):
+        raise InputError(f"{path}: rows", 0, "one row at least")
+    found: dict[str, NDArray[Any]] = {}
+    for field in known:
+        name = TEXTS.get(field, field)
+        column = pick.columns.get(field, field)
+        if column in frame and name not in found:
+            cells = frame[column].to_numpy()
+            found[name] = _lengths(cells) if field in TEXTS else _plain(cells, rules[name].kind)
+        elif field in pick.columns:
+            raise _no_column(path, field, column, frame)
+    for name in required:
+        if name not in found:
+            raise _no_column(path, name, name, frame)
+    good = np.ones(len(frame), bool)
+    for name, cells in found.items():
+        _, usable = converted(name, cells, rules[name])
+        good &= usable
+        if not pick.drop_unusable and not usable.all():
+            row = int(np.flatnonzero(~usable)[0])
+            allowed = f"{rules[name].allowed()}; rows that do not fit can be left out: {DROP}"
+            raise InputError(f"{path}: {name}, row {row}", _shown(cells[row]), allowed)
+    if not good.any():
+        raise InputError(f"{path}: rows", f"{len(frame)}, none of them usable", "one usable row")
+    found = {name: converted(name, cells[good], rules[name])[0] for name, cells in found.items()}
+    if good.all():
+        return found, None
+    return found, f"left out {(~good).sum()} of {len(frame)} rows that cannot be used"
 
 
-def _kept(frame: pd.DataFrame, path: str | Path, where: Columns) -> pd.DataFrame:
+def _recording(kind: type[R], path: str | Path, pick: Picked) -> R:
+    specs = [spec for spec in fields(kind) if spec.name in RULES]
+    required = [spec.name for spec in specs if spec.default is MISSING]
+    rules = {spec.name: RULES[spec.name] for spec in specs}
+    if kind is Dialogues:
+        rules["dialogue"] = Rule(str)  # whatever names it
+    found, note = picked_fields(path, rules, required, pick)
+    if kind is Dialogues:
+        keys = list(zip(found["task"].tolist(), found["dialogue"].tolist(), strict=True))
+        _refuse_interleaved(path, keys)
+        found["dialogue"] = np.array(numbered(keys))
+    return make_recording(kind, path, {**found, "notes": (note,) if note else ()})
+
+
+def _refuse_interleaved(path: str | Path, keys: Sequence[tuple[Any, Any]]) -> None:
+    """Raise InputError where a dialogue is taken up again after another one."""
+    seen: set[tuple[Any, Any]] = set()
+    for row, (key, before) in enumerate(zip(keys, [None, *keys], strict=False)):
+        if key != before and key in seen:
+            allowed = "a dialogue's rows together: sort the table by dialogue, then by turn"
+            raise InputError(f"{path}: dialogue, row {row}", f"{key[1]} again", allowed)
+        seen.add(key)
+
+
+def _no_column(path: str | Path, field: str, column: str, frame: pd.DataFrame) -> InputError:
+    present = shown_names(frame.columns)
+    allowed = f"one of {present}; name the column that holds it: --column {field}=NAME"
+    return InputError(f"{path}: {field}", f"no column {column!r}", allowed)
+
+
+def shown_names(names: Iterable[Any]) -> str:
+    """Return some names in words, the first twenty at most."""
+    first = [str(name)[:40] for name in names]
+    return ", ".join(first[:20]) + (f" and {len(first) - 20} more" if len(first) > 20 else "")
+
+
+def _kept(frame: pd.DataFrame, path: str | Path, where: Where) -> pd.DataFrame:
     """Return the rows whose columns hold the values that `where` asks for."""
     for column, value in where.items():
         if column not in frame:
-            raise InputError(f"{path}: where", column, "one of " + ", ".join(map(str, frame)))
-        chosen = frame[column].astype(str) == value
+            raise InputError(f"{path}: where", column, "one of " + shown_names(frame))
+        texts = frame[column].astype(str)
+        as_number = numbers(np.array([str(value)]))[0]  # 3 is 3.0, and NaN is no value
+        chosen = (texts.str.lower() == str(value).lower()).to_numpy()
+        chosen = chosen | (numbers(texts.to_numpy()) == as_number)
         if not chosen.any():
-            present = ", ".join(sorted(frame[column].astype(str).unique())[:10])
-            raise InputError(f"{path}: where {column}", value, f"a value that is there: {present}")
+            allowed = "a value that is there: " + shown_names(sorted(texts.unique()))
+            raise InputError(f"{path}: where {column}", value, allowed)
         frame = frame[chosen]
-    return frame.reset_index(drop=True) if where else frame
+    return frame.reset_index(drop=True)
 
 
-def _values(place: str, field: str, column: pd.Series[Any]) -> Any:
-    """Return a column's values, none of them empty; numbers become texts where it needs texts."""
-    empty = column.isna().to_numpy().nonzero()[0]
-    if empty.size:
-        raise InputError(f"{place}, row {empty[0]}", "an empty cell", "a value in every row")
-    if RULES[field].kind is str and column.dtype.kind in "iu":
-        column = column.astype(str)
-    return column.to_numpy()
+def _lengths(cells: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the estimated tokens of texts; NaN where there is none."""
+    is_text = [isinstance(cell, str) and cell != "" for cell in cells]
+    pairs = zip(cells, is_text, strict=True)
+    return np.array([count_tokens(cell) if good else np.nan for cell, good in pairs])
+
+
+def _plain(cells: NDArray[Any], kind: type) -> NDArray[Any]:
+    """Return cells as they are; numbers serve as names where texts are due."""
+    if kind is not str or cells.dtype.kind not in "iuf":
+        return cells
+    return np.where(np.isfinite(cells), cells.astype(str), "")
+
+
+def _shown(cell: Any) -> Any:
+    plain = cell.item() if isinstance(cell, np.generic) else cell
+    return "an empty cell" if plain is None or plain == "" or plain != plain else plain

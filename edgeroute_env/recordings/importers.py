@@ -13,24 +13,24 @@ the line (from 1) or, in a JSON list, the item (from 0). Lengths of texts are es
 
 from __future__ import annotations
 
-import csv
-import gzip
 import json
-import re
-import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from edgeroute_env.errors import InputError
+from edgeroute_env.recordings.answers import answer_of, first_number, only_number
 from edgeroute_env.recordings.files import make_recording
-from edgeroute_env.recordings.sessions import BLOCK_TOKENS, Request, session_of_requests
+from edgeroute_env.recordings.lines import csv_rows, json_lines, naming_line, opened
+from edgeroute_env.recordings.mooncake import mooncake_jsonl
 from edgeroute_env.recordings.shapes import Arrivals, Dialogues, Outcomes, Recording
 from edgeroute_env.recordings.tokens import count_tokens
 
-_NUMBER = re.compile(r"-?(?:\d+(?:\.\d+)?|\.\d+)")
+_ONE_NUMBER = (
+    "one single number, as in GSM8K; answers that are letters (multiple choice), lists or texts "
+    "cannot be graded"
+)
 
 
 def routellm_csv(
@@ -38,22 +38,24 @@ def routellm_csv(
 ) -> Outcomes:
     """Return the outcomes in RouteLLM's csv files, one file for each subject.
 
-    Columns: prompt, True or False for each model and, in the GSM8K file, `<model>_response`. The
-    answer lengths are estimated from the responses. `weak` (device) and `strong` (edge) name the
-    models' columns; by default they are the second and third of the first file. The group is the
-    file's name after `mmlu_`.
+    Columns: prompt, true or false (in any case, or 1 or 0) for each model and, in the GSM8K file,
+    `<model>_response`, from which the answer lengths are estimated. `weak` (device) and `strong`
+    (edge) name the models' columns; by default the first two of the first file besides prompt and
+    an index without a name. The group is the file's name after `mmlu_`.
     """
     if not paths:
         raise InputError("files", "none", "one file at least")
     rows: dict[str, list[Any]] = {}
     for path in map(Path, paths):
-        for line, row in _csv_rows(path, ("prompt",)):
-            with _naming_line(path, f"line {line}", "prompt and True or False for both models"):
-                weak, strong = weak or list(row)[1], strong or list(row)[2]
+        for line, row in csv_rows(path, ("prompt",)):
+            place = f"line {line}"
+            with naming_line(path, place, "prompt, and true or false for both models"):
+                models = [name for name in row if name not in ("", "prompt")]
+                weak, strong = weak or models[0], strong or models[1]
                 values: dict[str, Any] = {
                     "prompt_tokens": count_tokens(row["prompt"]),
-                    "quality_device": _truth(row[weak]),
-                    "quality_edge": _truth(row[strong]),
+                    "quality_device": _truth(weak, row[weak]),
+                    "quality_edge": _truth(strong, row[strong]),
                     "group": path.stem.removeprefix("mmlu_"),
                 }
                 for route, model in (("device", weak), ("edge", strong)):
@@ -67,16 +69,13 @@ def routellm_csv(
 def zeroeval_json(weak_path: str | Path, strong_path: str | Path) -> Outcomes:
     """Return the outcomes of two models' ZeroEval files: device (weak) and edge (strong).
 
-    A file is a JSON list. Each item has:
-
-    - `id` or `session_id`;
-    - `question`, or `chat_history`, whose last text also holds the benchmark's template;
-    - the right answer in `correct_answer` or `answer` ("# 18");
-    - `output`, a list with one text, which holds a JSON object with `answer`.
-
-    An answer is right if its first number equals that of the right answer; commas, $, % and a
-    trailing .0 do not matter. An output without such an object is a wrong answer. The result holds
-    the questions that both files have, in the order of the first file.
+    A file is a JSON list; an item has `id` or `session_id`, `question` (or `chat_history`, whose
+    last text holds the benchmark's template too), the right answer in `correct_answer` or `answer`
+    ("# 18"), and `output`, a text or a list with one, from which `answers.answer_of` takes the
+    answer. It is right if its first number equals the right answer's, whatever its commas, $, % or
+    trailing .0; an output without an answer is wrong, and the share of those is in the recording's
+    `notes`. A right answer that is not one single number is refused: multiple-choice files and
+    lists cannot be graded. Kept are the questions that both files have, in the order of the first.
     """
     weak, strong = _zeroeval_items(Path(weak_path)), _zeroeval_items(Path(strong_path))
     pairs = [(item, strong[key]) for key, item in weak.items() if key in strong]
@@ -89,7 +88,18 @@ def zeroeval_json(weak_path: str | Path, strong_path: str | Path) -> Outcomes:
         "answer_tokens_device": [device.answer_tokens for device, _ in pairs],
         "answer_tokens_edge": [edge.answer_tokens for _, edge in pairs],
     }
-    return make_recording(Outcomes, weak_path, columns)
+    notes = tuple(
+        _recovered(path, items)
+        for path, items in ((weak_path, weak.values()), (strong_path, strong.values()))
+    )
+    return make_recording(Outcomes, weak_path, {**columns, "notes": notes})
+
+
+def _recovered(path: str | Path, items: Collection[_Answered]) -> str:
+    lost = sum(not item.answered for item in items)
+    right = 100.0 * sum(item.quality for item in items) / len(items)
+    share = f"{lost} of {len(items)} outputs ({100.0 * lost / len(items):.2f} %)"
+    return f"{path}: {right:.2f} % right; no answer found in {share}, counted as wrong"
 
 
 def mtbench101_jsonl(path: str | Path) -> Dialogues:
@@ -99,8 +109,8 @@ def mtbench101_jsonl(path: str | Path) -> Dialogues:
     answer). The dialogues are numbered in the order of the lines.
     """
     rows: list[tuple[str, int, int, int, int]] = []
-    for number, (line, item) in enumerate(_json_lines(Path(path))):
-        with _naming_line(path, f"line {line}", "task and history with user and bot"):
+    for number, (line, item) in enumerate(json_lines(Path(path))):
+        with naming_line(path, f"line {line}", "task and history with user and bot"):
             history = item["history"]
             if not history:
                 raise ValueError("no turns")
@@ -120,36 +130,24 @@ def azure_csv(path: str | Path) -> Arrivals:
     """
     time_s: list[float] = []
     first: datetime | None = None
-    for line, row in _csv_rows(Path(path), ("TIMESTAMP", "ContextTokens", "GeneratedTokens")):
-        with _naming_line(path, f"line {line}", "a time such as 2023-11-16 18:15:46.6805900"):
+    for line, row in csv_rows(Path(path), ("TIMESTAMP", "ContextTokens", "GeneratedTokens")):
+        with naming_line(path, f"line {line}", "a time such as 2023-11-16 18:15:46.6805900"):
             now = datetime.fromisoformat(row["TIMESTAMP"])
             first = first or now
             time_s.append((now - first).total_seconds())
     return make_recording(Arrivals, path, {"time_s": time_s})
 
 
-def mooncake_jsonl(path: str | Path) -> Arrivals:
-    """Return the arrivals of a Mooncake trace (.jsonl or .jsonl.gz) with their sessions.
-
-    A line has `timestamp` (ms), `input_length` and `output_length` (tokens) and `hash_ids`, one
-    hash for each 512 input tokens. Sessions are found from these hashes; see `session_of_requests`.
-    """
-    requests: list[Request] = []
-    for line, item in _json_lines(Path(path)):
-        with _naming_line(path, f"line {line}", "timestamp, input_length and hash_ids"):
-            tokens, blocks = int(item["input_length"]), tuple(map(int, item["hash_ids"]))
-            if len(blocks) != -(-tokens // BLOCK_TOKENS):
-                raise ValueError(f"{len(blocks)} hash_ids for {tokens} tokens")
-            requests.append(Request(float(item["timestamp"]) / 1e3, tokens, blocks))
-    time_s = [request.time_s for request in requests]
-    columns = {"time_s": time_s, "session": session_of_requests(requests)}
-    return make_recording(Arrivals, path, columns)
-
-
-def _truth(text: str) -> float:
-    if text not in ("True", "False"):
-        raise ValueError(text)
-    return float(text == "True")
+def _truth(column: str, text: str) -> float:
+    truth = {"true": 1.0, "1": 1.0, "false": 0.0, "0": 0.0}.get(text.strip().lower())
+    if truth is None:
+        raise InputError(
+            f"column {column}",
+            text,
+            "true or false, 1 or 0; name the models' columns where "
+            "others stand beside them: --column quality_device=NAME --column quality_edge=NAME",
+        )
+    return truth
 
 
 class _Answered(NamedTuple):
@@ -158,120 +156,96 @@ class _Answered(NamedTuple):
     prompt_tokens: int
     quality: float
     answer_tokens: int
+    answered: bool
 
 
 def _zeroeval_items(path: Path) -> dict[str, _Answered]:
-    with _opened(path) as file, _naming_line(path, "the file", "a JSON list"):
+    with opened(path) as file, naming_line(path, "the file", "a JSON list"):
         items = json.load(file)
         if not isinstance(items, list):
             raise ValueError(f"a JSON {type(items).__name__}")
     answered: dict[str, _Answered] = {}
     for number, item in enumerate(items):
-        with _naming_line(path, f"item {number}", "id, question, answer and output"):
+        with naming_line(path, f"item {number}", "id, question, answer and output"):
             key = str(item["id"] if "id" in item else item["session_id"])
             if key in answered:
                 raise ValueError(f"{key} a second time")
-            question = item["question"] if "question" in item else item["chat_history"][-1]
-            gold = _first_number(item.get("correct_answer", item.get("answer")))
-            if gold is None:
-                raise ValueError("no number in the right answer")
-            output = item["output"][0]
-            right = _first_number(_answer(output)) == gold
-            answered[key] = _Answered(count_tokens(question), float(right), count_tokens(output))
+            question = _text(item, "question" if "question" in item else "chat_history", last=True)
+            gold = item["correct_answer"] if "correct_answer" in item else item["answer"]
+            right = only_number(gold)
+            if right is None:
+                raise InputError("the right answer", gold, _ONE_NUMBER)
+            output = _text(item, "output")
+            given = answer_of(output)
+            quality = float(given is not None and first_number(given) == right)
+            lengths = count_tokens(question), count_tokens(output)
+            answered[key] = _Answered(lengths[0], quality, lengths[1], given is not None)
     return answered
 
 
-def _answer(output: str) -> Any:
-    """Return the answer in the JSON object of a model's output; None if there is none."""
-    with suppress(ValueError, KeyError):
-        # Models put prose or a code fence around the object, and line breaks into its texts.
-        found = json.loads(output[output.index("{") : output.rindex("}") + 1], strict=False)
-        return found["answer"]
-    return None
+def _text(item: Mapping[str, Any], field: str, last: bool = False) -> str:
+    """Return a field's text, or the first (or last) of its list of texts."""
+    found = item[field]
+    if isinstance(found, list) and found:
+        found = found[-1 if last else 0]
+    if not isinstance(found, str):
+        raise InputError(field, found, "a text, or a list of texts")
+    return found
 
 
-def _first_number(answer: Any) -> float | None:
-    """Return the first number in an answer, or None."""
-    if not isinstance(answer, str | int | float):
-        return None
-    found = _NUMBER.search(re.sub(r"\$|,(?=\d{3})", "", str(answer)))
-    return float(found.group()) if found else None
+Options = Mapping[str, Any]
+_MODELS = ("--column quality_device", "--column quality_edge")
+_UNITS = ("--time-unit", "--block-tokens")
 
 
-def _csv_rows(path: Path, required: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield the rows of a csv file with their line numbers; InputError if there are none."""
-    line = 0
-    with _opened(path, newline="") as file:
-        rows = csv.DictReader(file, strict=True)
-        missing = [name for name in required if name not in (rows.fieldnames or ())]
-        if missing:
-            present = ", ".join(rows.fieldnames or ()) or "none"
-            raise InputError(f"{path}, line 1", f"columns {present}", f"with {missing[0]}")
-        for row in rows:
-            line = rows.line_num
-            if None in row or None in row.values():
-                raise InputError(f"{path}, line {line}", "too many or too few fields", "a full row")
-            yield line, row
-    if not line:
-        raise InputError(str(path), "no rows", "one row at least")
+def _only_file(paths: Sequence[Path]) -> Path:
+    if len(paths) != 1:
+        raise InputError("files", f"{len(paths)} files", "one file")
+    return paths[0]
 
 
-def _json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield the JSON objects of a jsonl file with their line numbers; InputError if none."""
-    line = 0
-    with _opened(path) as file:
-        for line, text in enumerate(file, 1):
-            with _naming_line(path, f"line {line}", "a JSON object"):
-                item = json.loads(text)
-                if not isinstance(item, dict):
-                    raise ValueError(f"a JSON {type(item).__name__}")
-            yield line, item
-    if not line:
-        raise InputError(str(path), "no lines", "one line at least")
+def _models(paths: Sequence[Path], options: Options) -> Recording:
+    return routellm_csv(paths, *(options.get(name) for name in _MODELS))
 
 
-@contextmanager
-def _opened(path: Path, newline: str | None = None) -> Iterator[IO[str]]:
-    """Open a text file, compressed or not; InputError if it cannot be read."""
-    opener: Callable[..., IO[str]] = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opener(path, "rt", encoding="utf-8-sig", newline=newline) as file:
-            yield file
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(str(path), str(error), "a readable text file") from None
-
-
-@contextmanager
-def _naming_line(path: str | Path, place: str, allowed: str) -> Iterator[None]:
-    """Turn an error in one line into an InputError that names the line."""
-    try:
-        yield
-    except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
-        reason = f"no {error}" if isinstance(error, KeyError) else str(error)
-        raise InputError(f"{path}, {place}", reason, allowed) from None
-
-
-def _one_file(importer: Callable[[Path], Recording]) -> Callable[[Sequence[Path]], Recording]:
-    """Return an importer that takes a list of exactly one file."""
-
-    def of_list(paths: Sequence[Path]) -> Recording:
-        if len(paths) != 1:
-            raise InputError("files", f"{len(paths)} files", "one file")
-        return importer(paths[0])
-
-    return of_list
-
-
-def _two_models(paths: Sequence[Path]) -> Recording:
+def _two_models(paths: Sequence[Path], options: Options) -> Recording:
     if len(paths) != 2:
         raise InputError("files", f"{len(paths)} files", "two files: weak model, strong model")
     return zeroeval_json(*paths)
 
 
-IMPORTERS: Mapping[str, Callable[[Sequence[Path]], Recording]] = {
-    "routellm": routellm_csv,
-    "zeroeval": _two_models,
-    "mtbench101": _one_file(mtbench101_jsonl),
-    "azure": _one_file(azure_csv),
-    "mooncake": _one_file(mooncake_jsonl),
+def _mooncake(paths: Sequence[Path], options: Options) -> Recording:
+    return mooncake_jsonl(_only_file(paths), *(options.get(name) for name in _UNITS))
+
+
+class Importer(NamedTuple):
+    """What reads a format's files, and the options of the command line that it takes."""
+
+    read: Callable[[Sequence[Path], Options], Recording]
+    options: tuple[str, ...] = ()
+
+
+IMPORTERS: Mapping[str, Importer] = {
+    "routellm": Importer(_models, _MODELS),
+    "zeroeval": Importer(_two_models),
+    "mtbench101": Importer(lambda paths, _: mtbench101_jsonl(_only_file(paths))),
+    "azure": Importer(lambda paths, _: azure_csv(_only_file(paths))),
+    "mooncake": Importer(_mooncake, _UNITS),
 }
+
+
+def import_files(source_format: str, paths: Sequence[Path], options: Options) -> Recording:
+    """Return the recording in files of a published format.
+
+    The options are those of `edgeroute trace import` by name, such as {"--time-unit": "s"}.
+    InputError for an unknown format, an option that it does not take and unusable files.
+    """
+    if source_format not in IMPORTERS:
+        raise InputError("format", source_format, "one of " + ", ".join(IMPORTERS))
+    importer = IMPORTERS[source_format]
+    given = {name: value for name, value in options.items() if value is not None}
+    unknown = [name for name in given if name not in importer.options]
+    if unknown:
+        takes = ", ".join(importer.options) or "no options"
+        raise InputError(unknown[0], given[unknown[0]], f"{source_format} takes {takes}")
+    return importer.read(paths, given)

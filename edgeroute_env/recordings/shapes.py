@@ -7,41 +7,57 @@ as tables. `importers` makes them from the published formats.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import MISSING, dataclass, fields
-from typing import Any, NamedTuple, TypeAlias
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgeroute_env.errors import InputError
+from edgeroute_env.recordings.cells import TIMES, column_of, numbered, numbers, seconds
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 Integers: TypeAlias = NDArray[np.int64]
 Floats: TypeAlias = NDArray[np.float64]
 Texts: TypeAlias = NDArray[np.str_]
 
 
-class _Rule(NamedTuple):
-    """What a column may hold: int, float or str and, for numbers, the range."""
+class Rule(NamedTuple):
+    """What a column may hold: its type and, for numbers, the range.
+
+    A float may be given as a truth or as a time, an int as any name; see `cells`.
+    """
 
     kind: type
     low: float = 0
     high: float = 0
+    given: Literal["number", "truth", "time", "name"] = "number"
+
+    def allowed(self) -> str:
+        """Say what a value must be."""
+        if self.kind is str:
+            return "a text"
+        whole = "a whole number" if self.kind is int else "a number"
+        also = {"truth": ", or true or false", "time": f"; {TIMES}", "name": ", or a text"}
+        return f"{whole} from {self.low:g} to {self.high:g}{also.get(self.given, '')}"
 
 
-_ID = _Rule(int, 0, 2**31 - 1)  # what the 4-byte columns of a trace can hold
-_COUNT = _Rule(int, 1, 2**31 - 1)
-_TOKENS = _Rule(int, 1, 1e7)
-_SHARE = _Rule(float, 0, 1)
-_TEXT = _Rule(str)
+_ID = Rule(int, 0, 2**31 - 1, "name")  # what a trace's 4-byte columns hold
+_COUNT = Rule(int, 1, 2**31 - 1)
+_TOKENS = Rule(int, 1, 1e7)
+_SHARE = Rule(float, 0, 1)
+_QUALITY = Rule(float, 0, 1, "truth")
+_TEXT = Rule(str)
 
 RULES = {
     "prompt_tokens": _TOKENS,
     "answer_tokens": _TOKENS,
     "answer_tokens_device": _TOKENS,
     "answer_tokens_edge": _TOKENS,
-    "quality_device": _SHARE,
-    "quality_edge": _SHARE,
+    "quality_device": _QUALITY,
+    "quality_edge": _QUALITY,
     "score": _SHARE,
     "group": _TEXT,
     "task": _TEXT,
@@ -50,20 +66,25 @@ RULES = {
     "session": _ID,
     "run": _ID,
     "turn": _COUNT,
-    "time_s": _Rule(float, -1e12, 1e12),
-    "snr_db": _Rule(float, -100, 100),
+    "time_s": Rule(float, -1e12, 1e12, "time"),
+    "snr_db": Rule(float, -100, 100),
 }
 
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """What all recordings share: conversion, checks and length."""
+    """What all recordings share: conversion, checks and length.
+
+    notes: what the reader of a file has to say of it, such as how many rows it left out.
+    """
+
+    notes: tuple[str, ...] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
         """Convert every column to a read-only array and check it, then check the rows' order."""
         rows: int | None = None
         for name, values in self.columns().items():
-            column = _checked(name, values, RULES[name])
+            column = _checked(name, values)
             rows = column.size if rows is None else rows
             if column.size != rows:
                 raise InputError(name, f"{column.size} rows", f"{rows} rows, as the first column")
@@ -79,7 +100,7 @@ class Recording:
 
     def columns(self) -> dict[str, NDArray[Any]]:
         """Return the columns that are present, by name."""
-        named = {spec.name: getattr(self, spec.name) for spec in fields(self)}
+        named = {spec.name: getattr(self, spec.name) for spec in fields(self) if spec.name in RULES}
         return {name: values for name, values in named.items() if values is not None}
 
     def _check_order(self) -> None:
@@ -189,39 +210,45 @@ class SnrRuns(Recording):
         _all_rows("time_s", self.time_s, ordered, "times that never decrease within a run")
 
 
-def _checked(name: str, values: Any, rule: _Rule) -> NDArray[Any]:
-    """Return `values` as a read-only (n,) array of the rule's kind, all within its range."""
-    kind, low, high = rule
-    raw = np.asarray(values)
-    if raw.ndim != 1 or raw.size == 0:
-        raise InputError(name, f"shape {raw.shape}", "one value a row, one row at least")
-    if kind is str:
-        is_text = [isinstance(value, str) and value != "" for value in raw]
-        _all_rows(name, raw, is_text, "a text")
-        column: NDArray[Any] = raw.astype(np.str_)
-    else:
-        numbers = _numbers(name, raw)
-        whole = "a whole number" if kind is int else "a number"
-        good = np.isfinite(numbers) & (numbers >= low) & (numbers <= high)
-        if kind is int:
-            good &= numbers == np.floor(numbers)
-        _all_rows(name, raw, good, f"{whole} from {low:g} to {high:g}")
-        column = numbers.astype(np.int64 if kind is int else np.float64)
+def converted(name: str, values: Any, rule: Rule) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Return a column's values in its rule's type, and which of them it may hold; both (n,)."""
+    raw = column_of(name, values)
+    if rule.kind is str:
+        good = np.array([_is_text(value) for value in raw])
+        texts = [value if kept else "" for value, kept in zip(raw, good, strict=True)]
+        return np.array(texts, np.str_), good
+    found = seconds(raw) if rule.given == "time" else numbers(raw, rule.given == "truth")
+    if rule.given == "name":
+        found = _names_as_numbers(raw, found, rule.high)
+    good = np.isfinite(found) & (found >= rule.low) & (found <= rule.high)
+    if rule.kind is int:
+        good &= found == np.floor(found)
+        return np.where(good, found, 0).astype(np.int64), good
+    return found, good
+
+
+def _names_as_numbers(raw: NDArray[Any], found: Floats, high: float) -> Floats:
+    """Return the numbers of names that are texts, or numbers above `high`; others as they are."""
+    texts = np.array([isinstance(value, str) and value != "" for value in raw])
+    if not ((texts & np.isnan(found)) | (found > high)).any():
+        return found
+    due = texts | np.isfinite(found)
+    result = np.full(raw.size, np.nan)
+    result[due] = numbered(raw[due].tolist())
+    return result
+
+
+def _is_text(value: Any) -> bool:
+    """Return whether a value is a text that a file can hold: not empty, no half a surrogate."""
+    return isinstance(value, str) and value != "" and not _SURROGATE.search(value)
+
+
+def _checked(name: str, values: Any) -> NDArray[Any]:
+    """Return `values` as a read-only array, all of them such as the column may hold."""
+    column, good = converted(name, values, RULES[name])
+    _all_rows(name, column_of(name, values), good, RULES[name].allowed())
     column.flags.writeable = False
     return column
-
-
-def _numbers(name: str, raw: NDArray[Any]) -> Floats:
-    """Return numbers, or texts of numbers, as floats; InputError at the first other value."""
-    if raw.dtype.kind in "biuf":
-        return raw.astype(np.float64)
-    numbers = np.empty(raw.size)
-    for row, value in enumerate(raw):
-        try:
-            numbers[row] = float(value)
-        except (TypeError, ValueError):
-            raise _bad_row(name, row, value, "a number") from None
-    return numbers
 
 
 def _all_rows(

@@ -1,8 +1,12 @@
-"""How long a text is in tokens, without a tokenizer's vocabulary."""
+"""How long a text is in tokens, with a tokenizer's vocabulary or without."""
 
 from __future__ import annotations
 
+import importlib
 import re
+from collections.abc import Callable
+
+CountTokens = Callable[[str], int]
 
 # cl100k_base's published pattern splits a text into such pieces before it merges bytes: words with
 # the character before them, numbers of up to three digits, punctuation, white space. Most words are
@@ -19,3 +23,19 @@ def count_tokens(text: str) -> int:
     and 1.8 % high. The estimate is too low for texts in other scripts than Latin.
     """
     return max(1, len(_PIECE.findall(text)))
+
+
+def token_counter() -> tuple[CountTokens, str | None]:
+    """Return what counts cl100k_base tokens, and why its counts are estimates if they are.
+
+    Exact where tiktoken is installed and has its vocabulary, which it downloads once.
+    """
+    try:
+        tiktoken = importlib.import_module("tiktoken")
+    except ImportError:
+        return count_tokens, "pip install tiktoken for exact ones, then --overwrite"
+    try:
+        encoding = tiktoken.get_encoding("cl100k_base")
+    except Exception as error:  # whatever its download ends in
+        return count_tokens, f"tiktoken cannot fetch its vocabulary: {str(error)[:100]}"
+    return lambda text: max(1, len(encoding.encode_ordinary(text))), None

@@ -142,7 +142,7 @@ def asking_half(law: TraceLaw, split: Split) -> TraceLaw:
 
 
 def _read(reader: Callable[..., R], table: Table) -> R:
-    return reader(data_file(table.file), table.columns, table.where)
+    return reader(data_file(table.file), table.columns, table.where, table.drop_unusable)
 
 
 def _pool(entry: Mix, split: Split, first: int) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -35,7 +35,8 @@ class Trace:
             raise InputError(f"{source}: columns", columns, "a mapping from names to arrays")
         missing = [name for name in BASE_NAMES if name not in columns]
         if missing:
-            raise InputError(f"{source}: columns", ", ".join(columns), f"also {', '.join(missing)}")
+            allowed = f"also {', '.join(missing)}; `edgeroute trace import trace` draws what lacks"
+            raise InputError(f"{source}: columns", ", ".join(map(str, columns))[:80], allowed)
         unknown = [name for name in columns if name not in BASE_NAMES]
         if unknown:
             raise InputError(f"{source}: columns", unknown[0], "only " + ", ".join(BASE_NAMES))
@@ -101,13 +102,15 @@ class Trace:
 
 def _checked(column: Column, values: ArrayLike, turns: int, source: str) -> NDArray[Any]:
     field = f"{source}: {column.name}"
+    if isinstance(values, np.ma.MaskedArray):
+        raise InputError(field, "a masked array", "values without a mask: fill or drop those")
     try:
         array = np.asarray(values)
     except ValueError:
         raise InputError(field, "a ragged sequence", f"shape ({turns},)") from None
     if array.shape != (turns,):
         raise InputError(field, f"shape {array.shape}", f"shape ({turns},), as arrival_s")
-    if array.dtype.kind not in "biuf":
+    if array.dtype.kind not in ("biuf" if column.dtype == "?" else "iuf"):
         raise InputError(field, f"values of type {array.dtype}", "numbers")
     bad = ~np.isfinite(array) | (array < column.low) | (array > column.high)
     if column.dtype in ("i4", "?"):

@@ -154,7 +154,7 @@ BAD: list[tuple[tuple[str, ...], list[str]]] = [
     (("run", "--router", "bao-single", "--param", "theta=1"), ["parameters", "alpha_per_s"]),
     (("run", "--router", "score-threshold", "--param", "theta=x"), ["--param", "'theta=x'"]),
     ((*BENCHMARK[:-2], "tiny.yaml", "tiny.yaml"), ["--out", "tiny.yaml", "folder"]),
-    (("data", "get", "everything"), ["dataset", "'everything'", "routellm-mmlu"]),
+    (("data", "get", "everything"), ["dataset", "'everything'", "mooncake"]),
     (("trace", "info", "absent.csv"), ["absent.csv", "existing"]),
     (("trace", "make", "--out", "trace.txt"), ["trace.txt", ".parquet"]),
     (("trace", "make", "--out", "."), ["output", "a file, not a folder"]),

@@ -42,7 +42,7 @@ FLOORS = {
     },
 }
 HEAVY = (
-    "pandas pyarrow scipy matplotlib typer rich torch pooch requests platformdirs hypothesis "
+    "pandas pyarrow scipy matplotlib typer rich torch requests platformdirs hypothesis "
     "transformers tokenizers sklearn safetensors optuna"
 ).split()
 

@@ -16,6 +16,8 @@ import pytest
 from edgeroute_env.errors import InputError
 from edgeroute_env.recordings import downloads
 from edgeroute_env.recordings.downloads import data_file, data_folder, datasets, download, published
+from edgeroute_env.scenario_files import load_scenario
+from edgeroute_env.traces.recorded import recorded_files
 
 CONTENT = {"a.csv": b"a" * 300_000, "b.csv": bytes(range(256)) * 500, "c.csv": b"tiny"}
 
@@ -87,7 +89,19 @@ def folder(tmp_path: Path) -> Path:
 
 
 def get(mirror: Mirror, folder: Path) -> list[Path]:
-    return download("toy", folder, base_url=mirror.url, progress=False)
+    return list(download("toy", folder, base_url=mirror.url, progress=False).values())
+
+
+def parts_in(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.name.endswith(".part")]
+
+
+def begun(folder: Path, content: bytes, name: str = ".a.csv.0f3x.part") -> Path:
+    """Return what an interrupted download of a.csv left behind."""
+    part = folder / "toy" / "data" / name
+    part.parent.mkdir(parents=True)
+    part.write_bytes(content)
+    return part
 
 
 def names_in(folder: Path) -> set[str]:
@@ -97,7 +111,7 @@ def names_in(folder: Path) -> set[str]:
 def test_every_file_arrives_whole(mirror: Mirror, folder: Path) -> None:
     paths = get(mirror, folder)
     assert {path.name: path.read_bytes() for path in paths} == CONTENT
-    assert {path.parent for path in paths} == {folder / "toy"}
+    assert {path.parent for path in paths} == {folder / "toy" / "data"}
     assert names_in(folder) == set(CONTENT)
     assert [name for name, _ in mirror.asked] == list(CONTENT)
 
@@ -107,10 +121,10 @@ def test_verified_files_are_not_fetched_again(mirror: Mirror, folder: Path) -> N
     mirror.asked.clear()
     get(mirror, folder)
     assert mirror.asked == []
-    (folder / "toy" / "b.csv").write_bytes(b"altered")
+    (folder / "toy" / "data" / "b.csv").write_bytes(b"altered")
     get(mirror, folder)
     assert mirror.asked == [("b.csv", None)]
-    assert (folder / "toy" / "b.csv").read_bytes() == CONTENT["b.csv"]
+    assert (folder / "toy" / "data" / "b.csv").read_bytes() == CONTENT["b.csv"]
 
 
 @pytest.mark.parametrize("wrong", [b"x" * 300_000, b"short", b"x" * 300_001])
@@ -122,7 +136,7 @@ def test_a_wrong_hash_is_one_error_and_leaves_nothing(
         get(mirror, folder)
     message = str(caught.value)
     assert "a.csv" in message
-    for content in (CONTENT["a.csv"], wrong):
+    for content in (CONTENT["a.csv"], wrong[: len(CONTENT["a.csv"]) + 1]):
         assert hashlib.sha256(content).hexdigest() in message
     assert names_in(folder) == set()
 
@@ -131,40 +145,74 @@ def test_an_interrupted_file_is_continued(mirror: Mirror, folder: Path) -> None:
     mirror.stop_after_bytes = 100_000
     with pytest.raises(InputError, match=r"a\.csv"):
         get(mirror, folder)
-    assert names_in(folder) == {"a.csv.part"}
-    begun = (folder / "toy" / "a.csv.part").stat().st_size
-    assert 0 < begun <= 100_000
+    (part,) = parts_in(folder)
+    size = part.stat().st_size
+    assert 0 < size <= 100_000
     mirror.stop_after_bytes = None
     mirror.asked.clear()
     get(mirror, folder)
-    assert mirror.asked == [("a.csv", f"bytes={begun}-"), ("b.csv", None), ("c.csv", None)]
-    assert {path.name: path.read_bytes() for path in (folder / "toy").iterdir()} == CONTENT
+    assert mirror.asked == [("a.csv", f"bytes={size}-"), ("b.csv", None), ("c.csv", None)]
+    assert {path.name: path.read_bytes() for path in (folder / "toy" / "data").iterdir()} == CONTENT
 
 
 def test_a_server_without_ranges_sends_the_file_again(mirror: Mirror, folder: Path) -> None:
-    (folder / "toy").mkdir(parents=True)
-    (folder / "toy" / "a.csv.part").write_bytes(CONTENT["a.csv"][:1000])
+    begun(folder, CONTENT["a.csv"][:1000])
     mirror.ranges = False
     get(mirror, folder)
-    assert (folder / "toy" / "a.csv").read_bytes() == CONTENT["a.csv"]
+    assert (folder / "toy" / "data" / "a.csv").read_bytes() == CONTENT["a.csv"]
     assert names_in(folder) == set(CONTENT)
 
 
 def test_a_complete_part_is_only_verified(mirror: Mirror, folder: Path) -> None:
-    (folder / "toy").mkdir(parents=True)
-    (folder / "toy" / "a.csv.part").write_bytes(CONTENT["a.csv"])
+    begun(folder, CONTENT["a.csv"])
     get(mirror, folder)
     assert "a.csv" not in {name for name, _ in mirror.asked}
     assert names_in(folder) == set(CONTENT)
 
 
 def test_a_part_of_another_file_fails_once_and_is_gone(mirror: Mirror, folder: Path) -> None:
-    (folder / "toy").mkdir(parents=True)
-    (folder / "toy" / "a.csv.part").write_bytes(b"zzz")
+    begun(folder, b"zzz")
     with pytest.raises(InputError, match=r"a\.csv"):
         get(mirror, folder)
     assert names_in(folder) == set()
     assert len(get(mirror, folder)) == 3
+
+
+@pytest.mark.parametrize("link", ["symbolic", "hard"])
+def test_a_planted_link_is_never_written_through(
+    link: str, mirror: Mirror, folder: Path, tmp_path: Path
+) -> None:
+    treasure = tmp_path / "treasure"
+    treasure.write_bytes(b"mine")
+    part = begun(folder, b"")
+    part.unlink()
+    if link == "symbolic":
+        part.symlink_to(treasure)
+    else:
+        part.hardlink_to(treasure)
+    assert len(get(mirror, folder)) == 3
+    assert treasure.read_bytes() == b"mine"
+
+
+def test_no_more_bytes_are_taken_than_stated(mirror: Mirror, folder: Path) -> None:
+    mirror.content["a.csv"] = b"a" * 50_000_000
+    with pytest.raises(InputError, match="300000 bytes"):
+        get(mirror, folder)
+    assert names_in(folder) == set()
+
+
+def test_a_local_folder_serves_as_a_mirror(mirror: Mirror, folder: Path, tmp_path: Path) -> None:
+    for name, content in CONTENT.items():
+        path = tmp_path / "copy" / "o" / "r" / "0f" / "data" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    begun(folder, CONTENT["a.csv"][:1000])
+    paths = download("toy", folder, base_url=str(tmp_path / "copy"), progress=False)
+    assert {path.name: path.read_bytes() for path in paths.values()} == CONTENT
+    assert mirror.asked == []
+    path.unlink()
+    with pytest.raises(InputError, match=r"No such file.*c\.csv"):
+        download("toy", tmp_path / "other", base_url=str(tmp_path / "copy"), progress=False)
 
 
 def test_a_missing_file_is_one_error_and_keeps_what_came(mirror: Mirror, folder: Path) -> None:
@@ -186,7 +234,7 @@ def test_the_default_folder_is_the_data_folder(
 ) -> None:
     monkeypatch.setenv("EDGEROUTE_DATA", str(folder))
     download("toy", base_url=mirror.url, progress=True)
-    assert data_file("toy/c.csv").read_bytes() == CONTENT["c.csv"]
+    assert data_file("toy/data/c.csv").read_bytes() == CONTENT["c.csv"]
 
 
 def test_data_lie_in_the_named_folder_else_in_the_users(
@@ -194,16 +242,19 @@ def test_data_lie_in_the_named_folder_else_in_the_users(
 ) -> None:
     monkeypatch.setenv("EDGEROUTE_DATA", str(tmp_path))
     assert data_folder() == tmp_path
-    with pytest.raises(InputError, match="EDGEROUTE_DATA or run `edgeroute data get`"):
+    with pytest.raises(InputError, match="set EDGEROUTE_DATA to the folder"):
         data_file("absent.csv")
+    for name in recorded_files(load_scenario("mmlu")):
+        with pytest.raises(InputError, match=f"{name}.*run: edgeroute data get [a-z0-9]+$"):
+            data_file(name)
     monkeypatch.delenv("EDGEROUTE_DATA")
     assert data_folder().name == "edgeroute"
 
 
 def test_the_packaged_registry_is_complete() -> None:
     files = published()
-    assert len(files) == 69
-    assert len({(file.dataset, file.name) for file in files}) == 69
+    assert len(files) == 156
+    assert len({(file.dataset, file.path) for file in files}) == 156
     for file in files:
         assert re.fullmatch(r"[0-9a-f]{64}", file.sha256)
         assert re.fullmatch(r"[0-9a-f]{40}", file.commit)
@@ -212,8 +263,8 @@ def test_the_packaged_registry_is_complete() -> None:
         expected = f"/{file.repository}/{file.commit}/{file.path}"
         assert file.url() == "https://raw.githubusercontent.com" + expected
     totals = datasets()
-    assert sum(total.files for total in totals.values()) == 69
+    assert sum(total.files for total in totals.values()) == 156
     for name, total in totals.items():
         assert total.bytes == sum(file.bytes for file in published(name))
-    with pytest.raises(InputError, match="one of routellm-mmlu, "):
+    with pytest.raises(InputError, match="one of mmlu, gsm8k, "):
         published("nothing")

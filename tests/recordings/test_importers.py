@@ -15,6 +15,7 @@ from edgeroute_env.errors import InputError
 from edgeroute_env.recordings.importers import (
     IMPORTERS,
     azure_csv,
+    import_files,
     mooncake_jsonl,
     mtbench101_jsonl,
     routellm_csv,
@@ -87,6 +88,37 @@ def test_routellm_needs_the_same_models_in_every_file(tmp_path: Path) -> None:
         routellm_csv([write(tmp_path / "mmlu_a.csv", ROUTELLM), other])
 
 
+@pytest.mark.parametrize(
+    ("head", "rows"),
+    [
+        ("prompt,small,big", ["Two?,0,1", "Name a prime.,1,1"]),
+        (",prompt,small,big", ["0,Two? A. 3 B. 4,False,True", "1,Prime? A. 4 B. 5,True,True"]),
+        ("prompt,small,big", ["Two?,false,TRUE", "Prime?,true,true"]),
+        ("small,prompt,big", ["0,Two?,True", "1,Prime?,1"]),
+    ],
+)
+def test_routellm_truths_and_indexes_as_others_write_them(
+    head: str, rows: list[str], tmp_path: Path
+) -> None:
+    outcomes = routellm_csv([write(tmp_path / "a.csv", "\n".join([head, "", *rows, "", ""]))])
+    assert outcomes.quality_device.tolist() == [0.0, 1.0]
+    assert outcomes.quality_edge.tolist() == [1.0, 1.0]
+
+
+def test_routellm_columns_are_named_where_others_stand_beside_them(tmp_path: Path) -> None:
+    text = "subject,prompt,small,big\nlaw,Two?,0,1\nart,Prime?,1,0\n"
+    path = write(tmp_path / "a.csv", text)
+    with pytest.raises(
+        InputError, match=r"column subject: got 'law'.*--column quality_device=NAME"
+    ):
+        routellm_csv([path])
+    options = {"--column quality_device": "big", "--column quality_edge": "small"}
+    outcomes = import_files("routellm", [path], options)
+    assert outcomes.columns()["quality_device"].tolist() == [1.0, 0.0]
+    with pytest.raises(InputError, match="no 'large'"):
+        import_files("routellm", [path], {**options, "--column quality_edge": "large"})
+
+
 # --- ZeroEval
 
 
@@ -118,9 +150,7 @@ def test_a_right_answer_is_right_however_it_is_written(answer: str, tmp_path: Pa
         '{"reasoning": "x", "answer": "180"}',
         '{"reasoning": "x", "answer": "-1800"}',
         '{"reasoning": "1800", "answer": null}',
-        '{"reasoning": "1800", "answer": {"eggs": 1800}}',
         '{"reasoning": "1800"}',
-        '{"reasoning": "1800", "answer": "1800"',
         "1800",
         "",
     ],
@@ -153,6 +183,12 @@ def test_zeroeval_joins_two_models_by_question(tmp_path: Path) -> None:
     [
         ([{"id": "a", "question": "q", "answer": "# 1"}], "item 0.*no 'output'"),
         ([{"id": "a", "question": "q", "answer": "?", "output": ["1"]}], "item 0.*right answer"),
+        ([{"id": "a", "question": "q", "answer": "[6, 2]", "output": ["1"]}], "single number"),
+        ([{"id": "a", "question": "q", "answer": True, "output": ["1"]}], "single number"),
+        ([{"id": "a", "question": "q", "correct_answer": "B", "output": ["B"]}], "letters"),
+        ([{"id": "a", "question": 3, "answer": "# 1", "output": ["1"]}], "question.*a text"),
+        ([{"id": "a", "question": "q", "answer": "# 1", "output": [["1"]]}], "output.*a text"),
+        ([{"id": "a", "question": "q", "answer": "# 1", "output": []}], "output.*a text"),
         ([{"id": "a", "question": "q", "answer": "# 1", "output": ["1"]}] * 2, "item 1.*second"),
         (["text"], "item 0"),
         ({"a": 1}, "list"),
@@ -166,8 +202,9 @@ def test_zeroeval_names_the_bad_item(items: Any, reason: str, tmp_path: Path) ->
     assert str(path) in str(caught.value)
 
 
-def test_zeroeval_refuses_a_file_that_is_not_json(tmp_path: Path) -> None:
-    path = write(tmp_path / "model.json", "[{")
+@pytest.mark.parametrize("text", ["[{", "[" * 100_000, '{"a": ' * 100_000])
+def test_zeroeval_refuses_a_file_that_is_not_json(text: str, tmp_path: Path) -> None:
+    path = write(tmp_path / "model.json", text)
     with pytest.raises(InputError, match=r"model\.json.*JSON list"):
         zeroeval_json(path, path)
 
@@ -192,6 +229,12 @@ def test_mtbench101_gives_one_row_a_turn(name: str, tmp_path: Path) -> None:
     assert (dialogues.prompt_tokens > dialogues.answer_tokens).all()
 
 
+def test_mtbench101_skips_blank_lines(tmp_path: Path) -> None:
+    said = json.dumps({"task": "GR", "id": 1, "history": [{"user": "hi", "bot": "hello"}]})
+    path = write(tmp_path / "m.jsonl", f"\n{said}\n   \n\t\n{said}\n\n")
+    assert mtbench101_jsonl(path).dialogue.tolist() == [0, 1]
+
+
 @pytest.mark.parametrize(
     "bad",
     [
@@ -201,7 +244,8 @@ def test_mtbench101_gives_one_row_a_turn(name: str, tmp_path: Path) -> None:
         '{"id": 1, "history": [{"user": "a", "bot": "b"}]}',
         "[1]",
         '{"task"',
-        "",
+        '{"task": "GR", "id": 1, "history": "abc"}',
+        "[" * 100_000,
     ],
 )
 def test_mtbench101_names_the_bad_line(bad: str, tmp_path: Path) -> None:
@@ -259,9 +303,13 @@ def test_every_format_has_an_importer_of_a_list_of_files(tmp_path: Path) -> None
     }
     assert files.keys() == IMPORTERS.keys()
     for name, (paths, kind) in files.items():
-        assert isinstance(IMPORTERS[name](paths), kind)
+        assert isinstance(import_files(name, paths, {}), kind)
         with pytest.raises(InputError, match="files"):
-            IMPORTERS[name]([])
+            import_files(name, [], {})
+        with pytest.raises(InputError, match="speed"):
+            import_files(name, paths, {"speed": 3})
+    with pytest.raises(InputError, match="one of routellm"):
+        import_files("csv", [], {})
 
 
 @pytest.mark.parametrize("importer", [azure_csv, mtbench101_jsonl, mooncake_jsonl])

@@ -50,9 +50,9 @@ def test_a_longer_prompt_continues_the_longest_prefix(tmp_path: Path) -> None:
         request(0, 1300, [0, 1, 2]),
         request(0, 2600, [0, 1, 3, 4, 5, 6]),  # the same document, asked about at greater length
         request(3000, 2700, [0, 1, 3, 4, 5, 7]),
-        request(6000, 1500, [0, 1, 8]),
+        request(6000, 1500, [0, 1, 8]),  # the document's latest reader went on without it
     ]
-    assert session_list(tmp_path, requests) == [0, 1, 1, 0]
+    assert session_list(tmp_path, requests) == [0, 1, 1, 3]
 
 
 @pytest.mark.parametrize(
@@ -112,6 +112,120 @@ def test_the_reference_reconstruction_is_found_again(tmp_path: Path) -> None:
     arrivals = mooncake_jsonl(lines(tmp_path / "mooncake.jsonl", requests))
     np.testing.assert_array_equal(arrivals.session, table["session"])
     np.testing.assert_allclose(np.sort(arrivals.follow_up_gaps_s), np.sort(table["gap_s"].dropna()))
+
+
+@pytest.mark.parametrize("field", ["session_id", "session", "conversation_id"])
+@pytest.mark.parametrize("names", [["u1", "u1", "u2"], [70, 70, 3], ["", "u1", "u1"]])
+def test_a_session_that_is_named_counts(field: str, names: list[Any], tmp_path: Path) -> None:
+    blocks = [[46, 47], [90, 91], [46, 47]]
+    requests = [
+        {**request(3000 * k, 700 + k, blocks[k]), field: name} for k, name in enumerate(names)
+    ]
+    if "" in names:
+        with pytest.raises(InputError, match=f"line 1: {field}"):
+            session_list(tmp_path, requests)
+    else:
+        assert session_list(tmp_path, requests) == [0, 0, 1]
+        del requests[1][field]
+        with pytest.raises(InputError, match=r"session, row 1.*every line or in none"):
+            session_list(tmp_path, requests)
+
+
+def test_a_request_that_names_the_one_before_joins_its_session(tmp_path: Path) -> None:
+    chats = [(7, -1), (8, 7), (9, -1), (10, 8), (11, 500)]
+    requests = [
+        {**request(3000 * k, 40, [k]), "chat_id": chat, "parent_chat_id": parent}
+        for k, (chat, parent) in enumerate(chats)
+    ]
+    assert session_list(tmp_path, requests) == [0, 0, 1, 0, 2]
+
+
+CHAT = {"chat_id": 1, "parent_chat_id": 0}
+QWEN = [
+    {
+        "chat_id": 0,
+        "parent_chat_id": -1,
+        "timestamp": 1.5,
+        "input_length": 40,
+        "output_length": 9,
+        "hash_ids": [1, 2, 3],
+    },
+    {
+        **CHAT,
+        "timestamp": 61.114,
+        "input_length": 70,
+        "output_length": 12,
+        "hash_ids": [1, 2, 3, 4, 5],
+    },
+]
+
+
+def test_other_units_are_read_when_told(tmp_path: Path) -> None:
+    path = lines(tmp_path / "m.jsonl", QWEN)
+    arrivals = mooncake_jsonl(path, time_unit="s", block_tokens=16)
+    np.testing.assert_allclose(arrivals.time_s, [1.5, 61.114])
+    assert arrivals.notes == (
+        "2 requests in 59.614 s, 1 sessions (times in s, a hash for 16 tokens)",
+    )
+    milliseconds = mooncake_jsonl(
+        lines(path, [{**row, "timestamp": 7.5} for row in QWEN]), "ms", 16
+    )
+    np.testing.assert_allclose(milliseconds.time_s, [0.0075, 0.0075])
+
+
+def test_other_units_are_refused_when_not(tmp_path: Path) -> None:
+    path = lines(tmp_path / "m.jsonl", QWEN)
+    with pytest.raises(InputError, match=r"timestamp: got 1\.5.*512 tokens.*--time-unit.*--block"):
+        mooncake_jsonl(path)
+    with pytest.raises(InputError, match=r"hash_ids: got '3 hashes'.*512 tokens.*--block-tokens"):
+        mooncake_jsonl(path, time_unit="s")
+    with pytest.raises(InputError, match=r"hash_ids.*one for 32 tokens, as told"):
+        mooncake_jsonl(path, time_unit="s", block_tokens=32)
+    busy = [request(k, 600, [0, k]) for k in range(3600)]  # a request a second, by the second
+    with pytest.raises(InputError, match=r"3600 requests in 3\.599 s.*milliseconds.*--time-unit s"):
+        mooncake_jsonl(lines(path, busy))
+    assert mooncake_jsonl(path, "s").time_s[-1] == 3599.0
+    assert mooncake_jsonl(path, "ms").time_s[-1] == 3.599
+    for unit, tokens in (("h", 16), ("s", 0)):
+        with pytest.raises(InputError, match=r"--time-unit|--block-tokens"):
+            mooncake_jsonl(path, unit, tokens)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("input_length", 600.5),
+        ("input_length", -600),
+        ("input_length", 0),
+        ("input_length", True),
+        ("input_length", "600"),
+        ("output_length", -1),
+        ("output_length", 1.5),
+        ("timestamp", -1),
+        ("timestamp", float("inf")),
+        ("timestamp", float("nan")),
+        ("timestamp", 1e400),
+        ("timestamp", "0"),
+        ("hash_ids", [0, 1.5]),
+        ("hash_ids", [0, -1]),
+        ("hash_ids", [0, None]),
+        ("hash_ids", "01"),
+    ],
+)
+def test_a_field_of_another_kind_is_named(field: str, value: Any, tmp_path: Path) -> None:
+    good = request(0, 600, [0, 1])
+    path = lines(tmp_path / "m.jsonl", [good, {**good, field: value}])
+    with pytest.raises(InputError, match=rf"m\.jsonl, line 2: {field}"):
+        mooncake_jsonl(path)
+
+
+def test_blank_lines_are_none(tmp_path: Path) -> None:
+    path = lines(tmp_path / "m.jsonl", [request(0, 600, [0, 1])])
+    path.write_text("\n" + path.read_text() + "  \n\n")
+    assert len(mooncake_jsonl(path)) == 1
+    path.write_text("\n \n")
+    with pytest.raises(InputError, match="no lines"):
+        mooncake_jsonl(path)
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,10 @@ BAD: list[tuple[dict[str, Any], str]] = [
         {"shapes": [{"shape": "box", "width": 1, "height": 1, "radius": 1}]},
         "shapes.0.radius: got 1; allowed: one of the fields shape, width, height",
     ),
-    ({"shapes": [{"shape": "disc", "radius": 0}]}, "shapes.0.radius: got 0; allowed: a whole number from 1"),
+    (
+        {"shapes": [{"shape": "disc", "radius": 0}]},
+        "shapes.0.radius: got 0; allowed: a whole number from 1",
+    ),
     (
         {"shapes": [{"shape": "box", "width": 1, "height": 2}]},
         "shapes.0.width: got 1; allowed: at least the height",
