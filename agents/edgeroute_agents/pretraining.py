@@ -20,9 +20,9 @@ import numpy as np
 
 from edgeroute_agents.policy import FIGURES, FILE, Policy, load_policy, packaged_folder
 from edgeroute_agents.settings import DqnSettings, PpoSettings, load_settings
-from edgeroute_agents.train import BAO, LINEAR, Training, fitted
+from edgeroute_agents.train import BAO, LINEAR, Training
 from edgeroute_agents.watching import CHECKPOINT, Follower
-from edgeroute_baselines import make_router
+from edgeroute_baselines import fitted_router, make_router
 from edgeroute_env.evaluation.episodes import generators, run_episodes
 from edgeroute_env.evaluation.metrics import interval
 from edgeroute_env.evaluation.statistics import interquartile_mean
@@ -78,9 +78,9 @@ def figures(policies: Sequence[Policy], scenario: Scenario, traces: TraceKind) -
 
     own = np.stack([returns(policy) for policy in policies])
     others: dict[str, Router] = {name: make_router(name) for name in ROUTES}
-    others |= {name: make_router(name, fitted(scenario, traces, name)) for name in OTHERS}
+    others |= {name: fitted_router(scenario, traces, name) for name in OTHERS}
     if traces != "synthetic":  # as little seen of the recordings as the policies have
-        others[f"{BAO}, synthetic fit"] = make_router(BAO, fitted(scenario, "synthetic", BAO))
+        others[f"{BAO}, synthetic fit"] = fitted_router(scenario, "synthetic", BAO)
     rows = {}
     for name, router in others.items():
         theirs = returns(router)

@@ -26,14 +26,9 @@ from edgeroute_agents.judging import Verdict
 from edgeroute_agents.networks import lambda_field
 from edgeroute_agents.policy import FILE
 from edgeroute_agents.settings import DqnSettings, PpoSettings
-from edgeroute_agents.train import (
-    BAO,
-    LINEAR,
-    Training,
-    check_seeds,
-    fitted,
-)
+from edgeroute_agents.train import BAO, LINEAR, Training, check_seeds
 from edgeroute_agents.watching import Follower, Standing
+from edgeroute_baselines.fitted import fitted_parameters
 from edgeroute_env.errors import InputError
 from edgeroute_env.evaluation.result_files import command_and_versions
 from edgeroute_env.files import open_folder, replacing
@@ -181,7 +176,7 @@ class HyperparameterSearch:
         task = self._task
         check_seeds(task.start, task.seed)
         for rule in (BAO, LINEAR):  # before anything is replaced
-            fitted(task.scenario, task.traces, rule)
+            fitted_parameters(task.scenario, task.traces, rule)
         about = task.about()
         self._make_folder(overwrite, resume)
         optuna.logging.set_verbosity(optuna.logging.WARNING)

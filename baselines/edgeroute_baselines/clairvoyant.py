@@ -222,8 +222,7 @@ def _best(episode: NDArray[np.int64], value: Floats, width: int) -> NDArray[np.i
     order = np.lexsort((-value, episode))
     sorted_episode = episode[order]
     starts = np.searchsorted(sorted_episode, sorted_episode)
-    kept: NDArray[np.int64] = order[np.arange(len(order)) - starts < width]
-    return kept
+    return order[np.arange(len(order)) - starts < width]
 
 
 def _doublings(width: int) -> list[int]:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeroute_baselines.registry import Search, make_router, spec
+from edgeroute_baselines.registry import ANALYTIC, Search, make_router, spec
 from edgeroute_env.evaluation.episodes import Episodes, generators, run_episodes
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.traces.sources import Pinned, TraceSource
@@ -85,8 +85,8 @@ class Fitter:
             points = self._on_grid(name, chosen.grid, tolerance_points, on_trial)
             best = _greatest_return(points)
         else:
-            if chosen.search.around not in self._fits:
-                self.fit(chosen.search.around, tolerance_points, on_trial)
+            if ANALYTIC not in self._fits:
+                self.fit(ANALYTIC, tolerance_points, on_trial)
             points = self._searched(name, chosen.search, on_trial)
             # Of more than a thousand noisy trials the best is partly luck, the mean is not.
             best = _greatest_return([points[0], points[-1]])
@@ -139,7 +139,7 @@ class Fitter:
         """
         from cmaes import CMA
 
-        around = self._fits[search.around]
+        around = self._fits[ANALYTIC]
         start = search.start(**around.best_return.parameters)
         scales = np.array([search.scales[key] for key in start])
         least = np.array([search.least.get(key, -math.inf) for key in start])

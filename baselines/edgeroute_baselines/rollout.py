@@ -109,8 +109,7 @@ class RolloutRouter:
         self._imagine_phones(run, of, rows, present, places)
         actions = np.repeat(np.array([0, 1]), n * count)
         device, edge = followed(run, actions, self.rule.record).reshape(2, n, count)
-        gain: Floats = edge - device
-        return gain
+        return edge - device
 
     def _imagine_edge(
         self, run: Batch, of: Ints, present: NDArray[Any], seen: dict[str, Floats]

@@ -193,5 +193,4 @@ def _quality(questions: Questions, pair: int, labels: Floats, scores: list[Float
 def _mean_rank(values: list[Floats]) -> Floats:
     """Return the mean over seeds of the ranks of scores."""
     ranks = [np.unique(scores, return_inverse=True)[1] for scores in values]
-    mean: Floats = np.mean(ranks, axis=0)
-    return mean
+    return np.mean(ranks, axis=0)
