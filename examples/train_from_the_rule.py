@@ -11,9 +11,10 @@ from pathlib import Path
 from edgeroute_agents import Follower, Training, load_policy, load_settings
 from edgeroute_baselines import fitted_router
 from edgeroute_env import load_scenario
-from edgeroute_env.evaluation.episodes import EVALUATION_SEEDS, run_episodes
+from edgeroute_env.evaluation.episodes import run_episodes
 from edgeroute_env.evaluation.metrics import interval
 from edgeroute_env.evaluation.tables import with_interval
+from edgeroute_env.seeds import EVALUATION_SEEDS
 from edgeroute_env.traces.recorded import drawn
 
 frames = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000

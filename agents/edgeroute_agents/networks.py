@@ -213,11 +213,7 @@ def policy_of(
 ) -> Policy:
     """Return the policy that a model has learned so far, for NumPy.
 
-    Args:
-        model: as `build` returned it, or trained since.
-        rule: whose margin the model sees.
-        scenario: what it is trained on.
-        trained: how, in plain values for the policy's file.
+    The model sees the rule's margin; `trained` says how it was trained, for the policy's file.
     """
     about = {
         "scenario": scenario.name,

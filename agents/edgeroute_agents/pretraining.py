@@ -63,12 +63,9 @@ def trained(
 
 
 def figures(policies: Sequence[Policy], scenario: Scenario, traces: TraceKind) -> dict[str, Any]:
-    """Return what policies earn on the evaluation seeds, beside other routers, episode by episode.
+    """Return what policies, one a training seed, earn on the evaluation seeds beside others.
 
-    Args:
-        policies: one a training seed.
-        scenario: what they route.
-        traces: the kind; fitted parameters of the others are those for it.
+    Gaps are taken episode by episode; the others have the parameters fitted to these traces.
     """
     seeds = EVALUATION_SEEDS[:EPISODES]
     pinned = Pinned(drawn(scenario, traces, "evaluation"), generators(seeds))

@@ -102,7 +102,12 @@ class Training:
         env.seed(training_seeds(self.seed)[0])
         model = build(settings, env, self.seed)
         model.set_logger(configure(str(folder), ["tensorboard"]))
-        present = functools.partial(policy_of, model, rule, scenario, self._described())
+        trained = {
+            "traces": self.traces,
+            "seed": self.seed,
+            "settings": settings.model_dump(mode="json"),
+        }
+        present = functools.partial(policy_of, model, rule, scenario, trained)
         every = settings.validate_every
         watch = Watch(model, env, present, validation, every, folder, follower or Follower())
 
@@ -128,11 +133,6 @@ class Training:
             fresh = Validation(paid, source, analytic, episodes, CONFIRMATION_SEEDS)
             watch.confirm(fresh, analytic)
         return watch.standing
-
-    def _described(self) -> dict[str, Any]:
-        """Return how a policy was trained, for its file."""
-        settings = self.settings.model_dump(mode="json")
-        return {"traces": self.traces, "seed": self.seed, "settings": settings}
 
 
 def check_seeds(settings: PpoSettings | DqnSettings, seed: int) -> None:

@@ -114,16 +114,10 @@ class Watch(BaseCallback):
         folder: Path,
         follower: Follower,
     ) -> None:
-        """Follow a training.
+        """Follow a model on its environment; `policy_of` returns its present policy.
 
-        Args:
-            model: learns.
-            env: the model's; gives the curves.
-            policy_of: returns the present policy.
-            validation: judges.
-            every: frames from one validation to the next.
-            folder: for the best policy, the checkpoint and the log.
-            follower: hears of it.
+        `validation` judges that policy, with `every` frames between. The best one, the checkpoint
+        and the log go into the folder.
         """
         super().__init__()
         self._model, self._env, self._policy_of = model, env, policy_of

@@ -18,8 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeroute_baselines.checks import finite, not_negative
-from edgeroute_baselines.rule import Floats, Rule, Seen
+from edgeroute_baselines.rule import Floats, Rule, Seen, finite, not_negative
 from edgeroute_env import InputError, Scenario, decode
 from edgeroute_env.benchmarks import QuestionBenchmark
 
@@ -33,13 +32,7 @@ RUNGS = {"bao-single": _SINGLE, "bao-multi": _MULTI, "bao-multi-queue": _MULTI_Q
 
 
 def fused(seen: Seen, alpha_per_s: float, rung: str = "bao-multi-queue") -> Floats:
-    """Return the score less the priced time difference, shape (n,), not clipped.
-
-    Args:
-        seen: what `edgeroute_env.decode` gives.
-        alpha_per_s: what a second costs, 1/s.
-        rung: which times count.
-    """
+    """Return the score less the priced time difference of a rung, shape (n,), not clipped."""
     edge_parts, device_parts = RUNGS[rung]
     edge_s, device_s = sum(seen[part] for part in edge_parts), sum(seen[p] for p in device_parts)
     return seen["score"] - alpha_per_s * (edge_s - device_s)

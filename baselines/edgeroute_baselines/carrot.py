@@ -21,12 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeroute_baselines.bao import fused
-from edgeroute_baselines.checks import finite, not_negative
-from edgeroute_baselines.rule import Rule, Seen
-
-# The step of each parameter with which the search begins, and the lower bounds of the search.
-SCALES = {"own_prices": 0.3, "price_per_s": 0.02, "price_call": 0.05}
-LEAST = {"own_prices": 0.0, "price_per_s": 0.0}
+from edgeroute_baselines.rule import Rule, Seen, finite, not_negative
 
 
 @dataclass(frozen=True)
@@ -49,8 +44,3 @@ class CarrotRouter(Rule):
         stated = seen["weight_latency_per_s"] * longer_s + seen["weight_edge_call"]
         gain = fused(seen, self.price_per_s) - self.own_prices * stated
         return gain > self.price_call
-
-
-def from_bao(alpha_per_s: float, theta: float) -> dict[str, float]:
-    """Return the prices that make this rule `bao-multi-queue`."""
-    return {"own_prices": 0.0, "price_per_s": alpha_per_s, "price_call": theta}

@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeroute_baselines.bao import ExtendedBao, fused
-from edgeroute_baselines.checks import not_negative
-from edgeroute_baselines.rule import Floats, Seen
+from edgeroute_baselines.rule import Floats, Seen, not_negative
 
 _FULL = 0.95  # higher reported loads count as this one, since the ratio grows without limit
 

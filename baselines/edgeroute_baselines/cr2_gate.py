@@ -23,8 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeroute_baselines.checks import finite, share
-from edgeroute_baselines.rule import Floats, Rule, Seen
+from edgeroute_baselines.rule import Floats, Rule, Seen, finite, share
 
 RISKS = (0.0, 0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 0.4, 1.0)
 NONE_ACCEPTED = -1.0  # below every score
@@ -51,26 +50,21 @@ class Cr2Gate(Rule):
 
 
 def loss_if_accepted(turns: NDArray[Any]) -> Floats:
-    """Return what accepting the phone's answer gives up on each turn, in [0, 1].
-
-    Args:
-        turns: `edgeroute_env.traces.columns.ROW` records, shape (n,).
-    """
+    """Return what accepting the phone's answer loses on each turn (ROW records), in [0, 1]."""
     lost: Floats = np.maximum(turns["quality_edge"] - turns["quality_device"], 0.0).astype(float)
     return lost
 
 
 def calibrated(scores: NDArray[Any], losses: Floats, risk: float) -> float:
-    """Return the greatest score up to which the phone may be accepted at `risk`.
+    """Return the greatest score up to which the phone may be accepted, or NONE_ACCEPTED.
 
     Args:
         scores: of the calibration turns, shape (n,).
         losses: what accepting each would lose, in [0, 1], shape (n,).
         risk: the greatest expected loss a turn.
 
-    Returns:
-        One of the scores, or NONE_ACCEPTED. A threshold between two scores has the same loss on
-        calibration turns as the lower score, so nothing is lost there; on new turns a little is.
+    A threshold between two scores has the same loss on calibration turns as the lower score, so
+    nothing is lost there; on new turns a little is.
     """
     order = np.argsort(scores, kind="stable")
     total = np.cumsum(losses[order])  # up to and including each

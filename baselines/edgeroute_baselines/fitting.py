@@ -70,16 +70,16 @@ class Fitter:
     def fit(
         self, name: str, tolerance_points: float, on_trial: Callable[[], None] = lambda: None
     ) -> Fit:
-        """Return the operating points of the router `name`.
+        """Return the operating points of the router `name`; `on_trial` is called at each setting.
 
-        Args:
-            name: a router with parameters.
-            tolerance_points: quality that may be given up against edge-only, in points of 100.
-            on_trial: called after each setting, for a progress bar.
+        `tolerance_points` of quality, of 100, may be given up against edge-only.
         """
         chosen = spec(name)
         if chosen.calibrated is not None:
-            points = self._try_all(name, chosen.calibrated.settings(self._turns()), on_trial)
+            points = []
+            for setting in chosen.calibrated.settings(self._turns()):
+                points.append(self._measure(name, setting))
+                on_trial()
             best = _greatest_return(points)
         elif chosen.search is None:
             points = self._on_grid(name, chosen.grid, tolerance_points, on_trial)
@@ -114,15 +114,6 @@ class Fitter:
             if centre.parameters:
                 try_all(_neighbours(centre.parameters, grid))
         return list(tried.values())
-
-    def _try_all(
-        self, name: str, settings: Iterable[Parameters], on_trial: Callable[[], None]
-    ) -> list[OperatingPoint]:
-        points = []
-        for setting in settings:
-            points.append(self._measure(name, setting))
-            on_trial()
-        return points
 
     def _turns(self) -> NDArray[Any]:
         """Return all training turns, flat: ROW records."""

@@ -97,9 +97,7 @@ class Futures:
     def draw(self, present: Rows, seen: dict[str, Floats]) -> tuple[Rows, Ints]:
         """Return futures, ROW of shape (n, count, 1 + depth), and their places, (n, count).
 
-        Args:
-            present: the rows to be routed, ROW (n,); only the columns `known` are read.
-            seen: the decoded observations.
+        Of the rows to be routed, `present`, ROW (n,), only the columns `known` are read.
         """
         places = self._near(present, seen)
         rows = self._pool[places[..., None] + np.arange(1 + self.depth)]

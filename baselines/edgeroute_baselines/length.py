@@ -13,8 +13,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeroute_baselines.checks import not_negative
-from edgeroute_baselines.rule import Rule, Seen
+from edgeroute_baselines.rule import Rule, Seen, not_negative
 
 # About the deciles of all presets' prompts, from "always the edge" to "never".
 TOKENS = (0.0, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512, 1024, 2048, 4096, 8192, 16384, 1e7)

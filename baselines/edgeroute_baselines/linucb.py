@@ -22,8 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeroute_baselines.checks import not_negative
-from edgeroute_baselines.rule import Floats, Seen
+from edgeroute_baselines.rule import Floats, Seen, not_negative
 from edgeroute_env import decode
 
 WIDTHS = (0.0, 0.03, 0.1, 0.2, 0.4, 0.8, 1.6)

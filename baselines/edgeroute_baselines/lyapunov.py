@@ -23,8 +23,7 @@ from numpy.typing import NDArray
 
 from edgeroute_baselines.bao import ExtendedBao, fused
 from edgeroute_baselines.budgets import can_call, device_work_s, has_battery, has_quota
-from edgeroute_baselines.checks import finite, not_negative
-from edgeroute_baselines.rule import Seen
+from edgeroute_baselines.rule import Seen, finite, not_negative
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,7 @@ from numpy.typing import NDArray
 
 from edgeroute_baselines.bao import ExtendedBao, fused
 from edgeroute_baselines.budgets import can_call, device_work_s, has_battery, has_quota
-from edgeroute_baselines.checks import not_negative
-from edgeroute_baselines.rule import Floats, Seen
+from edgeroute_baselines.rule import Floats, Seen, not_negative
 from edgeroute_env import InputError
 
 _LEAST = 1e-3  # a smaller share counts as this one

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from edgeroute_baselines import carrot, cr2_gate, linear
+from edgeroute_baselines import cr2_gate, linear
 from edgeroute_baselines.bao import BaoRouter
+from edgeroute_baselines.carrot import CarrotRouter
 from edgeroute_baselines.clairvoyant import ClairvoyantRouter
 from edgeroute_baselines.congestion import CongestionPriceRouter
 from edgeroute_baselines.length import TOKENS, LengthThresholdRouter
@@ -71,11 +72,7 @@ class RouterSpec:
     """How to build a router, the part it plays, and where its parameters come from.
 
     At most one says where: `grid`, `search`, `calibrated`, or `parameters_of`, the router whose
-    fit it takes over.
-
-    Attributes:
-        build: makes the router of its parameters.
-        role: the part it plays. In hindsight, a grid is searched on the evaluation traces.
+    fit it takes over. In the role of hindsight, a grid is searched on the evaluation traces.
     """
 
     build: Callable[..., Router]
@@ -140,9 +137,17 @@ ROUTERS: dict[str, RouterSpec] = {
     "bao-multi": _bao("bao-multi"),
     ANALYTIC: _bao(ANALYTIC),
     "carrot-queue": RouterSpec(
-        carrot.CarrotRouter,
+        CarrotRouter,
         Role.ANALYTIC,
-        search=Search(carrot.from_bao, carrot.SCALES, carrot.LEAST),
+        search=Search(
+            lambda alpha_per_s, theta: {
+                "own_prices": 0.0,
+                "price_per_s": alpha_per_s,
+                "price_call": theta,
+            },
+            scales={"own_prices": 0.3, "price_per_s": 0.02, "price_call": 0.05},
+            least={"own_prices": 0.0, "price_per_s": 0.0},
+        ),
     ),
     "sticky": _extends_bao(StickyRouter, margin=Added(0.0, 0.05, 0.0)),
     "pacing": _extends_bao(

@@ -87,9 +87,7 @@ class RolloutRouter:
     def edge_gain(self, rows: Ints, observations: NDArray[np.float32]) -> Floats:
         """Return by how much the edge earns more than the phone in each future, (n, futures).
 
-        Args:
-            rows: running episodes of the batch, shape (n,).
-            observations: what they observe, shape (n, 32).
+        `rows` are running episodes of the batch, shape (n,), and observe `observations`, (n, 32).
         """
         assert self._batch is not None
         batch, seen = self._batch, decode(observations)

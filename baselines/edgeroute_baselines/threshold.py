@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeroute_baselines.checks import finite
-from edgeroute_baselines.rule import Rule, Seen
+from edgeroute_baselines.rule import Rule, Seen, finite
 
 
 @dataclass(frozen=True)
