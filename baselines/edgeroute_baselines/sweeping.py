@@ -6,8 +6,9 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from edgeroute_baselines.fitted import fingerprint, fitted_parameters
+from edgeroute_baselines.fitted import fingerprint, stored_parameters
 from edgeroute_baselines.registry import make_router
+from edgeroute_env import InputError
 from edgeroute_env.evaluation.sweep import label_of, measure, variants
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.scenario_files import load_scenario
@@ -51,7 +52,7 @@ class Sweep:
         """
         chosen = load_scenario(scenario)
         self._variants = variants(chosen, parameter, sorted(values))
-        self._fits = {name: fitted_parameters(chosen, traces, name) for name in routers}
+        self._fits = {name: _deployed(chosen, traces, name) for name in routers}
         self._sources = {
             value: drawn(variant, traces, "evaluation") for value, variant in self._variants.items()
         }
@@ -96,3 +97,12 @@ class Sweep:
             rows.sort(key=lambda row: row["value"])  # stable: the routers keep their order
             on_value(rows)
         return rows
+
+
+def _deployed(scenario: Scenario, traces: TraceKind, name: str) -> dict[str, float]:
+    """Return what a router is deployed with."""
+    found = stored_parameters(scenario, traces, name)
+    if found is None:
+        allowed = f"a router without parameters (no stored {traces} fit matches this scenario)"
+        raise InputError("router", name, allowed)
+    return found
