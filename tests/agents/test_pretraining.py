@@ -60,7 +60,7 @@ def test_a_benchmark_shows_what_is_packaged_or_trained(
     monkeypatch.setattr("edgeroute_agents.settings.load_settings", lambda name: tiny_settings(name))
     assert edgeroute(*asked, "--out", "trained", "--train").code == 0
     found = [
-        json.loads(Path(folder, "results.json").read_text("utf-8"))["workloads"]["paper"]
+        json.loads(Path(folder, "results.json").read_text("utf-8"))["scenarios"]["paper"]
         for folder in ("packaged", "trained")
     ]
     for result in found:
