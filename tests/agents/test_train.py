@@ -187,7 +187,7 @@ def test_the_command_trains_and_refuses(edgeroute: Command, tmp_path: Path) -> N
     assert (tmp_path / "run" / FILE).is_file()
     again = edgeroute("train", "ppo", "-s", "paper", *some)
     assert again.code == 2
-    assert "a folder without a policy, --overwrite or --resume" in again.err
+    assert "a folder without policy.safetensors, --overwrite or --resume" in again.err
     assert edgeroute("train", "ppo", "-s", "paper", *some, "--resume").code == 0
     unknown = edgeroute("train", "a2c")
     assert (unknown.code, unknown.err.strip()) == (

@@ -161,7 +161,7 @@ def test_a_resumed_search_equals_an_uninterrupted_one(edgeroute: Command, stub: 
     assert not (Path("parts") / TUNED).exists()
     refused = edgeroute(*words, "--out", "parts")
     assert refused.err == (
-        "edgeroute: --out: got 'parts'; allowed: a folder without a search, --overwrite or "
+        "edgeroute: --out: got 'parts'; allowed: a folder without journal.log, --overwrite or "
         "--resume\n"
     )
     last = max(k for k, state in enumerate(states) if state == "complete")
@@ -187,7 +187,7 @@ def test_results_are_replaced_or_resumed_only_where_that_was_asked_for(
     assert edgeroute(*words, "3").code == 0
     before = (tmp_path / "found" / TUNED).read_bytes()
     for more, message in {
-        (): "--out: got 'found'; allowed: a folder without a search, --overwrite or --resume",
+        (): "--out: got 'found'; allowed: a folder without tuned.yaml, --overwrite or --resume",
         ("--resume", "--seed", "1"): "these differ: seed, training_seeds",
         ("--resume", "--set", "gamma=0.9"): "these differ: start",
         ("--overwrite", "--seed", "800"): "seed: got 800; allowed: a whole number from 0 to 799",
