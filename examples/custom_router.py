@@ -10,10 +10,11 @@ import sys
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeroute_baselines import make_router, stored_parameters
+from edgeroute_baselines import fitted_router
 from edgeroute_env import decode, load_scenario
 from edgeroute_env.evaluation.episodes import run_episodes
 from edgeroute_env.evaluation.metrics import interval
+from edgeroute_env.evaluation.tables import with_interval
 from edgeroute_env.seeds import EVALUATION_SEEDS
 from edgeroute_env.traces.recorded import drawn
 
@@ -38,9 +39,7 @@ episodes = int(sys.argv[1]) if len(sys.argv) > 1 else 200
 scenario = load_scenario("paper")
 source = drawn(scenario, "synthetic", "evaluation")
 seeds = EVALUATION_SEEDS[:episodes]
-analytic = make_router(
-    "bao-multi-queue", stored_parameters(scenario, "synthetic", "bao-multi-queue")
-)
+analytic = fitted_router(scenario, "synthetic", "bao-multi-queue")
 own, theirs = (run_episodes(r, scenario, source, seeds) for r in (Patient(), analytic))
 gap = interval(own.returns() - theirs.returns())
-print(f"{own.router} - {theirs.router}: {gap['mean']:+.2f} [{gap['low']:+.2f}, {gap['high']:+.2f}]")
+print(f"{own.router} - {theirs.router}: {with_interval(gap)}")

@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 
 from edgeroute_agents import Follower, Training, load_policy, load_settings
-from edgeroute_baselines import make_router
-from edgeroute_baselines.fitted import stored_parameters
+from edgeroute_baselines import fitted_router
 from edgeroute_env import load_scenario
 from edgeroute_env.evaluation.episodes import run_episodes
 from edgeroute_env.evaluation.metrics import interval
+from edgeroute_env.evaluation.tables import with_interval
 from edgeroute_env.seeds import EVALUATION_SEEDS
 from edgeroute_env.traces.recorded import drawn
 
@@ -25,11 +25,9 @@ folder = Path("learned")
 Training(scenario, settings).run(folder, Follower(say=print))
 
 policy = load_policy(folder / "policy.safetensors", scenario)
-analytic = make_router(
-    "bao-multi-queue", stored_parameters(scenario, "synthetic", "bao-multi-queue")
-)
+analytic = fitted_router(scenario, "synthetic", "bao-multi-queue")
 source = drawn(scenario, "synthetic", "evaluation")
 seeds = EVALUATION_SEEDS[:100]
 own, theirs = (run_episodes(r, scenario, source, seeds).returns() for r in (policy, analytic))
 gap = interval(own - theirs)
-print(f"ppo - bao-multi-queue: {gap['mean']:+.2f} [{gap['low']:+.2f}, {gap['high']:+.2f}]")
+print(f"ppo - bao-multi-queue: {with_interval(gap)}")

@@ -16,8 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from edgeroute_agents import packaged
-from edgeroute_agents.train import fitted
-from edgeroute_baselines import make_router
+from edgeroute_baselines import fitted_router
 from edgeroute_env import load_scenario
 from edgeroute_env.evaluation.episodes import generators, run_episodes
 from edgeroute_env.evaluation.metrics import interval
@@ -50,7 +49,7 @@ def main() -> None:
     for name in sys.argv[1:] or TIES:
         scenario = load_scenario(name)
         policies = packaged(scenario)
-        rules = [make_router(rule, fitted(scenario, "synthetic", rule)) for rule in RULES]
+        rules = [fitted_router(scenario, "synthetic", rule) for rule in RULES]
         found = returns(scenario, [*rules, *policies])
         for policy, own in zip(policies, found[len(RULES) :], strict=True):
             for rule, theirs in zip(RULES, found, strict=False):

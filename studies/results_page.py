@@ -46,7 +46,8 @@ def main() -> None:
         for name, results in read_results(Path(folder))[1].items():
             found[name, results.traces] = results
     ordered = sorted(found.items(), key=lambda item: (item[0][1] == "recorded", item[0][0]))
-    lines = [*levels(ordered), *learned(ordered), *savings(ordered)]
+    lines = ["## What deciding is worth\n", *overview(ordered), ""]
+    lines += [*learned(ordered), *savings(ordered)]
     for (name, traces), results in ordered:
         lines += table(name, traces, results)
     words = PAGE.read_text(encoding="utf-8").partition(MARKER)[0]
@@ -68,13 +69,6 @@ def overview(
     yield "|---" * (1 + len(columns)) + "|"
     for (name, traces), results in ordered:
         yield _row(_shown(name, traces), *overview_cells(results, learned_names(compared), shown))
-
-
-def levels(ordered: Ordered) -> Iterator[str]:
-    """Yield what deciding is worth on each preset."""
-    yield "## What deciding is worth\n"
-    yield from overview(ordered)
-    yield ""
 
 
 def learned(ordered: Ordered) -> Iterator[str]:

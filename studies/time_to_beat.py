@@ -21,8 +21,8 @@ import numpy as np
 from edgeroute_agents import Follower, Standing, Training, load_policy, load_settings
 from edgeroute_agents.judging import Verdict
 from edgeroute_agents.policy import FILE
-from edgeroute_agents.train import BAO, fitted
-from edgeroute_baselines import make_router
+from edgeroute_agents.train import BAO
+from edgeroute_baselines import fitted_router
 from edgeroute_env import load_scenario
 from edgeroute_env.evaluation.episodes import generators, run_episodes
 from edgeroute_env.evaluation.metrics import interval
@@ -50,7 +50,7 @@ def main() -> None:
     scenario = load_scenario("paper")
     seeds = EVALUATION_SEEDS[:EPISODES]
     pinned = Pinned(drawn(scenario, "synthetic", "evaluation"), generators(seeds))
-    analytic = make_router(BAO, fitted(scenario, "synthetic", BAO))
+    analytic = fitted_router(scenario, "synthetic", BAO)
     theirs = run_episodes(analytic, scenario, pinned, seeds).returns()
     for name, changes in STARTS.items():
         start = time.process_time()

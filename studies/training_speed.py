@@ -19,7 +19,8 @@ import torch
 
 from edgeroute_agents import EdgeRouteSB3VecEnv, load_settings
 from edgeroute_agents.networks import build
-from edgeroute_agents.train import LINEAR, fitted, paying
+from edgeroute_agents.train import LINEAR, paying
+from edgeroute_baselines.fitted import fitted_parameters
 from edgeroute_baselines.linear import LinearRouter
 from edgeroute_env import load_scenario
 
@@ -57,7 +58,7 @@ class Timed(EdgeRouteSB3VecEnv):
 def measured(algorithm: str, paired: bool) -> tuple[float, float, float]:
     """Return frames per CPU-second, the environments' and the simulator's share of it."""
     scenario = load_scenario("paper")
-    rule = LinearRouter(fitted(scenario, "synthetic", LINEAR))
+    rule = LinearRouter(fitted_parameters(scenario, "synthetic", LINEAR))
     settings = load_settings(algorithm, {"num_envs": ENVS, "paired": paired})
     paid, source = paying(scenario, "synthetic", settings.quality)
     env = Timed(ENVS, paid, traces=source, rule=rule, paired=paired)

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from edgeroute_agents import learned_router
 from edgeroute_agents.distillation import Expectation, Refined
-from edgeroute_agents.train import BAO, LINEAR, fitted
-from edgeroute_baselines import make_router
+from edgeroute_agents.train import BAO, LINEAR
+from edgeroute_baselines import fitted_router
 from edgeroute_baselines.clairvoyant import ClairvoyantRouter
 from edgeroute_env import load_scenario
 from edgeroute_env.evaluation.episodes import generators, run_episodes
@@ -67,7 +67,7 @@ def main() -> None:
     for name in sys.argv[1:] or scenario_names():
         scenario = load_scenario(name)
         routers: dict[str, Router] = {
-            n: make_router(n, fitted(scenario, "synthetic", n)) for n in (BAO, LINEAR)
+            n: fitted_router(scenario, "synthetic", n) for n in (BAO, LINEAR)
         }
         routers["ppo"] = learned_router("ppo", scenario)
         if scenario.objective.kind == "dialogue-min":

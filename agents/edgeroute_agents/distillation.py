@@ -55,12 +55,8 @@ def advantages(
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Return what was seen at `turns` turns (more or less) and what the edge was worth there.
 
-    Args:
-        scenario: what is simulated, and how it pays.
-        source: draws fresh traces.
-        rule: routes all turns but the one asked about, and the few that stray.
-        turns: how many samples.
-        generators: of the traces; one an episode.
+    The rule routes all turns but the one asked about, and the few that stray. There is an episode
+    for each of `generators`, whose traces the source draws.
 
     Returns:
         Observations with the rule's margin, shape (k, 33), and returns of the edge less those of
@@ -91,11 +87,8 @@ def distilled(
 ) -> nn.Sequential:
     """Return a network of what the edge is worth beyond the rule's margin, (n, 33) to (n, 1).
 
-    Args:
-        seen: observations with margins.
-        worth: a sample each of what the edge was worth.
-        widths: of the hidden layers.
-        seed: of the first weights and the order of samples.
+    It is fitted to what `advantages` returns. The seed is that of the first weights and of the
+    order of samples.
     """
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -146,9 +139,7 @@ class Refined:
     ) -> None:
         """Take a source that draws a fresh trace for each episode, in memory of its own.
 
-        Args:
-            source: draws the traces.
-            change: takes that memory, ROW (m, T), and which of its traces have just been drawn.
+        `change` takes that memory, ROW (m, T), and which of its traces have just been drawn.
         """
         self._source, self._change = source, change
 
@@ -173,12 +164,7 @@ def fit(
 ) -> nn.Sequential:
     """Fit a network that ends in a linear layer, from zero, and return it.
 
-    Args:
-        network: (n, inputs) to (n, outputs).
-        inputs: shape (n, inputs).
-        targets: shape (n, outputs).
-        seed: of the order of samples; the caller's random numbers stay as they are.
-        loss: of outputs and targets.
+    The seed is that of the order of samples; the caller's random numbers stay as they are.
     """
     silence(network[-1])
     order = torch.Generator().manual_seed(seed)

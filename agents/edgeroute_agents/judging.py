@@ -56,14 +56,9 @@ class Validation:
         episodes: int,
         seeds: Sequence[int] = VALIDATION_SEEDS,
     ) -> None:
-        """Draw the traces once and run the analytic router over them.
+        """Draw the traces of the first `seeds` once and run the analytic router over them.
 
-        Args:
-            scenario: what is simulated, and how it pays.
-            source: of the traces.
-            analytic: what gaps are taken to.
-            episodes: how many, of MOST_TURNS turns in all at most.
-            seeds: whose first ones are used.
+        There are fewer than `episodes` where these would have more than MOST_TURNS turns in all.
         """
         self._scenario = scenario
         self._seeds = seeds[: min(episodes, MOST_TURNS // scenario.workload.turns)]

@@ -31,19 +31,6 @@ ACTOR_INPUTS = COUNT + 1  # the features of an observation, and the margin
 # Of the first policy: a margin of .05 makes the rule's choice 20 times likelier. With 20 the policy
 # that learns is so much softer than the one that decides that the better of it is the worse rule.
 SHARPNESS = 60.0
-# Settings that SB3 takes under the same names: of both algorithms, then of each.
-_SHARED = ("gamma", "max_grad_norm", "batch_size")
-_OF_PPO = ("n_steps", "n_epochs", "clip_range", "ent_coef", "vf_coef")
-_OF_DQN = (
-    "buffer_size",
-    "learning_starts",
-    "train_freq",
-    "gradient_steps",
-    "target_update_interval",
-    "exploration_fraction",
-    "exploration_initial_eps",
-    "exploration_final_eps",
-)
 
 
 class Features(BaseFeaturesExtractor):
@@ -175,19 +162,19 @@ Model = PPO | BatchDQN
 def build(settings: PpoSettings | DqnSettings, env: EdgeRouteSB3VecEnv, seed: int) -> Model:
     """Return an untrained model that acts as the environment's rule."""
     first_rate = settings.learning_rate
+    same = {"gamma", "max_grad_norm", *type(settings).__annotations__}  # as SB3 names them
     shared: dict[str, Any] = {
         "env": env,
         "learning_rate": lambda left: first_rate * left,
         "seed": seed,
         "device": "cpu",  # a network this small is faster there
+        **settings.model_dump(include=same, exclude={"gae_lambda", "gae_lambda_budget"}),
     }
-    shared |= {name: getattr(settings, name) for name in _SHARED}
     if isinstance(settings, PpoSettings):
         return PPO(
             MarginActorCritic,
             policy_kwargs={"features_extractor_class": Features, "widths": settings.widths},
             gae_lambda=getattr(settings, lambda_field(env.scenario)),
-            **{name: getattr(settings, name) for name in _OF_PPO},
             **shared,
         )
     architecture = {
@@ -195,8 +182,7 @@ def build(settings: PpoSettings | DqnSettings, env: EdgeRouteSB3VecEnv, seed: in
         "net_arch": list(settings.widths),
         "optimizer_kwargs": {"fused": True},  # small steps: calls are what costs
     }
-    own = {name: getattr(settings, name) for name in _OF_DQN}
-    return BatchDQN(MarginDQNPolicy, policy_kwargs=architecture, **own, **shared)
+    return BatchDQN(MarginDQNPolicy, policy_kwargs=architecture, **shared)
 
 
 def lambda_field(scenario: Scenario) -> str:
@@ -227,11 +213,7 @@ def policy_of(
 ) -> Policy:
     """Return the policy that a model has learned so far, for NumPy.
 
-    Args:
-        model: as `build` returned it, or trained since.
-        rule: whose margin the model sees.
-        scenario: what it is trained on.
-        trained: how, in plain values for the policy's file.
+    The model sees the rule's margin; `trained` says how it was trained, for the policy's file.
     """
     about = {
         "scenario": scenario.name,

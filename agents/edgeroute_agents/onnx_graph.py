@@ -77,17 +77,6 @@ def export(policy: Policy, path: Path) -> None:
         )
 
 
-def session(path: Path) -> Any:
-    """Return an ONNX Runtime session of an exported policy, on one thread."""
-    try:
-        import onnxruntime
-    except ImportError:
-        raise missing_package("onnxruntime", "running an exported policy", "onnx") from None
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # more would only wait for each other
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-
-
 class Lazy(np.lib.mixins.NDArrayOperatorsMixin):
     """A torch tensor that the arithmetic of a rule takes for an array."""
 

@@ -86,8 +86,7 @@ class Policy:
         for matrix, offset in trunk:
             hidden = np.maximum(hidden @ matrix.T + offset, np.float32(0.0))
         # The margin last and alone, as in torch: a network of zeros leaves it as it is.
-        found: Weights = hidden @ weight[:, :-1].T + bias + margins * weight[:, -1]
-        return found
+        return hidden @ weight[:, :-1].T + bias + margins * weight[:, -1]
 
     def route(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
         """Return the actions, shape (n,); a tie stays on the device, as with the rule."""

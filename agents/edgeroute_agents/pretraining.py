@@ -20,9 +20,9 @@ import numpy as np
 
 from edgeroute_agents.policy import FIGURES, FILE, Policy, load_policy, packaged_folder
 from edgeroute_agents.settings import DqnSettings, PpoSettings, load_settings
-from edgeroute_agents.train import BAO, LINEAR, Training, fitted
+from edgeroute_agents.train import BAO, LINEAR, Training
 from edgeroute_agents.watching import CHECKPOINT, Follower
-from edgeroute_baselines import make_router
+from edgeroute_baselines import fitted_router, make_router
 from edgeroute_env.evaluation.episodes import generators, run_episodes
 from edgeroute_env.evaluation.metrics import interval
 from edgeroute_env.evaluation.statistics import interquartile_mean
@@ -63,12 +63,9 @@ def trained(
 
 
 def figures(policies: Sequence[Policy], scenario: Scenario, traces: TraceKind) -> dict[str, Any]:
-    """Return what policies earn on the evaluation seeds, beside other routers, episode by episode.
+    """Return what policies, one a training seed, earn on the evaluation seeds beside others.
 
-    Args:
-        policies: one a training seed.
-        scenario: what they route.
-        traces: the kind; fitted parameters of the others are those for it.
+    Gaps are taken episode by episode; the others have the parameters fitted to these traces.
     """
     seeds = EVALUATION_SEEDS[:EPISODES]
     pinned = Pinned(drawn(scenario, traces, "evaluation"), generators(seeds))
@@ -78,9 +75,9 @@ def figures(policies: Sequence[Policy], scenario: Scenario, traces: TraceKind) -
 
     own = np.stack([returns(policy) for policy in policies])
     others: dict[str, Router] = {name: make_router(name) for name in ROUTES}
-    others |= {name: make_router(name, fitted(scenario, traces, name)) for name in OTHERS}
+    others |= {name: fitted_router(scenario, traces, name) for name in OTHERS}
     if traces != "synthetic":  # as little seen of the recordings as the policies have
-        others[f"{BAO}, synthetic fit"] = make_router(BAO, fitted(scenario, "synthetic", BAO))
+        others[f"{BAO}, synthetic fit"] = fitted_router(scenario, "synthetic", BAO)
     rows = {}
     for name, router in others.items():
         theirs = returns(router)

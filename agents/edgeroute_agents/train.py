@@ -22,7 +22,7 @@ from edgeroute_agents.networks import Model, build, policy_of, start_at
 from edgeroute_agents.settings import DqnSettings, PpoSettings
 from edgeroute_agents.vec_env import EdgeRouteSB3VecEnv
 from edgeroute_agents.watching import Follower, Standing, Stopped, Watch, remove_earlier
-from edgeroute_baselines.fitted import stored_parameters
+from edgeroute_baselines.fitted import fitted_parameters
 from edgeroute_baselines.linear import LinearRouter, from_bao
 from edgeroute_env.errors import InputError
 from edgeroute_env.scenario import Scenario
@@ -102,7 +102,12 @@ class Training:
         env.seed(training_seeds(self.seed)[0])
         model = build(settings, env, self.seed)
         model.set_logger(configure(str(folder), ["tensorboard"]))
-        present = functools.partial(policy_of, model, rule, scenario, self._described())
+        trained = {
+            "traces": self.traces,
+            "seed": self.seed,
+            "settings": settings.model_dump(mode="json"),
+        }
+        present = functools.partial(policy_of, model, rule, scenario, trained)
         every = settings.validate_every
         watch = Watch(model, env, present, validation, every, folder, follower or Follower())
 
@@ -128,11 +133,6 @@ class Training:
             fresh = Validation(paid, source, analytic, episodes, CONFIRMATION_SEEDS)
             watch.confirm(fresh, analytic)
         return watch.standing
-
-    def _described(self) -> dict[str, Any]:
-        """Return how a policy was trained, for its file."""
-        settings = self.settings.model_dump(mode="json")
-        return {"traces": self.traces, "seed": self.seed, "settings": settings}
 
 
 def check_seeds(settings: PpoSettings | DqnSettings, seed: int) -> None:
@@ -164,7 +164,7 @@ def starting_rule(training: Training, validation: Validation) -> LinearRouter:
 
     "strongest" is `linear` where that is better than the analytic router beyond the noise.
     """
-    linear = LinearRouter(fitted(training.scenario, training.traces, LINEAR))
+    linear = LinearRouter(fitted_parameters(training.scenario, training.traces, LINEAR))
     bao = analytic_rule(training.scenario, training.traces)
     if training.settings.rule == "strongest":
         return linear if validation.judge(linear).confirms else bao
@@ -173,16 +173,7 @@ def starting_rule(training: Training, validation: Validation) -> LinearRouter:
 
 def analytic_rule(scenario: Scenario, traces: TraceKind) -> LinearRouter:
     """Return the tuned analytic router, in the linear rule's terms."""
-    return LinearRouter(from_bao(**fitted(scenario, traces, BAO)), BAO)
-
-
-def fitted(scenario: Scenario, traces: TraceKind, name: str) -> Any:
-    """Return a router's stored parameters; InputError where no valid fit is stored."""
-    found = stored_parameters(scenario, traces, name)
-    if found is None:
-        allowed = f"a scenario with a valid fit; edgeroute fit -s {scenario.name} makes one"
-        raise InputError("scenario", f"{scenario.name}, {traces} traces", allowed)
-    return found
+    return LinearRouter(from_bao(**fitted_parameters(scenario, traces, BAO)), BAO)
 
 
 def learn(model: Model, watch: Watch, frames: int, resumes: bool) -> None:

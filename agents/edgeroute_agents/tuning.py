@@ -26,14 +26,9 @@ from edgeroute_agents.judging import Verdict
 from edgeroute_agents.networks import lambda_field
 from edgeroute_agents.policy import FILE
 from edgeroute_agents.settings import DqnSettings, PpoSettings
-from edgeroute_agents.train import (
-    BAO,
-    LINEAR,
-    Training,
-    check_seeds,
-    fitted,
-)
+from edgeroute_agents.train import BAO, LINEAR, Training, check_seeds
 from edgeroute_agents.watching import Follower, Standing
+from edgeroute_baselines.fitted import fitted_parameters
 from edgeroute_env.errors import InputError
 from edgeroute_env.evaluation.result_files import command_and_versions
 from edgeroute_env.files import open_folder, replacing
@@ -84,14 +79,6 @@ _SPACES: dict[str, dict[str, BaseDistribution]] = {
 }
 
 
-def space(settings: PpoSettings | DqnSettings, scenario: Scenario) -> dict[str, BaseDistribution]:
-    """Return what is searched for an algorithm, by field of its settings."""
-    found = dict(_SPACES[_algorithm(settings)])
-    if isinstance(settings, PpoSettings):
-        found[lambda_field(scenario)] = found.pop("gae_lambda")
-    return found
-
-
 @dataclass(frozen=True)
 class SearchTask:
     """What is searched.
@@ -116,7 +103,9 @@ class SearchTask:
         Raises:
             InputError: nothing is left.
         """
-        whole = space(self.start, self.scenario)
+        whole = dict(_SPACES[_algorithm(self.start)])
+        if isinstance(self.start, PpoSettings):
+            whole[lambda_field(self.scenario)] = whole.pop("gae_lambda")
         found = {name: within for name, within in whole.items() if name not in self.fixed}
         if not found:
             allowed = f"any but all of {', '.join(whole)}: nothing is left"
@@ -154,13 +143,10 @@ class HyperparameterSearch:
         say: Callable[[str], None] = lambda line: None,
         tell: Callable[[int], None] = lambda frames: None,
     ) -> None:
-        """Take what is searched, and where.
+        """Take what is searched, and a folder for `tuned.yaml`, the journal and all trials.
 
-        Args:
-            task: what is searched.
-            folder: for `tuned.yaml`, the journal and a folder of each trial.
-            say: takes a line for the user after each trial.
-            tell: takes the frames done so far, those of a trial cut short included.
+        `say` takes a line for the user after each trial, `tell` the frames done so far, those of a
+        trial cut short included.
         """
         self._task, self._folder = task, folder
         self._say, self._tell = say, tell
@@ -168,11 +154,7 @@ class HyperparameterSearch:
         self._follower = Follower()
 
     def open(self, overwrite: bool = False, resume: bool = False) -> None:
-        """Make the folder, or take the finished trials from it.
-
-        Args:
-            overwrite: replace a search that is there.
-            resume: keep the finished trials of a search that is there.
+        """Make the folder, or keep the finished trials of a search that is there (`resume`).
 
         Raises:
             InputError: nothing is left to search, the seed cannot be used, there is no valid
@@ -181,7 +163,7 @@ class HyperparameterSearch:
         task = self._task
         check_seeds(task.start, task.seed)
         for rule in (BAO, LINEAR):  # before anything is replaced
-            fitted(task.scenario, task.traces, rule)
+            fitted_parameters(task.scenario, task.traces, rule)
         about = task.about()
         self._make_folder(overwrite, resume)
         optuna.logging.set_verbosity(optuna.logging.WARNING)

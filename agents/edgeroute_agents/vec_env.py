@@ -13,6 +13,7 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
+import torch
 from gymnasium.utils import seeding
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
@@ -70,7 +71,7 @@ class EdgeRouteSB3VecEnv(VecEnv):
         if paired and rule is None:
             raise InputError("paired", paired, "False where no rule is given")
         self._rule = rule
-        self._shadow = Shadow(self.scenario, rule, num_envs) if rule and paired else None
+        self._shadow = Shadow(self.scenario, self.batch, rule) if rule and paired else None
         self._bootstraps = bootstraps
         self._generators: list[np.random.Generator] = []
         self._actions = np.zeros(num_envs, np.int64)
@@ -109,7 +110,7 @@ class EdgeRouteSB3VecEnv(VecEnv):
         self._sums += batch.figures
         self._turns += self.num_envs
         if self._shadow is not None:
-            rewards -= self._shadow.earn(batch)
+            rewards -= self._shadow.earn()
         over = batch.over
         infos = self._restart(over) if over.any() else self._infos
         return self._seen(), rewards.astype(np.float32), over, infos
@@ -125,36 +126,37 @@ class EdgeRouteSB3VecEnv(VecEnv):
         return means
 
     def state(self) -> dict[str, Any]:
-        """Return all that the next step depends on, as arrays and plain values."""
-        batch = {name: getattr(self.batch, name).copy() for name in ("traces", *_STATE)}
-        own = {"returns": self._returns.copy(), "lengths": self._lengths.copy()}
+        """Return all that the next step depends on: memory as bytes (uint8), and streams."""
         streams = [generator.bit_generator.state for generator in self._generators]
-        shadow = None if self._shadow is None else self._shadow.state()
-        return {"batch": batch, "own": own, "streams": streams, "shadow": shadow}
+        memory = [
+            torch.frombuffer(bytearray(array.tobytes()), dtype=torch.uint8)
+            for array in self._arrays()
+        ]
+        return {"memory": memory, "streams": streams}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Continue from a `state` of an environment made with the same arguments.
-
-        Its arrays may also be given as bytes (uint8), as a file holds them.
-        """
-        for name, value in state["batch"].items():
-            refill(getattr(self.batch, name), value)
-        refill(self._returns, state["own"]["returns"])
-        refill(self._lengths, state["own"]["lengths"])
+        """Continue from a `state` of an environment made with the same arguments."""
+        if self._shadow is not None:
+            self._shadow.batch.share_traces(self.batch.traces)
+        for array, memory in zip(self._arrays(), state["memory"], strict=True):
+            array.reshape(-1).view(np.uint8)[:] = memory.numpy()
         self._generators = [seeding.np_random(0)[0] for _ in state["streams"]]
         for generator, stream in zip(self._generators, state["streams"], strict=True):
             generator.bit_generator.state = stream
-        if self._shadow is not None:
-            self._shadow.follow(self.batch)
-            self._shadow.restore(state["shadow"])
         self._seen()
+
+    def _arrays(self) -> list[NDArray[Any]]:
+        """Return the arrays, contiguous, that the next step depends on."""
+        own = [self._returns, self._lengths, self.batch.traces]
+        batches = [self.batch] if self._shadow is None else [self.batch, self._shadow.batch]
+        return own + [getattr(batch, name) for batch in batches for name in _STATE]
 
     def _begin(self, which: NDArray[np.int64]) -> None:
         self.batch.begin(which, self._generators)
         self._returns[which] = 0.0
         self._lengths[which] = 0
         if self._shadow is not None:
-            self._shadow.begin(which, self.batch)
+            self._shadow.begin(which)
 
     def _restart(self, over: NDArray[np.bool_]) -> list[dict[str, Any]]:
         """Begin the next episodes of the ended environments and tell of the last ones."""
@@ -176,7 +178,7 @@ class EdgeRouteSB3VecEnv(VecEnv):
         observations = self.batch.observations
         if self._rule is None:
             return observations
-        theirs = () if self._shadow is None else (self._shadow.observations,)
+        theirs = () if self._shadow is None else (self._shadow.batch.observations,)
         return with_margin(observations, self._rule, *theirs)
 
     def _forget(self) -> None:
@@ -203,12 +205,13 @@ class EdgeRouteSB3VecEnv(VecEnv):
         return [False for _ in self._get_indices(indices)]
 
 
-class Followed:
-    """A trace source that gives each episode the trace that another batch's episode follows."""
+class Shadow:
+    """A rule's own episodes beside those of a batch, the leader; the source of their traces too."""
 
-    def __init__(self) -> None:
-        """Wait for `leader`."""
-        self.leader: Batch | None = None
+    def __init__(self, scenario: Scenario, leader: Batch, rule: LinearRouter) -> None:
+        """Allocate as many episodes as the leader has."""
+        self._leader, self._rule = leader, rule
+        self.batch = Batch(scenario, self, leader.episodes.size)
 
     def store(self, episodes: int) -> NDArray[Any]:
         """Return no memory: the leader's is used."""
@@ -222,70 +225,35 @@ class Followed:
         episodes: NDArray[Any],
     ) -> None:
         """Follow what the leader's episodes `which` follow."""
-        assert self.leader is not None
         for field in ("trace", "length"):
-            episodes[field][which] = self.leader.episodes[field][which]
+            episodes[field][which] = self._leader.episodes[field][which]
 
-
-class Shadow:
-    """A rule's own episodes beside those of a batch, on the same traces."""
-
-    def __init__(self, scenario: Scenario, rule: LinearRouter, n: int) -> None:
-        """Allocate `n` episodes."""
-        self._source = Followed()
-        self._batch = Batch(scenario, self._source, n)
-        self._rule = rule
-
-    @property
-    def observations(self) -> NDArray[np.float32]:
-        """What the rule sees, shape (n, 32)."""
-        return self._batch.observations
-
-    def follow(self, leader: Batch) -> None:
-        """Share the traces of `leader`."""
-        self._source.leader = leader
-        self._batch.share_traces(leader.traces)
-
-    def begin(self, which: NDArray[np.int64], leader: Batch) -> None:
+    def begin(self, which: NDArray[np.int64]) -> None:
         """Begin the episodes `which` on the traces that the leader has just been given."""
-        self.follow(leader)
-        self._batch.begin(which, ())
+        self.batch.share_traces(self._leader.traces)
+        self.batch.begin(which, ())
 
-    def earn(self, leader: Batch) -> NDArray[np.float64]:
+    def earn(self) -> NDArray[np.float64]:
         """Route the next turn and return what it earned, shape (n,).
 
         Where the leader's episode ends before its trace does (an empty battery), all that the
         router still earns is added, so that the sum over an episode is always its whole return.
         """
         earned = self._turn()
-        ended_early = leader.over & ~self._batch.over
+        ended_early = self._leader.over & ~self.batch.over
         if ended_early.any():
-            running = self._batch.over
-            self._batch.episodes["over"][~ended_early] = 1
-            while not self._batch.over.all():
+            running = self.batch.over
+            self.batch.episodes["over"][~ended_early] = 1
+            while not self.batch.over.all():
                 earned += self._turn()
-            self._batch.episodes["over"] = running | ended_early
+            self.batch.episodes["over"] = running | ended_early
         return earned
 
     def _turn(self) -> NDArray[np.float64]:
-        batch = self._batch
+        batch = self.batch
         over = batch.over
         batch.step(self._rule.route(batch.observations))
         return np.where(over, 0.0, batch.figures[:, 0])
-
-    def state(self) -> dict[str, NDArray[Any]]:
-        """Return all that the next turn depends on, but the traces."""
-        return {name: getattr(self._batch, name).copy() for name in _STATE}
-
-    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Continue from a `state`."""
-        for name, value in state.items():
-            refill(getattr(self._batch, name), value)
-
-
-def refill(target: NDArray[Any], value: NDArray[Any]) -> None:
-    """Copy an array of the same shape, or its bytes, into `target` (contiguous)."""
-    target.reshape(-1).view(np.uint8)[:] = value.reshape(-1).view(np.uint8)
 
 
 def seen_space(with_rule: bool, paired: bool) -> gym.spaces.Box:

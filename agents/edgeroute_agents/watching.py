@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from stable_baselines3.common.callbacks import BaseCallback
 
 from edgeroute_agents.judging import Validation, Verdict, confirmed
@@ -115,16 +114,10 @@ class Watch(BaseCallback):
         folder: Path,
         follower: Follower,
     ) -> None:
-        """Follow a training.
+        """Follow a model on its environment; `policy_of` returns its present policy.
 
-        Args:
-            model: learns.
-            env: the model's; gives the curves.
-            policy_of: returns the present policy.
-            validation: judges.
-            every: frames from one validation to the next.
-            folder: for the best policy, the checkpoint and the log.
-            follower: hears of it.
+        `validation` judges that policy, with `every` frames between. The best one, the checkpoint
+        and the log go into the folder.
         """
         super().__init__()
         self._model, self._env, self._policy_of = model, env, policy_of
@@ -198,14 +191,14 @@ class Watch(BaseCallback):
             allowed = "a checkpoint of the same scenario and settings"
             raise InputError("--resume", str(path), allowed)
         _restore(self._model, content)
-        self._env.restore(_mapped(content["env"], lambda tensor: tensor.numpy()))
+        self._env.restore(content["env"])
         self.standing = Standing(**content["standing"])
 
     def _save(self) -> None:
         content = {
             "key": self._key(),
             "standing": asdict(self.standing),
-            "env": _mapped(self._env.state(), _bytes),
+            "env": self._env.state(),
             **_state(self._model),
         }
         with replacing(self._folder / CHECKPOINT) as part:
@@ -294,19 +287,3 @@ def _restore(model: Model, content: Mapping[str, Any]) -> None:
     name, words, *rest = content["numpy"]
     np.random.set_state((name, words.numpy().astype(np.uint32), *rest))  # noqa: NPY002
     torch.set_rng_state(content["torch"])
-
-
-def _bytes(array: NDArray[Any]) -> torch.Tensor:
-    """Return an array's memory: torch knows no records."""
-    return torch.frombuffer(bytearray(array.tobytes()), dtype=torch.uint8)
-
-
-def _mapped(value: Any, convert: Callable[[Any], Any]) -> Any:
-    """Return nested mappings and lists with their arrays converted."""
-    if isinstance(value, np.ndarray | torch.Tensor):
-        return convert(value)
-    if isinstance(value, Mapping):
-        return {key: _mapped(item, convert) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_mapped(item, convert) for item in value]
-    return value

@@ -13,13 +13,12 @@ training seeds (`edgeroute_baselines.fitting`). Rule as stated by Sangdon-Park/w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeroute_baselines.checks import finite, not_negative
+from edgeroute_baselines.rule import Floats, Rule, Seen, finite, not_negative
 from edgeroute_env import InputError, Scenario, decode
 from edgeroute_env.benchmarks import QuestionBenchmark
 
@@ -31,26 +30,16 @@ _MULTI = ((*_SINGLE[0], "edge_switch_s"), (*_SINGLE[1], "device_switch_s"))
 _MULTI_QUEUE = ((*_MULTI[0], "edge_wait_s"), (*_MULTI[1], "device_wait_s"))
 RUNGS = {"bao-single": _SINGLE, "bao-multi": _MULTI, "bao-multi-queue": _MULTI_QUEUE}
 
-Floats = NDArray[np.float64]
-Seen = Mapping[str, Floats]  # an observation's features by name, in physical units
-
 
 def fused(seen: Seen, alpha_per_s: float, rung: str = "bao-multi-queue") -> Floats:
-    """Return the score less the priced time difference, shape (n,), not clipped.
-
-    Args:
-        seen: what `edgeroute_env.decode` gives.
-        alpha_per_s: what a second costs, 1/s.
-        rung: which times count.
-    """
+    """Return the score less the priced time difference of a rung, shape (n,), not clipped."""
     edge_parts, device_parts = RUNGS[rung]
     edge_s, device_s = sum(seen[part] for part in edge_parts), sum(seen[p] for p in device_parts)
-    value: Floats = seen["score"] - alpha_per_s * (edge_s - device_s)
-    return value
+    return seen["score"] - alpha_per_s * (edge_s - device_s)
 
 
 @dataclass(frozen=True)
-class BaoRouter:
+class BaoRouter(Rule):
     """The fused-cost rule on one rung; `alpha_per_s` >= 0 in 1/s, `theta` a score."""
 
     name: str
@@ -64,16 +53,26 @@ class BaoRouter:
         not_negative(alpha_per_s=self.alpha_per_s)
         finite(theta=self.theta)
 
-    def reset(self, n: int) -> None:
-        """Nothing to forget."""
-
     def fused(self, observations: NDArray[np.float32]) -> Floats:
         """Return the fused cost that decides, shape (n,)."""
         return fused(decode(observations), self.alpha_per_s, self.name)
 
-    def route(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
-        """Return the actions, shape (n,)."""
-        return (self.fused(observations) > self.theta).astype(np.int64)
+    def prefers_edge(self, seen: Seen) -> NDArray[np.bool_]:
+        """Return where the edge is chosen, shape (n,)."""
+        return fused(seen, self.alpha_per_s, self.name) > self.theta
+
+
+@dataclass(frozen=True)
+class ExtendedBao(Rule):
+    """`bao-multi-queue` with more parameters, the fields of a subclass."""
+
+    alpha_per_s: float
+    theta: float
+
+    def __post_init__(self) -> None:
+        """Refuse parameters that no rule can use."""
+        not_negative(alpha_per_s=self.alpha_per_s)
+        finite(theta=self.theta)
 
 
 def papers_rule(scenario: Scenario) -> str:

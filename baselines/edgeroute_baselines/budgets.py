@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeroute_baselines.bao import Floats, Seen
+from edgeroute_baselines.rule import Floats, Seen
 
 
 def can_call(seen: Seen) -> NDArray[np.bool_]:
@@ -16,20 +16,17 @@ def can_call(seen: Seen) -> NDArray[np.bool_]:
 
     A refused call wastes its upload, since the phone answers in the end.
     """
-    accepted: NDArray[np.bool_] = seen["quota_left"] > 0.0
-    return accepted
+    return seen["quota_left"] > 0.0
 
 
 def has_quota(seen: Seen) -> NDArray[np.bool_]:
     """Return where edge calls are limited: only then does the window's clock run, shape (n,)."""
-    limited: NDArray[np.bool_] = seen["quota_time_left"] < 1.0
-    return limited
+    return seen["quota_time_left"] < 1.0
 
 
 def has_battery(seen: Seen) -> NDArray[np.bool_]:
     """Return where a limited battery has begun to drain, shape (n,)."""
-    limited: NDArray[np.bool_] = seen["battery_left"] < 1.0
-    return limited
+    return seen["battery_left"] < 1.0
 
 
 def device_work_s(seen: Seen) -> Floats:
@@ -37,5 +34,4 @@ def device_work_s(seen: Seen) -> Floats:
 
     This is what drains a battery. Decode dominates; an edge call costs little but the radio's tail.
     """
-    work_s: Floats = seen["device_switch_s"] + seen["device_prefill_s"] + seen["device_decode_s"]
-    return work_s
+    return seen["device_switch_s"] + seen["device_prefill_s"] + seen["device_decode_s"]

@@ -21,16 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeroute_baselines.bao import fused
-from edgeroute_baselines.checks import finite, not_negative
-from edgeroute_env import decode
-
-# The step of each parameter with which the search begins, and the lower bounds of the search.
-SCALES = {"own_prices": 0.3, "price_per_s": 0.02, "price_call": 0.05}
-LEAST = {"own_prices": 0.0, "price_per_s": 0.0}
+from edgeroute_baselines.rule import Rule, Seen, finite, not_negative
 
 
 @dataclass(frozen=True)
-class CarrotRouter:
+class CarrotRouter(Rule):
     """`own_prices` multiplies the user's stated prices; the others are flat, 1/s and a call."""
 
     own_prices: float
@@ -43,18 +38,9 @@ class CarrotRouter:
         not_negative(own_prices=self.own_prices, price_per_s=self.price_per_s)
         finite(price_call=self.price_call)
 
-    def reset(self, n: int) -> None:
-        """Nothing to forget."""
-
-    def route(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
-        """Return the actions, shape (n,)."""
-        seen = decode(observations)
+    def prefers_edge(self, seen: Seen) -> NDArray[np.bool_]:
+        """Return where the edge is chosen, shape (n,)."""
         longer_s = seen["score"] - fused(seen, 1.0)  # the edge's time less the phone's
         stated = seen["weight_latency_per_s"] * longer_s + seen["weight_edge_call"]
         gain = fused(seen, self.price_per_s) - self.own_prices * stated
-        return (gain > self.price_call).astype(np.int64)
-
-
-def from_bao(alpha_per_s: float, theta: float) -> dict[str, float]:
-    """Return the prices that make this rule `bao-multi-queue`."""
-    return {"own_prices": 0.0, "price_per_s": alpha_per_s, "price_call": theta}
+        return gain > self.price_call

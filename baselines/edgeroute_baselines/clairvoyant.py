@@ -120,16 +120,13 @@ def replayed(batch: Batch, actions: Actions) -> Floats:
 
 
 def beam(batch: Batch, turns: int, width: int, price: Floats) -> tuple[Actions, Floats]:
-    """Return the best sequences that a beam of `width` states an episode finds, and their returns.
+    """Return the best actions, (turns, n), that a beam finds, and their returns, (n,).
 
     Args:
-        batch: episodes at their first turn, n of them.
+        batch: n episodes at their first turn.
         turns: the most that any of them has.
         width: states kept of each episode.
         price: reward that an edge call and a joule are charged in the ranking, shape (2,).
-
-    Returns:
-        Actions, shape (turns, n), and returns, shape (n,).
     """
     n = batch.episodes.size
     parts = np.array_split(np.arange(n), min(n, -(-2 * width * n // ROWS)))
@@ -222,8 +219,7 @@ def _best(episode: NDArray[np.int64], value: Floats, width: int) -> NDArray[np.i
     order = np.lexsort((-value, episode))
     sorted_episode = episode[order]
     starts = np.searchsorted(sorted_episode, sorted_episode)
-    kept: NDArray[np.int64] = order[np.arange(len(order)) - starts < width]
-    return kept
+    return order[np.arange(len(order)) - starts < width]
 
 
 def _doublings(width: int) -> list[int]:

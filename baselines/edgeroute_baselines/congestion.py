@@ -15,49 +15,32 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeroute_baselines.bao import Floats, Seen, fused
-from edgeroute_baselines.checks import finite, not_negative
-from edgeroute_env import decode
+from edgeroute_baselines.bao import ExtendedBao, fused
+from edgeroute_baselines.rule import Floats, Seen, not_negative
 
 _FULL = 0.95  # higher reported loads count as this one, since the ratio grows without limit
 
-# The step of each parameter with which the search begins, and the lower bounds of the search.
-SCALES = {"alpha_per_s": 0.02, "theta": 0.05, "price_per_s": 0.005}
-LEAST = {"alpha_per_s": 0.0, "price_per_s": 0.0}
-
 
 @dataclass(frozen=True)
-class CongestionPriceRouter:
+class CongestionPriceRouter(ExtendedBao):
     """`bao-multi-queue` with a price of `price_per_s` (1/s) on a second of others' delay."""
 
-    alpha_per_s: float
-    theta: float
     price_per_s: float
     name: str = "congestion-price"
 
     def __post_init__(self) -> None:
         """Refuse parameters that the rule cannot use."""
-        not_negative(alpha_per_s=self.alpha_per_s, price_per_s=self.price_per_s)
-        finite(theta=self.theta)
+        super().__post_init__()
+        not_negative(price_per_s=self.price_per_s)
 
-    def reset(self, n: int) -> None:
-        """Nothing to forget."""
-
-    def route(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
-        """Return the actions, shape (n,)."""
-        seen = decode(observations)
+    def prefers_edge(self, seen: Seen) -> NDArray[np.bool_]:
+        """Return where the edge is chosen, shape (n,)."""
         value = fused(seen, self.alpha_per_s) - self.price_per_s * externality_s(seen)
-        return (value > self.theta).astype(np.int64)
+        return value > self.theta
 
 
 def externality_s(seen: Seen) -> Floats:
     """Return the delay that an edge call is expected to cause to others, s, shape (n,)."""
     load = np.minimum(seen["edge_load"], _FULL)
     service_s = seen["edge_switch_s"] + seen["edge_prefill_s"] + seen["edge_decode_s"]
-    delay_s: Floats = service_s * load / (1.0 - load)
-    return delay_s
-
-
-def from_bao(alpha_per_s: float, theta: float) -> dict[str, float]:
-    """Return the parameters that make this rule `bao-multi-queue`."""
-    return {"alpha_per_s": alpha_per_s, "theta": theta, "price_per_s": 0.0}
+    return service_s * load / (1.0 - load)

@@ -23,16 +23,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeroute_baselines.bao import Floats
-from edgeroute_baselines.checks import finite, share
-from edgeroute_env import decode
+from edgeroute_baselines.rule import Floats, Rule, Seen, finite, share
 
 RISKS = (0.0, 0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 0.4, 1.0)
 NONE_ACCEPTED = -1.0  # below every score
 
 
 @dataclass(frozen=True)
-class Cr2Gate:
+class Cr2Gate(Rule):
     """Accepts the phone's answer iff the score is at most `threshold`, calibrated for `risk`."""
 
     risk: float
@@ -44,37 +42,29 @@ class Cr2Gate:
         share(risk=self.risk)
         finite(threshold=self.threshold)
 
-    def reset(self, n: int) -> None:
-        """Nothing to forget."""
-
-    def route(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
-        """Return the actions, shape (n,)."""
+    def prefers_edge(self, seen: Seen) -> NDArray[np.bool_]:
+        """Return where the edge is chosen, shape (n,)."""
         # As float32, like the scores that the threshold was calibrated on.
-        scores = decode(observations)["score"].astype(np.float32)
-        return (scores > np.float32(self.threshold)).astype(np.int64)
+        scores = seen["score"].astype(np.float32)
+        return scores > np.float32(self.threshold)
 
 
 def loss_if_accepted(turns: NDArray[Any]) -> Floats:
-    """Return what accepting the phone's answer gives up on each turn, in [0, 1].
-
-    Args:
-        turns: `edgeroute_env.traces.columns.ROW` records, shape (n,).
-    """
+    """Return what accepting the phone's answer loses on each turn (ROW records), in [0, 1]."""
     lost: Floats = np.maximum(turns["quality_edge"] - turns["quality_device"], 0.0).astype(float)
     return lost
 
 
 def calibrated(scores: NDArray[Any], losses: Floats, risk: float) -> float:
-    """Return the greatest score up to which the phone may be accepted at `risk`.
+    """Return the greatest score up to which the phone may be accepted, or NONE_ACCEPTED.
 
     Args:
         scores: of the calibration turns, shape (n,).
         losses: what accepting each would lose, in [0, 1], shape (n,).
         risk: the greatest expected loss a turn.
 
-    Returns:
-        One of the scores, or NONE_ACCEPTED. A threshold between two scores has the same loss on
-        calibration turns as the lower score, so nothing is lost there; on new turns a little is.
+    A threshold between two scores has the same loss on calibration turns as the lower score, so
+    nothing is lost there; on new turns a little is.
     """
     order = np.argsort(scores, kind="stable")
     total = np.cumsum(losses[order])  # up to and including each

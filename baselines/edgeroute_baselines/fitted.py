@@ -11,11 +11,12 @@ from typing import Any
 import yaml
 
 from edgeroute_baselines.fitting import Fit, Fitter, OperatingPoint, Parameters
-from edgeroute_baselines.registry import ROUTERS, spec
+from edgeroute_baselines.registry import ROUTERS, make_router, spec
 from edgeroute_env import InputError, __version__
 from edgeroute_env.config_files import config_path, read_yaml
 from edgeroute_env.files import replacing
 from edgeroute_env.recordings.downloads import data_file
+from edgeroute_env.routing import Router
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.scenario_files import scenario_hash
 from edgeroute_env.seeds import FIT_SEEDS
@@ -99,8 +100,7 @@ def stored_fits(
     An entry is valid for the routers that it holds; `unfitted` names the others. With a tolerance,
     only fits for that very tolerance are valid.
     """
-    path = fitted_file(scenario)
-    entry: dict[str, Any] | None = read_yaml(path).get(traces) if path.is_file() else None
+    entry: dict[str, Any] | None = _entries(scenario).get(traces)
     if entry is None or tolerance_points not in (None, entry["tolerance_points"]):
         return None
     if entry["fingerprint"] != fingerprint(scenario, traces):
@@ -123,14 +123,12 @@ def to_extend(
 
 def has_entry(scenario: Scenario, traces: TraceKind) -> bool:
     """Return whether there is a fit under the scenario's name, valid or not."""
-    path = fitted_file(scenario)
-    return path.is_file() and traces in read_yaml(path)
+    return traces in _entries(scenario)
 
 
 def store(scenario: Scenario, traces: TraceKind, entry: dict[str, Any]) -> Path:
     """Write an entry of `fit_all` into the scenario's file and return its path."""
-    path = fitted_file(scenario)
-    content = read_yaml(path) if path.is_file() else {}
+    path, content = fitted_file(scenario), _entries(scenario)
     content[traces] = entry
     with replacing(path) as part:
         text = "# Written by `edgeroute fit`; fitted on training seeds.\n"
@@ -160,9 +158,29 @@ def stored_parameters(scenario: Scenario, traces: TraceKind, name: str) -> Param
     return parameters(entry, name)
 
 
+def fitted_parameters(scenario: Scenario, traces: TraceKind, name: str) -> Parameters:
+    """Return a router's stored parameters; InputError where no valid fit is stored."""
+    found = stored_parameters(scenario, traces, name)
+    if found is None:
+        allowed = f"a scenario with a valid fit; edgeroute fit -s {scenario.name} makes one"
+        raise InputError("scenario", f"{scenario.name}, {traces} traces", allowed)
+    return found
+
+
+def fitted_router(scenario: Scenario, traces: TraceKind, name: str) -> Router:
+    """Return a router with its stored parameters; InputError where no valid fit is stored."""
+    return make_router(name, fitted_parameters(scenario, traces, name))
+
+
 def fitted_file(scenario: Scenario) -> Path:
     """Return where the fits of a scenario are stored."""
     return config_path("fitted", f"{scenario.name}.yaml")
+
+
+def _entries(scenario: Scenario) -> dict[str, Any]:
+    """Return all that is stored for a scenario, valid or not, by kind of traces."""
+    path = fitted_file(scenario)
+    return read_yaml(path) if path.is_file() else {}
 
 
 def _named(seeds: Sequence[int]) -> str:

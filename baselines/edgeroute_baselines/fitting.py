@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeroute_baselines.registry import Search, make_router, spec
+from edgeroute_baselines.registry import ANALYTIC, Search, make_router, spec
 from edgeroute_env.evaluation.episodes import Episodes, generators, run_episodes
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.traces.sources import Pinned, TraceSource
@@ -70,23 +70,23 @@ class Fitter:
     def fit(
         self, name: str, tolerance_points: float, on_trial: Callable[[], None] = lambda: None
     ) -> Fit:
-        """Return the operating points of the router `name`.
+        """Return the operating points of the router `name`; `on_trial` is called at each setting.
 
-        Args:
-            name: a router with parameters.
-            tolerance_points: quality that may be given up against edge-only, in points of 100.
-            on_trial: called after each setting, for a progress bar.
+        `tolerance_points` of quality, of 100, may be given up against edge-only.
         """
         chosen = spec(name)
         if chosen.calibrated is not None:
-            points = self._try_all(name, chosen.calibrated.settings(self._turns()), on_trial)
+            points = []
+            for setting in chosen.calibrated.settings(self._turns()):
+                points.append(self._measure(name, setting))
+                on_trial()
             best = _greatest_return(points)
         elif chosen.search is None:
             points = self._on_grid(name, chosen.grid, tolerance_points, on_trial)
             best = _greatest_return(points)
         else:
-            if chosen.search.around not in self._fits:
-                self.fit(chosen.search.around, tolerance_points, on_trial)
+            if ANALYTIC not in self._fits:
+                self.fit(ANALYTIC, tolerance_points, on_trial)
             points = self._searched(name, chosen.search, on_trial)
             # Of more than a thousand noisy trials the best is partly luck, the mean is not.
             best = _greatest_return([points[0], points[-1]])
@@ -115,15 +115,6 @@ class Fitter:
                 try_all(_neighbours(centre.parameters, grid))
         return list(tried.values())
 
-    def _try_all(
-        self, name: str, settings: Iterable[Parameters], on_trial: Callable[[], None]
-    ) -> list[OperatingPoint]:
-        points = []
-        for setting in settings:
-            points.append(self._measure(name, setting))
-            on_trial()
-        return points
-
     def _turns(self) -> NDArray[Any]:
         """Return all training turns, flat: ROW records."""
         rows: NDArray[Any] = self.source.rows
@@ -139,7 +130,7 @@ class Fitter:
         """
         from cmaes import CMA
 
-        around = self._fits[search.around]
+        around = self._fits[ANALYTIC]
         start = search.start(**around.best_return.parameters)
         scales = np.array([search.scales[key] for key in start])
         least = np.array([search.least.get(key, -math.inf) for key in start])

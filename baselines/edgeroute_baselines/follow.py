@@ -17,12 +17,10 @@ _margin = compiled_margin
 
 
 def followed(run: Batch, actions: NDArray[np.int64], weights: NDArray[Any]) -> NDArray[np.float64]:
-    """Return what each episode of `run` earns until it ends, shape (n,).
+    """Return what each episode of `run`, copies that this plays to their end, earns, shape (n,).
 
-    Args:
-        run: copies that may be changed (`Batch.taken`); all of them end.
-        actions: the routes of the first turn, shape (n,).
-        weights: of the rule that decides all later turns; see `linear.weights_record`.
+    `actions`, shape (n,), are the routes of the first turn; the rule of `weights` (from
+    `linear.weights_record`) decides all later ones.
     """
     total = np.zeros(run.episodes.size)
     _follow(run.arrays, actions, weights, scratch(), total)

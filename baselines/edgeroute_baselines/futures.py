@@ -9,6 +9,7 @@ model is needed. This is exact, because the score depends on nothing else.
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -48,18 +49,10 @@ class Futures:
         """Draw the pool from the scenario's law, of users kept for fitting."""
         self.count, self.depth = count, depth
         self._hidden = scenario.observation.hidden
-        self._spreads = {
-            name: SPREADS[name]
-            for what, names in HIDEABLE.items()
-            if what not in self._hidden
-            for name in names
-            if name in SPREADS
-        }
-        self.known = KNOWN + tuple(
-            name for what, names in HIDEABLE.items() if what not in self._hidden for name in names
-        )
-        link = scenario.radio
-        self._outage_mean_s = link.outage_mean_s
+        shown = [names for what, names in HIDEABLE.items() if what not in self._hidden]
+        self.known = KNOWN + tuple(itertools.chain(*shown))
+        self._spreads = {name: SPREADS[name] for name in SPREADS if name in self.known}
+        self._outage_mean_s = scenario.radio.outage_mean_s
         self._generator = np.random.default_rng(0)
         self._draw_pool(scenario)
         # Where a turn is paid for its quality alone, the mean has less noise than a draw. This does
@@ -104,9 +97,7 @@ class Futures:
     def draw(self, present: Rows, seen: dict[str, Floats]) -> tuple[Rows, Ints]:
         """Return futures, ROW of shape (n, count, 1 + depth), and their places, (n, count).
 
-        Args:
-            present: the rows to be routed, ROW (n,); only the columns `known` are read.
-            seen: the decoded observations.
+        Of the rows to be routed, `present`, ROW (n,), only the columns `known` are read.
         """
         places = self._near(present, seen)
         rows = self._pool[places[..., None] + np.arange(1 + self.depth)]
@@ -184,8 +175,7 @@ class Futures:
             (present["turn"] > 1)[:, None, None]
         )
         best = apart.argmin(axis=2)
-        found: Ints = np.take_along_axis(tried, best[..., None], axis=2)[..., 0]
-        return found
+        return np.take_along_axis(tried, best[..., None], axis=2)[..., 0]
 
     def _of_class(self, benchmark: int, turn: int) -> tuple[Ints, Ints]:
         """Return the places without and with need; of the nearest turn if this one is unknown."""

@@ -13,15 +13,14 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeroute_baselines.checks import not_negative
-from edgeroute_env import decode
+from edgeroute_baselines.rule import Rule, Seen, not_negative
 
 # About the deciles of all presets' prompts, from "always the edge" to "never".
 TOKENS = (0.0, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512, 1024, 2048, 4096, 8192, 16384, 1e7)
 
 
 @dataclass(frozen=True)
-class LengthThresholdRouter:
+class LengthThresholdRouter(Rule):
     """Sends a turn to the edge iff its new prompt is longer than `tokens`."""
 
     tokens: float
@@ -32,9 +31,6 @@ class LengthThresholdRouter:
         """Refuse a threshold that is not a length."""
         not_negative(tokens=self.tokens)
 
-    def reset(self, n: int) -> None:
-        """Nothing to forget."""
-
-    def route(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
-        """Return the actions, shape (n,)."""
-        return (decode(observations)["prompt_tokens"] > self.tokens).astype(np.int64)
+    def prefers_edge(self, seen: Seen) -> NDArray[np.bool_]:
+        """Return where the edge is chosen, shape (n,)."""
+        return seen["prompt_tokens"] > self.tokens

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeroute_baselines.checks import finite, not_negative
+from edgeroute_baselines.rule import finite, not_negative
 from edgeroute_env import InputError
 from edgeroute_env._compile import compiled, inlined
 from edgeroute_env.simulator import features

@@ -22,8 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeroute_baselines.bao import Floats, Seen
-from edgeroute_baselines.checks import not_negative
+from edgeroute_baselines.rule import Floats, Seen, not_negative
 from edgeroute_env import decode
 
 WIDTHS = (0.0, 0.03, 0.1, 0.2, 0.4, 0.8, 1.6)
@@ -108,5 +107,4 @@ def _added(inverse: Floats, x: Floats) -> Floats:
     else:
         gain = inverse @ x.T
         added = inverse - gain @ np.linalg.solve(np.eye(len(x)) + x @ gain, gain.T)
-    symmetric: Floats = (added + added.T) / 2.0  # despite rounding errors
-    return symmetric
+    return (added + added.T) / 2.0  # despite rounding errors

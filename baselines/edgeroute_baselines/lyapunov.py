@@ -21,28 +21,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeroute_baselines.bao import fused
+from edgeroute_baselines.bao import ExtendedBao, fused
 from edgeroute_baselines.budgets import can_call, device_work_s, has_battery, has_quota
-from edgeroute_baselines.checks import finite, not_negative
-from edgeroute_env import decode
-
-# The step of each parameter with which the search begins, and the lower bounds of the search.
-SCALES = {
-    "alpha_per_s": 0.02,
-    "theta": 0.05,
-    "call_price": 0.2,
-    "reserve": 0.1,
-    "work_price_per_s": 0.05,
-}
-LEAST = {"alpha_per_s": 0.0, "call_price": 0.0, "work_price_per_s": 0.0}
+from edgeroute_baselines.rule import Seen, finite, not_negative
 
 
 @dataclass(frozen=True)
-class LyapunovRouter:
+class LyapunovRouter(ExtendedBao):
     """Prices are in units of score, for a call or a second of work, per whole budget of backlog."""
 
-    alpha_per_s: float
-    theta: float
     call_price: float
     reserve: float
     work_price_per_s: float
@@ -50,26 +37,16 @@ class LyapunovRouter:
 
     def __post_init__(self) -> None:
         """Refuse parameters that the rule cannot use."""
-        not_negative(alpha_per_s=self.alpha_per_s, call_price=self.call_price)
-        not_negative(work_price_per_s=self.work_price_per_s)
-        finite(theta=self.theta, reserve=self.reserve)
+        super().__post_init__()
+        not_negative(call_price=self.call_price, work_price_per_s=self.work_price_per_s)
+        finite(reserve=self.reserve)
 
-    def reset(self, n: int) -> None:
-        """Do nothing, since the backlogs are observed."""
-
-    def route(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
-        """Return the actions, shape (n,)."""
-        seen = decode(observations)
+    def prefers_edge(self, seen: Seen) -> NDArray[np.bool_]:
+        """Return where the edge is chosen, shape (n,)."""
         ahead = np.maximum(seen["quota_time_left"] - seen["quota_left"] + self.reserve, 0.0)
         calls = np.where(has_quota(seen), ahead, 0.0)
         drained = np.maximum(seen["time_left"] - seen["battery_left"], 0.0)
         energy = np.where(has_battery(seen), drained, 0.0)
         value = fused(seen, self.alpha_per_s) - self.theta - self.call_price * calls
         value = value + self.work_price_per_s * energy * device_work_s(seen)
-        return ((value > 0.0) & can_call(seen)).astype(np.int64)
-
-
-def from_bao(alpha_per_s: float, theta: float) -> dict[str, float]:
-    """Return parameters that make this rule `bao-multi-queue` as long as calls are accepted."""
-    free = {"call_price": 0.0, "reserve": 0.0, "work_price_per_s": 0.0}
-    return {"alpha_per_s": alpha_per_s, "theta": theta, **free}
+        return (value > 0.0) & can_call(seen)

@@ -49,5 +49,4 @@ def _reward(batch: Batch, action: int) -> NDArray[np.float64]:
     n = batch.episodes.size
     trial = batch.taken(np.arange(n))
     trial.step(np.full(n, action, np.int64))
-    rewards: NDArray[np.float64] = trial.outcomes["reward"]
-    return rewards
+    return trial.outcomes["reward"]

@@ -22,30 +22,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeroute_baselines.bao import Floats, fused
+from edgeroute_baselines.bao import ExtendedBao, fused
 from edgeroute_baselines.budgets import can_call, device_work_s, has_battery, has_quota
-from edgeroute_baselines.checks import finite, not_negative
-from edgeroute_env import InputError, decode
+from edgeroute_baselines.rule import Floats, Seen, not_negative
+from edgeroute_env import InputError
 
 _LEAST = 1e-3  # a smaller share counts as this one
 
-# The step of each parameter with which the search begins, and the lower bounds of the search.
-SCALES = {
-    "alpha_per_s": 0.02,
-    "theta": 0.05,
-    "call_price": 0.1,
-    "calls_per_h": 20.0,
-    "work_price_per_s": 0.02,
-}
-LEAST = {"alpha_per_s": 0.0, "call_price": 0.0, "calls_per_h": 1.0, "work_price_per_s": 0.0}
-
 
 @dataclass(frozen=True)
-class PacingRouter:
+class PacingRouter(ExtendedBao):
     """Prices are scores per unit of log: `call_price` a call, `work_price_per_s` a second."""
 
-    alpha_per_s: float
-    theta: float
     call_price: float
     calls_per_h: float
     work_price_per_s: float
@@ -53,33 +41,21 @@ class PacingRouter:
 
     def __post_init__(self) -> None:
         """Refuse parameters that the rule cannot use."""
-        not_negative(alpha_per_s=self.alpha_per_s, call_price=self.call_price)
-        not_negative(work_price_per_s=self.work_price_per_s)
-        finite(theta=self.theta)
+        super().__post_init__()
+        not_negative(call_price=self.call_price, work_price_per_s=self.work_price_per_s)
         if not 0.0 < self.calls_per_h < np.inf:
             raise InputError("calls_per_h", self.calls_per_h, "above 0, in calls an hour")
 
-    def reset(self, n: int) -> None:
-        """Nothing to forget."""
-
-    def route(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
-        """Return the actions, shape (n,)."""
-        seen = decode(observations)
+    def prefers_edge(self, seen: Seen) -> NDArray[np.bool_]:
+        """Return where the edge is chosen, shape (n,)."""
         asked = seen["demand_per_h"] / self.calls_per_h * seen["quota_time_left"]
         call = np.where(has_quota(seen), _price(asked, seen["quota_left"]), 0.0)
         work = np.where(has_battery(seen), _price(seen["time_left"], seen["battery_left"]), 0.0)
         value = fused(seen, self.alpha_per_s) - self.theta - self.call_price * call
         value = value + self.work_price_per_s * work * device_work_s(seen)
-        return ((value > 0.0) & can_call(seen)).astype(np.int64)
+        return (value > 0.0) & can_call(seen)
 
 
 def _price(wanted: Floats, left: Floats) -> Floats:
     """Return ln(wanted / left), 0 where there is enough."""
-    price: Floats = np.log(np.maximum(wanted / np.maximum(left, _LEAST), 1.0))
-    return price
-
-
-def from_bao(alpha_per_s: float, theta: float) -> dict[str, float]:
-    """Return parameters that make this rule `bao-multi-queue` as long as calls are accepted."""
-    free = {"call_price": 0.0, "calls_per_h": 60.0, "work_price_per_s": 0.0}
-    return {"alpha_per_s": alpha_per_s, "theta": theta, **free}
+    return np.log(np.maximum(wanted / np.maximum(left, _LEAST), 1.0))

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from edgeroute_baselines import carrot, congestion, cr2_gate, linear, lyapunov, pacing, sticky
+from edgeroute_baselines import cr2_gate, linear
 from edgeroute_baselines.bao import BaoRouter
+from edgeroute_baselines.carrot import CarrotRouter
 from edgeroute_baselines.clairvoyant import ClairvoyantRouter
+from edgeroute_baselines.congestion import CongestionPriceRouter
 from edgeroute_baselines.length import TOKENS, LengthThresholdRouter
 from edgeroute_baselines.linear import LinearRouter
 from edgeroute_baselines.linucb import WIDTHS, LinUcbRouter
+from edgeroute_baselines.lyapunov import LyapunovRouter
 from edgeroute_baselines.myopic import MyopicOracle
+from edgeroute_baselines.pacing import PacingRouter
 from edgeroute_baselines.rollout import RolloutRouter
 from edgeroute_baselines.static import DEVICE, EDGE, SHARES, ConstantRouter, RandomRouter
+from edgeroute_baselines.sticky import StickyRouter
 from edgeroute_baselines.threshold import ScoreThresholdRouter
 from edgeroute_env import InputError
 from edgeroute_env.routing import Role, Router
@@ -31,19 +36,26 @@ EDGE_ONLY, ANALYTIC = "edge", "bao-multi-queue"
 
 @dataclass(frozen=True)
 class Search:
-    """Where a router with too many parameters for a grid is looked for: around another's fit.
+    """Where a router with too many parameters for a grid is looked for: around ANALYTIC's fit.
 
-    `scales` are steps of ordinary size, one a parameter; `start` turns the parameters of the
-    router named `around` into its own; `least` bounds parameters from below. The budget is about
-    that of the largest grid, 248 settings.
+    `scales` are steps of ordinary size, one a parameter; `start` turns ANALYTIC's parameters into
+    its own; `least` bounds parameters from below. The budget is about that of the largest grid, 248
+    settings.
     """
 
-    around: str
     start: Callable[..., dict[str, float]]
     scales: Mapping[str, float]
     least: Mapping[str, float] = field(default_factory=dict)
     generations: int = 32
     offspring: int = 8
+
+
+class Added(NamedTuple):
+    """A parameter beyond the analytic rule's, in a search that begins at that rule."""
+
+    start: float  # where it changes nothing
+    scale: float
+    least: float | None = None
 
 
 @dataclass(frozen=True)
@@ -60,11 +72,7 @@ class RouterSpec:
     """How to build a router, the part it plays, and where its parameters come from.
 
     At most one says where: `grid`, `search`, `calibrated`, or `parameters_of`, the router whose
-    fit it takes over.
-
-    Attributes:
-        build: makes the router of its parameters.
-        role: the part it plays. In hindsight, a grid is searched on the evaluation traces.
+    fit it takes over. In the role of hindsight, a grid is searched on the evaluation traces.
     """
 
     build: Callable[..., Router]
@@ -96,10 +104,17 @@ def _bao(name: str) -> RouterSpec:
     return RouterSpec(build, Role.ANALYTIC, {"alpha_per_s": ALPHAS_PER_S, "theta": THETAS})
 
 
-def _around_bao(build: Callable[..., Router], rule: Any) -> RouterSpec:
-    """Return a rule that extends the analytic one, as its module's constants say."""
-    search = Search(ANALYTIC, rule.from_bao, rule.SCALES, rule.LEAST)
-    return RouterSpec(build, Role.ANALYTIC, search=search)
+def _extends_bao(build: Callable[..., Router], **added: Added) -> RouterSpec:
+    """Return a rule that extends the analytic one by parameters, and is searched around it."""
+
+    def start(alpha_per_s: float, theta: float) -> dict[str, float]:
+        same = {name: parameter.start for name, parameter in added.items()}
+        return {"alpha_per_s": alpha_per_s, "theta": theta, **same}
+
+    bounded = {"alpha_per_s": Added(0.0, 0.02, 0.0), "theta": Added(0.0, 0.05), **added}
+    scales = {name: parameter.scale for name, parameter in bounded.items()}
+    least = {name: p.least for name, p in bounded.items() if p.least is not None}
+    return RouterSpec(build, Role.ANALYTIC, search=Search(start, scales, least))
 
 
 ROUTERS: dict[str, RouterSpec] = {
@@ -121,15 +136,37 @@ ROUTERS: dict[str, RouterSpec] = {
     "bao-single": _bao("bao-single"),
     "bao-multi": _bao("bao-multi"),
     ANALYTIC: _bao(ANALYTIC),
-    "carrot-queue": _around_bao(carrot.CarrotRouter, carrot),
-    "sticky": _around_bao(sticky.StickyRouter, sticky),
-    "pacing": _around_bao(pacing.PacingRouter, pacing),
-    "lyapunov": _around_bao(lyapunov.LyapunovRouter, lyapunov),
-    "congestion-price": _around_bao(congestion.CongestionPriceRouter, congestion),
+    "carrot-queue": RouterSpec(
+        CarrotRouter,
+        Role.ANALYTIC,
+        search=Search(
+            lambda alpha_per_s, theta: {
+                "own_prices": 0.0,
+                "price_per_s": alpha_per_s,
+                "price_call": theta,
+            },
+            scales={"own_prices": 0.3, "price_per_s": 0.02, "price_call": 0.05},
+            least={"own_prices": 0.0, "price_per_s": 0.0},
+        ),
+    ),
+    "sticky": _extends_bao(StickyRouter, margin=Added(0.0, 0.05, 0.0)),
+    "pacing": _extends_bao(
+        PacingRouter,
+        call_price=Added(0.0, 0.1, 0.0),
+        calls_per_h=Added(60.0, 20.0, 1.0),
+        work_price_per_s=Added(0.0, 0.02, 0.0),
+    ),
+    "lyapunov": _extends_bao(
+        LyapunovRouter,
+        call_price=Added(0.0, 0.2, 0.0),
+        reserve=Added(0.0, 0.1),
+        work_price_per_s=Added(0.0, 0.05, 0.0),
+    ),
+    "congestion-price": _extends_bao(CongestionPriceRouter, price_per_s=Added(0.0, 0.005, 0.0)),
     "linear": RouterSpec(
         lambda **weights: LinearRouter(weights),
         Role.ANALYTIC,
-        search=Search(ANALYTIC, linear.from_bao, linear.SCALES, generations=80, offspring=14),
+        search=Search(linear.from_bao, linear.SCALES, generations=80, offspring=14),
     ),
     "linucb": RouterSpec(LinUcbRouter, Role.ONLINE, {"width": WIDTHS}),
     "rollout": RouterSpec(

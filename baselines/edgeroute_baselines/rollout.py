@@ -87,9 +87,7 @@ class RolloutRouter:
     def edge_gain(self, rows: Ints, observations: NDArray[np.float32]) -> Floats:
         """Return by how much the edge earns more than the phone in each future, (n, futures).
 
-        Args:
-            rows: running episodes of the batch, shape (n,).
-            observations: what they observe, shape (n, 32).
+        `rows` are running episodes of the batch, shape (n,), and observe `observations`, (n, 32).
         """
         assert self._batch is not None
         batch, seen = self._batch, decode(observations)
@@ -109,8 +107,7 @@ class RolloutRouter:
         self._imagine_phones(run, of, rows, present, places)
         actions = np.repeat(np.array([0, 1]), n * count)
         device, edge = followed(run, actions, self.rule.record).reshape(2, n, count)
-        gain: Floats = edge - device
-        return gain
+        return edge - device
 
     def _imagine_edge(
         self, run: Batch, of: Ints, present: NDArray[Any], seen: dict[str, Floats]

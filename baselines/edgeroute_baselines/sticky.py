@@ -14,44 +14,28 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeroute_baselines.bao import fused
-from edgeroute_baselines.checks import finite, not_negative
-from edgeroute_env import InputError, decode
-
-# The step of each parameter with which the search begins, and the lower bounds of the search.
-SCALES = {"alpha_per_s": 0.02, "theta": 0.05, "margin": 0.05}
-LEAST = {"alpha_per_s": 0.0, "margin": 0.0}
+from edgeroute_baselines.bao import ExtendedBao, fused
+from edgeroute_baselines.rule import Seen
+from edgeroute_env import InputError
 
 
 @dataclass(frozen=True)
-class StickyRouter:
+class StickyRouter(ExtendedBao):
     """`bao-multi-queue` with a margin (of score) against leaving; inf never leaves."""
 
-    alpha_per_s: float
-    theta: float
     margin: float
     name: str = "sticky"
 
     def __post_init__(self) -> None:
         """Refuse parameters that the rule cannot use."""
-        not_negative(alpha_per_s=self.alpha_per_s)
-        finite(theta=self.theta)
+        super().__post_init__()
         if not self.margin >= 0.0:
             raise InputError("margin", self.margin, "0 or more; infinite never switches")
 
-    def reset(self, n: int) -> None:
-        """Nothing to forget."""
-
-    def route(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
-        """Return the actions, shape (n,)."""
-        seen = decode(observations)
+    def prefers_edge(self, seen: Seen) -> NDArray[np.bool_]:
+        """Return where the edge is chosen, shape (n,)."""
         on_device = seen["device_cached"] > seen["edge_cached"]
         at_edge = seen["edge_cached"] > seen["device_cached"]
         gain = fused(seen, self.alpha_per_s) - self.theta
         needed = np.where(on_device, self.margin, np.where(at_edge, -self.margin, 0.0))
-        return (gain > needed).astype(np.int64)
-
-
-def from_bao(alpha_per_s: float, theta: float) -> dict[str, float]:
-    """Return the parameters that make this rule `bao-multi-queue`."""
-    return {"alpha_per_s": alpha_per_s, "theta": theta, "margin": 0.0}
+        return gain > needed

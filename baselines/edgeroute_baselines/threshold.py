@@ -7,12 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeroute_baselines.checks import finite
-from edgeroute_env import decode
+from edgeroute_baselines.rule import Rule, Seen, finite
 
 
 @dataclass(frozen=True)
-class ScoreThresholdRouter:
+class ScoreThresholdRouter(Rule):
     """Sends a turn to the edge iff its score is strictly above `theta`."""
 
     theta: float
@@ -22,9 +21,6 @@ class ScoreThresholdRouter:
         """Refuse a threshold that is no number."""
         finite(theta=self.theta)
 
-    def reset(self, n: int) -> None:
-        """Nothing to forget."""
-
-    def route(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
-        """Return the actions, shape (n,)."""
-        return (decode(observations)["score"] > self.theta).astype(np.int64)
+    def prefers_edge(self, seen: Seen) -> NDArray[np.bool_]:
+        """Return where the edge is chosen, shape (n,)."""
+        return seen["score"] > self.theta

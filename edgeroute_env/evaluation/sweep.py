@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from edgeroute_env.errors import InputError
@@ -31,24 +32,14 @@ def _field(dotted: str) -> Callable[[Scenario, float], dict[str, Any]]:
     return lambda scenario, value: {dotted: value}
 
 
-def _bandwidth(scenario: Scenario, factor: float) -> dict[str, Any]:
-    radio = scenario.radio
-    return {
-        "radio.uplink_hz": factor * radio.uplink_hz,
-        "radio.downlink_hz": factor * radio.downlink_hz,
+def _scaled(*dotted: str) -> Callable[[Scenario, float], dict[str, Any]]:
+    return lambda scenario, factor: {
+        field: factor * attrgetter(field)(scenario) for field in dotted
     }
 
 
 def _snr(scenario: Scenario, shift_db: float) -> dict[str, Any]:
     return {"radio.antenna_gain_db": scenario.radio.antenna_gain_db + shift_db}
-
-
-def _device_speed(scenario: Scenario, factor: float) -> dict[str, Any]:
-    speed = scenario.device.speed
-    return {
-        "device.speed.prefill_tokens_per_s": factor * speed.prefill_tokens_per_s,
-        "device.speed.decode_tokens_per_s": factor * speed.decode_tokens_per_s,
-    }
 
 
 def _demand(scenario: Scenario, factor: float) -> dict[str, Any]:
@@ -57,11 +48,13 @@ def _demand(scenario: Scenario, factor: float) -> dict[str, Any]:
     return {"workload.dialogue_gap_mean_s": scenario.workload.dialogue_gap_mean_s / factor}
 
 
+_BANDS = "radio.uplink_hz", "radio.downlink_hz"
+_SPEED = "device.speed.prefill_tokens_per_s", "device.speed.decode_tokens_per_s"
 KNOBS = {
     "load": Knob("edge load of other tenants, share", _field("edge.background.utilisation")),
-    "bandwidth": Knob("radio bandwidth at equal transmit power, factor", _bandwidth),
+    "bandwidth": Knob("radio bandwidth at equal transmit power, factor", _scaled(*_BANDS)),
     "snr": Knob("shift of the SNR, dB", _snr),
-    "device-speed": Knob("speed of the phone, factor", _device_speed),
+    "device-speed": Knob("speed of the phone, factor", _scaled(*_SPEED)),
     "auc": Knob("AUC of the score", _field("workload.score_auc")),
     "quota": Knob("edge calls allowed in a window", _field("budgets.edge_calls")),
     "demand": Knob("dialogues per time, factor", _demand),
@@ -110,16 +103,7 @@ def measure(
     routers: Sequence[Router],
     on_turn: Callable[[], None] | None = None,
 ) -> list[dict[str, Any]]:
-    """Return a row a router at one value of the parameter, all on identical traces.
-
-    Args:
-        value: of the parameter.
-        scenario: at that value.
-        source: gives each seed its trace.
-        seeds: evaluation seeds, one an episode.
-        routers: what is compared.
-        on_turn: called after each turn of a run, for a progress bar.
-    """
+    """Return a row a router for the scenario at one value, all on identical traces."""
     pinned = Pinned(source, generators(seeds))
     runs = (run_episodes(router, scenario, pinned, seeds, on_turn) for router in routers)
     return [

@@ -45,14 +45,9 @@ def compare(
 ) -> list[Figures]:
     """Return one row of figures a pair and output.
 
-    Args:
-        questions: with labels, and groups if `by` is "group".
-        inputs: what the scorer reads.
-        vectors: what nearest neighbours are found by, (n, width): sentence embeddings.
-        by: what the folds leave out.
-        seeds: how many times the questions are split anew, 2 or more; the AUC is the mean over
-            folds.
-        tell: called after every fold of the scorer.
+    The scorer reads `inputs`; nearest neighbours are found by the sentence embeddings `vectors`,
+    (n, width). The questions, with groups if `by` is "group", are split anew `seeds` times, 2 or
+    more; the AUC is the mean over folds, after each of which `tell` is called.
 
     A row holds, for the scorer and each simple one, the mean `auc` over seeds with the half-width
     of its 95 % interval; `gain` over each simple scorer with two 95 % half-widths: over the seeds
@@ -83,11 +78,7 @@ def compare(
 
 
 def tested(head: Head, questions: Questions, inputs: Prepared) -> list[Figures]:
-    """Return one row of figures a pair and output of a head on questions with labels.
-
-    Raises:
-        InputError: the head does not score one of the questions' pairs.
-    """
+    """Return a row of figures a pair and output; InputError for a pair that it does not score."""
     unknown = [pair for pair in questions.pairs if pair not in head.pairs]
     if unknown:
         raise InputError("head", ", ".join(head.pairs), f"a head that scores {unknown[0]}")
@@ -193,5 +184,4 @@ def _quality(questions: Questions, pair: int, labels: Floats, scores: list[Float
 def _mean_rank(values: list[Floats]) -> Floats:
     """Return the mean over seeds of the ranks of scores."""
     ranks = [np.unique(scores, return_inverse=True)[1] for scores in values]
-    mean: Floats = np.mean(ranks, axis=0)
-    return mean
+    return np.mean(ranks, axis=0)

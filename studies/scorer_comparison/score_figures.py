@@ -85,5 +85,4 @@ def _share_below(values: Floats, at: Floats) -> Floats:
     """Return the share of `values` below each of `at`, equal ones counting half."""
     ordered = np.sort(values)
     below = np.searchsorted(ordered, at, side="left") + np.searchsorted(ordered, at, side="right")
-    share: Floats = below / (2.0 * len(values))
-    return share
+    return below / (2.0 * len(values))

@@ -25,8 +25,7 @@ def by_length(train: Floats, labels: Floats, test: Floats) -> Floats:
     """Return logits (m, o) of logistic regressions on the length features, (n, 4) and (m, 4)."""
     mean, scale = spread(train)
     weight, bias = length_part((train - mean) / scale, labels)
-    logits: Floats = (test - mean) / scale @ weight + bias
-    return logits
+    return (test - mean) / scale @ weight + bias
 
 
 def by_words(train: Sequence[str], labels: Floats, test: Sequence[str]) -> Floats:
@@ -50,5 +49,4 @@ def by_neighbours(train: NDArray[np.float32], labels: Floats, test: NDArray[np.f
     likeness = normalize(test) @ normalize(train).T
     near = np.argpartition(-likeness, count - 1, axis=1)[:, :count]
     weight = np.exp(SHARPNESS * np.take_along_axis(likeness, near, axis=1))
-    shares: Floats = np.einsum("mk,mko->mo", weight, labels[near]) / weight.sum(1)[:, None]
-    return shares
+    return np.einsum("mk,mko->mo", weight, labels[near]) / weight.sum(1)[:, None]

@@ -9,7 +9,7 @@ import pytest
 
 from edgeroute_agents import load_policy, policy, pretraining, train
 from edgeroute_agents.policy import FIGURES, FILE
-from edgeroute_baselines import make_router
+from edgeroute_baselines import fitted, make_router
 from edgeroute_env.evaluation.episodes import generators, run_episodes
 from edgeroute_env.seeds import EVALUATION_SEEDS
 from edgeroute_env.traces.recorded import drawn
@@ -29,8 +29,8 @@ def test_pretraining_keeps_the_best_seed_and_tells_what_all_earn(
     monkeypatch.setattr(pretraining, "RUNS", tmp_path / "runs")
     monkeypatch.setattr(policy, "PRETRAINED", tmp_path)
     monkeypatch.setattr(pretraining, "load_settings", lambda name: tiny_settings(name))
-    for module in (pretraining, train):
-        monkeypatch.setattr(module, "fitted", lambda scenario, traces, name: fits[name])
+    for module in (fitted, train):
+        monkeypatch.setattr(module, "fitted_parameters", lambda scenario, traces, name: fits[name])
     folder = pretraining.pretrain(short(), algorithm)
     figures = json.loads((folder / FIGURES).read_text("utf-8"))
     kept = figures["kept"]

@@ -168,7 +168,7 @@ def spied(
     """Fit one router; return the fit, the settings that it tried and the calls of `on_trial`."""
     search = registry.spec(name).search
     if search is not None:
-        fitter.fit(search.around, tolerance_points)
+        fitter.fit(registry.ANALYTIC, tolerance_points)
     tried, calls = [], []
 
     def noted(router: str, setting: dict[str, float]) -> OperatingPoint:
@@ -201,11 +201,11 @@ def test_a_search_begins_at_the_simpler_fit_and_loses_nothing_to_it(
 ) -> None:
     search = registry.spec(name).search
     assert search is not None
-    simpler = fitter.fit(search.around, 0.5).best_return
+    simpler = fitter.fit(registry.ANALYTIC, 0.5).best_return
     found, tried, _ = spied(fitter, monkeypatch, name, 0.5)
     start, end = tried[0], tried[-1]
     assert start.parameters == search.start(**simpler.parameters)
-    same_figures(start, measured(search.around, simpler.parameters))  # it routes alike
+    same_figures(start, measured(registry.ANALYTIC, simpler.parameters))  # it routes alike
     assert found.best_return == max(start, end, key=lambda point: point.mean_return)
     same_figures(found.best_return, measured(name, found.best_return.parameters))
     assert len({point.mean_return for point in tried}) > 1

@@ -11,7 +11,7 @@ import pytest
 from edgeroute_baselines import make_router
 from edgeroute_baselines.fitted import FITTED_ROUTERS, fingerprint, fit_seeds
 from edgeroute_baselines.fitting import OperatingPoint
-from edgeroute_baselines.registry import spec
+from edgeroute_baselines.registry import ANALYTIC, spec
 from edgeroute_env import load_scenario, scenario_names
 from edgeroute_env.config_files import config_names, config_path, read_yaml
 from edgeroute_env.evaluation.episodes import generators, run_episodes
@@ -81,7 +81,7 @@ def test_a_fit_names_routers_and_settings_that_exist(
         # A search keeps no lucky trial, so what it must beat is the fit that it began at. Edge-only
         # stands in where no setting keeps the tolerance; it is spared the scorer.
         search = spec(router).search
-        beaten = entry["routers"][search.around]["best_return"] if search else within
+        beaten = entry["routers"][ANALYTIC]["best_return"] if search else within
         if search or within["parameters"]:
             assert points["best_return"]["mean_return"] >= beaten["mean_return"]
 
