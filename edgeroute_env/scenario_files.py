@@ -42,7 +42,7 @@ def load_scenario(
     elif isinstance(source, Mapping):
         content = _extended(_copied(source))
     elif isinstance(source, str | os.PathLike):
-        content = _read(scenario_file(source))
+        content = _extended(read_yaml(scenario_file(source)))
     else:
         raise InputError("scenario", source, "a name, a path, a mapping or a Scenario")
     if not isinstance(overrides or {}, Mapping):
@@ -85,10 +85,6 @@ def scenario_file(source: str | os.PathLike[str]) -> Path:
     return config_path("scenarios", f"{source}.yaml")
 
 
-def _read(path: Path) -> dict[str, Any]:
-    return _extended(read_yaml(path))
-
-
 def _extended(content: dict[str, Any]) -> dict[str, Any]:
     """Lay a scenario's fields over those of the preset that it `extends`, if it names one."""
     base = content.pop("extends", None)
@@ -98,7 +94,7 @@ def _extended(content: dict[str, Any]) -> dict[str, Any]:
         raise InputError("extends", base, "one of " + ", ".join(scenario_names()))
     if "name" not in content:
         raise InputError("name", "nothing", f"a name of its own, since it extends {base}")
-    return laid_over(_read(config_path("scenarios", f"{base}.yaml")), content)
+    return laid_over(_extended(read_yaml(scenario_file(base))), content)
 
 
 def laid_over(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:

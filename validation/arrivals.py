@@ -13,7 +13,7 @@ from edgeroute_env.plotting import COLOURS, LINES, MARKERS
 from edgeroute_env.recordings.files import read_arrivals
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.scenario_files import load_scenario
-from validation.drawing import panels
+from validation.drawing import line, panels
 from validation.generated import traces, with_questions
 from validation.measures import index_of_dispersion
 from validation.section import Floats, Section, compare, largest, recording
@@ -86,11 +86,10 @@ def _plot(arrivals: dict[str, list[Floats]]) -> Figure:
         axis.plot(
             PLOTTED_WINDOWS_S,
             index,
-            color=COLOURS[i],
-            linestyle=LINES[i],
             marker=MARKERS[i],
             markersize=4,
             label=label,
+            **line(i),
         )
     axis.axhline(1.0, color=COLOURS[2], linestyle=LINES[3], linewidth=1.0, label="Poisson")
     axis.set(xscale="log", yscale="log", xlabel="window, s", ylabel="index of dispersion of counts")

@@ -50,7 +50,7 @@ class Figure:
 
     @property
     def unit(self) -> str:
-        """Return the unit of the published and the predicted value."""
+        """The unit of the published and the predicted value."""
         return QUANTITIES[self.quantity][0]
 
     @property

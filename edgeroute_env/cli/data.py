@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from edgeroute_env.cli.options import QuietOption, console
+from edgeroute_env.cli import options
+from edgeroute_env.cli.options import console
 from edgeroute_env.recordings import downloads
 
 app = typer.Typer(help="List, fetch and locate published data.", no_args_is_help=True)
@@ -29,7 +30,7 @@ def list_datasets() -> None:
 def get(
     name: Annotated[str, typer.Argument(help="A dataset of `edgeroute data list`.")],
     base_url: Annotated[str | None, typer.Option(help="A mirror of GitHub's raw files.")] = None,
-    quiet: QuietOption = False,
+    quiet: options.QuietOption = False,
 ) -> None:
     """Download a dataset, verified by SHA-256; a repeated call continues where it stopped."""
     for path in downloads.download(name, base_url=base_url, progress=not quiet):

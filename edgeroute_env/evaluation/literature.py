@@ -44,11 +44,8 @@ def curve(
 ) -> dict[str, Any]:
     """Return a router's operating points as its parameter moves, and their metrics.
 
-    Args:
-        dial: what is moved; its settings run from all at one side to all at the other.
-        scenario: what is simulated.
-        source: gives each seed its trace.
-        seeds: evaluation seeds; fewer are used where episodes are long.
+    The dial's settings run from all at one side to all at the other. Fewer seeds are used where
+    episodes are long.
     """
     some = seeds[: max(FEWEST_EPISODES, CURVE_TURNS // scenario.workload.turns)]
     points = []

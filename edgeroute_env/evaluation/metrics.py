@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeroute_env.errors import missing_package
+from edgeroute_env.errors import needs
 from edgeroute_env.evaluation.episodes import Episodes
 from edgeroute_env.evaluation.statistics import CONFIDENCE
 from edgeroute_env.simulator.state import LATENCY_PARTS
@@ -76,10 +76,8 @@ def difference(
 
 def interval(values: NDArray[np.float64], seed: int = 0) -> dict[str, float]:
     """Return the mean of paired values and its 95 % bootstrap interval (percentile)."""
-    try:
+    with needs("confidence intervals", "cli"):
         from scipy import stats
-    except ImportError:
-        raise missing_package("scipy", "confidence intervals", "cli") from None
     mean = float(values.mean())
     if np.ptp(values) == 0.0:  # nothing to resample: the interval is the value
         return {"mean": mean, "low": mean, "high": mean}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeroute_env.errors import missing_package
+from edgeroute_env.errors import needs
 
 SIGN_FLIPS, RESAMPLES, CONFIDENCE, LEVEL = 4_000, 2_000, 0.95, 0.05
 Floats = NDArray[np.float64]
@@ -43,20 +43,13 @@ def interquartile_mean(scores: NDArray[Any], seed: int = 0) -> dict[str, float]:
 
     The mean of the middle half of all runs (Agarwal et al., NeurIPS 2021, as rliable computes it,
     which this project does without for the packages that it needs). Training seeds are resampled
-    task by task.
-
-    Args:
-        scores: shape (training seeds, tasks), at least one seed.
-        seed: of the bootstrap.
+    task by task; the scores' shape is (training seeds, tasks).
     """
-    try:
+    with needs("interquartile means", "cli"):
         from scipy.stats import trim_mean
-    except ImportError:
-        raise missing_package("scipy", "interquartile means", "cli") from None
     scores = np.asarray(scores, float)
     seeds, tasks = scores.shape
-    generator = np.random.default_rng(seed)
-    chosen = generator.integers(seeds, size=(RESAMPLES, seeds, tasks))
+    chosen = np.random.default_rng(seed).integers(seeds, size=(RESAMPLES, seeds, tasks))
     drawn = scores[chosen, np.arange(tasks)].reshape(RESAMPLES, -1)
     tail = 0.5 * (1.0 - CONFIDENCE)
     low, high = np.quantile(trim_mean(drawn, 0.25, axis=1), (tail, 1.0 - tail))
