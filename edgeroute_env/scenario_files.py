@@ -119,27 +119,21 @@ def _override(content: dict[str, Any], dotted: str, value: Any) -> None:
     *parents, last = dotted.split(".")
     place: Any = content
     for depth, key in enumerate(parents):
-        place = _child(place, key, dotted)
+        if isinstance(place, dict):
+            place.setdefault(key, {})
+        place = place[_key(place, key, dotted, key)]
         if isinstance(place, str):  # a catalog name has no fields of its own to override
             done = ".".join(parents[: depth + 1])
             raise InputError(dotted, value, f"give {done} as a mapping to change its parts")
-    if isinstance(place, list | tuple):
-        place[_index(place, last, dotted)] = value  # type: ignore[index]
-    elif isinstance(place, dict):
-        place[last] = value
-    else:
-        raise InputError(dotted, value, "a field of the scenario")
+    place[_key(place, last, dotted, value)] = value
 
 
-def _child(place: Any, key: str, dotted: str) -> Any:
-    if isinstance(place, list | tuple):
-        return place[_index(place, key, dotted)]
+def _key(place: Any, key: str, dotted: str, shown: Any) -> Any:
+    """Return by what a mapping or a list holds a part; InputError shows what cannot be there."""
     if isinstance(place, dict):
-        return place.setdefault(key, {})
-    raise InputError(dotted, key, "a field of the scenario")
-
-
-def _index(place: Any, key: str, dotted: str) -> int:
+        return key
+    if not isinstance(place, list | tuple):
+        raise InputError(dotted, shown, "a field of the scenario")
     if not key.isdigit() or int(key) >= len(place):
         raise InputError(dotted, key, f"an index from 0 to {len(place) - 1}")
     return int(key)

@@ -109,18 +109,15 @@ class Encoder:
 
 def batches(tokens: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
     """Yield the places of texts of similar length, a batch at a time."""
-    order = np.argsort(tokens, kind="stable")
-    start = 0
-    while start < len(order):
-        end = start + 1
-        while (
-            end < len(order)
-            and end - start < BATCH_TEXTS
-            and (end + 1 - start) * tokens[order[end]] <= BATCH_TOKENS
-        ):
-            end += 1
-        yield order[start:end]
-        start = end
+    batch: list[int] = []
+    for place in np.argsort(tokens, kind="stable"):
+        full = len(batch) == BATCH_TEXTS or (len(batch) + 1) * tokens[place] > BATCH_TOKENS
+        if batch and full:
+            yield np.array(batch)
+            batch = []
+        batch.append(int(place))
+    if batch:
+        yield np.array(batch)
 
 
 def encoder_source(name: str) -> str:
@@ -139,8 +136,5 @@ def encoder_source(name: str) -> str:
 
 def _blocks(model: Any) -> Any:
     """Return a model's stack of layers, as BERT and its relatives name it."""
-    for stack in ("encoder", "transformer"):
-        blocks = getattr(getattr(model, stack, None), "layer", None)
-        if blocks is not None:
-            return blocks
-    return None
+    stacks = [getattr(model, name, None) for name in ("encoder", "transformer")]
+    return next((blocks for stack in stacks if (blocks := getattr(stack, "layer", None))), None)
