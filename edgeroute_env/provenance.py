@@ -72,10 +72,7 @@ class _Leaf:
 
 
 def provenance(source: str | os.PathLike[str]) -> list[Row]:
-    """Return one row for each value of a scenario, in the order of its fields.
-
-    Args:
-        source: a preset's name or a path to a YAML file.
+    """Return one row for each value of a preset or YAML file, in the order of its fields.
 
     Raises:
         InputError: the scenario cannot be read or used.
@@ -172,16 +169,15 @@ class _File:
     def _built(self, node: yaml.Node, note: _Note) -> Any:
         if isinstance(node, yaml.MappingNode):
             self.loader.flatten_mapping(node)
-            return {
-                str(self.loader.construct_object(key, deep=True)): self._built(
-                    item, note.refined(self._beside(key.start_mark.line, item))
-                )
-                for key, item in node.value
-            }
+            tree = {}
+            for key, item in node.value:
+                beside = note.refined(self._beside(key.start_mark.line, item))
+                name = str(self.loader.construct_object(key, deep=True))
+                tree[name] = self._built(item, beside)
+            return tree
         if isinstance(node, yaml.SequenceNode) and node.value:
-            return [
-                self._built(item, note.refined(self._beside(None, item))) for item in node.value
-            ]
+            notes = (note.refined(self._beside(None, item)) for item in node.value)
+            return list(map(self._built, node.value, notes))
         return _Leaf(self.loader.construct_object(node, deep=True), note, self.name)
 
     def _beside(self, key_line: int | None, node: yaml.Node) -> str:

@@ -38,11 +38,6 @@ class Runs(NamedTuple):
         return autocorrelation(self.series, lags_s)
 
     @property
-    def samples(self) -> int:
-        """Return the number of samples of all series."""
-        return sum(map(len, self.series))
-
-    @property
     def constant(self) -> bool:
         """Return whether no series ever changes."""
         return all(np.ptp(series) == 0.0 for series in self.series)
