@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import reprlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -62,12 +64,9 @@ _SHORT = _short()
 
 
 def input_error(error: ValidationError, model: type[BaseModel], place: str = "") -> InputError:
-    """Return the first thing that pydantic found wrong as our one error.
+    """Return the first thing that pydantic found wrong with a `model` as our one error.
 
-    Args:
-        error: what validating a `model` raised.
-        model: says which fields there are.
-        place: where it was found, put before the field's name, such as "FILE: ".
+    `place` is put before the field's name, such as "FILE: ".
     """
     first = error.errors(include_url=False)[0]
     path, parts = _led_to(model, [str(key) for key in first["loc"]])
@@ -117,6 +116,15 @@ def _models(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [model for inner in get_args(annotation) for model in _models(inner)]
+
+
+@contextmanager
+def needs(purpose: str, extra: str) -> Iterator[None]:
+    """Import optional packages for a purpose in the block; InputError names one that is missing."""
+    try:
+        yield
+    except ImportError as error:
+        raise missing_package(str(error.name), purpose, extra) from None
 
 
 def missing_package(package: str, purpose: str, extra: str) -> InputError:

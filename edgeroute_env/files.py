@@ -25,11 +25,8 @@ def open_folder(
 ) -> None:
     """Make the folder of a command's output, --out.
 
-    Args:
-        folder: where to write.
-        files: names of the files that tell that an earlier run wrote here.
-        overwrite: whether these may be replaced.
-        resume: whether they may be continued; None where a command cannot.
+    The names in `files` tell that an earlier run wrote here; `overwrite` lets them be replaced,
+    `resume` continued (None where a command cannot).
 
     Raises:
         InputError: such a file is there and may not be touched, or the folder cannot be used.

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
-from edgeroute_env.errors import missing_package
+from edgeroute_env.errors import needs
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,10 +19,8 @@ MARKERS = ("o", "s", "^", "D", "x", "v", "P", "*")
 
 def blank_figure(width_inches: float, height_inches: float) -> Figure:
     """Return an empty figure; InputError if matplotlib is missing."""
-    try:
+    with needs("plots", "cli"):
         from matplotlib.figure import Figure
-    except ImportError:
-        raise missing_package("matplotlib", "plots", "cli") from None
     return Figure(figsize=(width_inches, height_inches), layout="constrained")
 
 

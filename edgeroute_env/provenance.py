@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -40,22 +41,15 @@ _SYMBOLS = {
 class Row:
     """One value of a scenario.
 
-    Attributes:
-        field: its dotted name.
-        value: the validated value.
-        unit: taken from its name; empty for plain numbers and texts.
-        mark: M measured, D derived, A assumption; several if one comment covers a whole file;
-            empty if there is none.
-        source: the comment's words; "default" if no file gives the field.
-        file: below `configs`, or as the user named it; empty for a default.
+    `mark` is M measured, D derived, A assumption; several if one comment covers a whole file.
     """
 
-    field: str
-    value: Any
-    unit: str
-    mark: str
-    source: str
-    file: str
+    field: str  # its dotted name
+    value: Any  # as validated
+    unit: str  # taken from its name; empty for plain numbers and texts
+    mark: str  # empty if there is none
+    source: str  # the comment's words; "default" if no file gives the field
+    file: str  # below `configs`, or as the user named it; empty for a default
 
 
 @dataclass(frozen=True)
@@ -78,10 +72,7 @@ class _Leaf:
 
 
 def provenance(source: str | os.PathLike[str]) -> list[Row]:
-    """Return one row for each value of a scenario, in the order of its fields.
-
-    Args:
-        source: a preset's name or a path to a YAML file.
+    """Return one row for each value of a preset or YAML file, in the order of its fields.
 
     Raises:
         InputError: the scenario cannot be read or used.
@@ -136,27 +127,21 @@ def _named(part: BaseModel, leaf: _Leaf) -> dict[str, Any]:
     """Return those fields of a part that a file names, with the comments beside them."""
     for kind, catalog in _CATALOGS.items():
         if isinstance(part, kind):
-            return {"name": leaf, **_tree(config_path("catalog", f"{catalog}.yaml"))[leaf.value]}
+            entries = _File(config_path("catalog", f"{catalog}.yaml")).tree(headed=True)
+            return {"name": leaf, **entries[leaf.value]}
     if isinstance(part, QuestionBenchmark | DialogueBenchmark):
-        return {"name": leaf, **_tree(config_path("benchmarks", f"{leaf.value}.yaml"))}
+        file = _File(config_path("benchmarks", f"{leaf.value}.yaml"))
+        return {"name": leaf, **file.tree(headed=True)}
     return dict.fromkeys(type(part).model_fields, leaf)
 
 
 def _whole(path: Path) -> dict[str, Any]:
     """Return the tree of a scenario's file on top of that of the preset which it extends."""
-    tree = _tree(path, headed=False)
+    tree = _File(path).tree()
     base = tree.pop("extends", None)
     if base is None or base.value is None:
         return tree
     return laid_over(_whole(scenario_file(base.value)), tree)
-
-
-def _tree(path: Path, headed: bool = True) -> dict[str, Any]:
-    """Return a file's mapping with a leaf in place of every value.
-
-    With `headed`, the opening comment holds for the whole file.
-    """
-    return _File(path).tree(headed)
 
 
 class _File:
@@ -166,28 +151,33 @@ class _File:
         self.text = path.read_text(encoding="utf-8")
         inside = path.is_relative_to(config_path())
         self.name = path.relative_to(config_path()).as_posix() if inside else str(path)
-        self.comments = self._comments()
+        self.comments = _comments(self.text)
         self.loader = Loader(self.text)
 
-    def tree(self, headed: bool) -> dict[str, Any]:
+    def tree(self, headed: bool = False) -> dict[str, Any]:
+        """Return the mapping with a leaf in place of every value.
+
+        With `headed`, the opening comment holds for the whole file.
+        """
         root = self.loader.get_single_node()
         assert root is not None  # the scenario was read from it
-        tree: dict[str, Any] = self._built(root, _Note().refined(self._head() if headed else ""))
+        opening = takewhile(lambda line: line.startswith("#"), self.text.splitlines())
+        head = " ".join(line.lstrip("# ") for line in opening)
+        tree: dict[str, Any] = self._built(root, _Note().refined(head if headed else ""))
         return tree
 
     def _built(self, node: yaml.Node, note: _Note) -> Any:
         if isinstance(node, yaml.MappingNode):
             self.loader.flatten_mapping(node)
-            return {
-                str(self.loader.construct_object(key, deep=True)): self._built(
-                    item, note.refined(self._beside(key.start_mark.line, item))
-                )
-                for key, item in node.value
-            }
+            tree = {}
+            for key, item in node.value:
+                beside = note.refined(self._beside(key.start_mark.line, item))
+                name = str(self.loader.construct_object(key, deep=True))
+                tree[name] = self._built(item, beside)
+            return tree
         if isinstance(node, yaml.SequenceNode) and node.value:
-            return [
-                self._built(item, note.refined(self._beside(None, item))) for item in node.value
-            ]
+            notes = (note.refined(self._beside(None, item)) for item in node.value)
+            return list(map(self._built, node.value, notes))
         return _Leaf(self.loader.construct_object(node, deep=True), note, self.name)
 
     def _beside(self, key_line: int | None, node: yaml.Node) -> str:
@@ -199,27 +189,12 @@ class _File:
             lines.append(node.end_mark.line)
         return next((self.comments[line] for line in lines if self.comments.get(line)), "")
 
-    def _comments(self) -> dict[int, str]:
-        """Return the comment of every line that has one; a # inside a text does not start one."""
-        texts = [
-            (token.start_mark.index, token.end_mark.index)
-            for token in yaml.scan(self.text, Loader=Loader)
-            if isinstance(token, yaml.ScalarToken)
-        ]
-        found: dict[int, str] = {}
-        at = 0
-        for number, line in enumerate(self.text.splitlines(keepends=True)):
-            for sign in re.finditer(r"(?<!\S)#", line):
-                if not any(start <= at + sign.start() < end for start, end in texts):
-                    found[number] = line[sign.end() :].strip()
-                    break
-            at += len(line)
-        return found
 
-    def _head(self) -> str:
-        lines = []
-        for line in self.text.splitlines():
-            if not line.startswith("#"):
-                break
-            lines.append(line.lstrip("# "))
-        return " ".join(lines)
+def _comments(text: str) -> dict[int, str]:
+    """Return the comment of every line that has one; a # inside a YAML text does not start one."""
+    for token in yaml.scan(text, Loader=Loader):
+        if isinstance(token, yaml.ScalarToken):
+            start, end = token.start_mark.index, token.end_mark.index
+            text = text[:start] + re.sub(r"[^\r\n]", "_", text[start:end]) + text[end:]
+    found = ((i, re.search(r"(?<!\S)#(.*)", line)) for i, line in enumerate(text.splitlines()))
+    return {i: sign[1].strip() for i, sign in found if sign is not None}

@@ -50,22 +50,15 @@ class Router(Protocol):
     @property
     def name(self) -> str:
         """The router's name in tables."""
-        ...
 
     def reset(self, n: int) -> None:
         """Prepare for `n` new episodes, forgetting everything of earlier ones."""
-        ...
 
     def route(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
-        """Return an action (0 device, 1 edge) for each observation.
+        """Return an action (0 device, 1 edge) for each observation, int64, shape (n,).
 
-        Args:
-            observations: float32, shape (n, 32); `edgeroute_env.decode` gives physical values.
-
-        Returns:
-            int64, shape (n,).
+        Observations are float32, shape (n, 32); `edgeroute_env.decode` gives physical values.
         """
-        ...
 
 
 @runtime_checkable
@@ -77,12 +70,9 @@ class Learner(Router, Protocol):
     ) -> None:
         """Take the outcomes that have become known since the last call, before the next `route`.
 
-        Args:
-            turns: which of an episode's turns each belongs to, from 0, shape (k,).
-            episodes: which of the batch's episodes, shape (k,).
-            outcomes: OUTCOME, shape (k,).
+        All have shape (k,): `outcomes` are OUTCOME, `turns` says which of an episode's turns each
+        belongs to, from 0, `episodes` which of the batch's episodes.
         """
-        ...
 
 
 @runtime_checkable
@@ -95,11 +85,8 @@ class Insider(Router, Protocol):
     def attach(self, scenario: Scenario, batch: Any) -> None:
         """Take the batch that is about to run; called after `reset` and before the first turn.
 
-        Args:
-            scenario: what it runs.
-            batch: `edgeroute_env.simulator.batch.Batch`, a floor above this module.
+        It is an `edgeroute_env.simulator.batch.Batch`, a floor above this module.
         """
-        ...
 
 
 @runtime_checkable
@@ -112,4 +99,3 @@ class Bound(Insider, Protocol):
     @property
     def exact(self) -> bool:
         """Whether what it found is known to be the best."""
-        ...

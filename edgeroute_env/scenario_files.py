@@ -44,7 +44,7 @@ def load_scenario(
     elif isinstance(source, Mapping):
         content = _extended(_copied(source))
     elif isinstance(source, str | os.PathLike):
-        content = _read(scenario_file(source))
+        content = _extended(read_yaml(scenario_file(source)))
     else:
         raise InputError("scenario", source, "a name, a path, a mapping or a Scenario")
     for dotted, value in (overrides or {}).items():
@@ -85,10 +85,6 @@ def scenario_file(source: str | os.PathLike[str]) -> Path:
     return config_path("scenarios", f"{source}.yaml")
 
 
-def _read(path: Path) -> dict[str, Any]:
-    return _extended(read_yaml(path))
-
-
 def _extended(content: dict[str, Any]) -> dict[str, Any]:
     """Lay a scenario's fields over those of the preset that it `extends`, if it names one."""
     base = content.pop("extends", None)
@@ -98,7 +94,7 @@ def _extended(content: dict[str, Any]) -> dict[str, Any]:
         raise InputError("extends", base, "one of " + ", ".join(scenario_names()))
     if "name" not in content:
         raise InputError("name", "nothing", f"a name of its own, since it extends {base}")
-    return laid_over(_read(config_path("scenarios", f"{base}.yaml")), content)
+    return laid_over(_extended(read_yaml(scenario_file(base))), content)
 
 
 def laid_over(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
@@ -125,27 +121,21 @@ def _override(content: dict[str, Any], dotted: str, value: Any) -> None:
     *parents, last = dotted.split(".")
     place: Any = content
     for depth, key in enumerate(parents):
-        place = _child(place, key, dotted)
+        if isinstance(place, dict):
+            place.setdefault(key, {})
+        place = place[_key(place, key, dotted, key)]
         if isinstance(place, str):  # a catalog name has no fields of its own to override
             done = ".".join(parents[: depth + 1])
             raise InputError(dotted, value, f"give {done} as a mapping to change its parts")
-    if isinstance(place, list | tuple):
-        place[_index(place, last, dotted)] = value  # type: ignore[index]
-    elif isinstance(place, dict):
-        place[last] = value
-    else:
-        raise InputError(dotted, value, "a field of the scenario")
+    place[_key(place, last, dotted, value)] = value
 
 
-def _child(place: Any, key: str, dotted: str) -> Any:
-    if isinstance(place, list | tuple):
-        return place[_index(place, key, dotted)]
+def _key(place: Any, key: str, dotted: str, shown: Any) -> Any:
+    """Return by what a mapping or a list holds a part; InputError shows what cannot be there."""
     if isinstance(place, dict):
-        return place.setdefault(key, {})
-    raise InputError(dotted, key, "a field of the scenario")
-
-
-def _index(place: Any, key: str, dotted: str) -> int:
+        return key
+    if not isinstance(place, list | tuple):
+        raise InputError(dotted, shown, "a field of the scenario")
     if not key.isdecimal() or len(key) > 9 or int(key) >= len(place):
         raise InputError(dotted, key, f"an index from 0 to {len(place) - 1}")
     return int(key)

@@ -108,24 +108,18 @@ def _with(user: Any, field: str, value: Any) -> Any:
     for name in reversed(field.split(".")):
         nested = {name: nested}
     try:
-        changed = _laid_over(user, nested)
+        changed = _laid_over(user, nested, f"users.draws.{field}")
     except ValidationError as error:
         told = input_error(error, type(user)).allowed
         raise InputError(f"users.draws.{field}", value, told) from None
-    except LookupError as error:
-        unknown, known = error.args
-        raise InputError(f"users.draws.{field}", unknown, f"one of {known}") from None
     for shared in SHARED:
         if attrgetter(shared)(changed) != attrgetter(shared)(user):
             raise InputError(f"users.draws.{field}", value, f"the same {shared} for all users")
     return changed
 
 
-def _laid_over(part: Any, value: Any) -> Any:
-    """Return `part` with the fields that a mapping names replaced, validated on the way up.
-
-    LookupError holds the name of one that is not there, and those that are.
-    """
+def _laid_over(part: Any, value: Any, field: str) -> Any:
+    """Return `part` with the fields that a mapping names replaced, validated on the way up."""
     if isinstance(part, Part):
         kept = {name: getattr(part, name) for name in type(part).model_fields}
     elif isinstance(part, tuple):
@@ -134,6 +128,6 @@ def _laid_over(part: Any, value: Any) -> Any:
         return value
     for name in value:
         if name not in kept:
-            raise LookupError(name, ", ".join(kept))
-    laid = {name: _laid_over(was, value.get(name, was)) for name, was in kept.items()}
+            raise InputError(field, name, "one of " + ", ".join(kept))
+    laid = {name: _laid_over(was, value.get(name, was), field) for name, was in kept.items()}
     return type(part).model_validate(laid) if isinstance(part, Part) else tuple(laid.values())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -13,7 +12,7 @@ from edgeroute_env.plotting import COLOURS, LINES, MARKERS
 from edgeroute_env.recordings.files import read_arrivals
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.scenario_files import load_scenario
-from validation.drawing import panels
+from validation.drawing import line, panels
 from validation.generated import traces, with_questions
 from validation.measures import index_of_dispersion
 from validation.section import Floats, Section, compare, largest, recording
@@ -29,10 +28,8 @@ SEEDS = range(8)
 
 def busy_cell(requests_per_s: float) -> Scenario:
     """Return the preset `busy-cell` with single questions, `requests_per_s` in all."""
-    fields: dict[str, Any] = {
-        "workload.turns": REQUESTS,
-        "workload.dialogue_gap_mean_s": load_scenario(PRESET).device.count / requests_per_s,
-    }
+    gap_s = load_scenario(PRESET).device.count / requests_per_s
+    fields = {"workload.turns": REQUESTS, "workload.dialogue_gap_mean_s": gap_s}
     return with_questions(PRESET, fields)
 
 
@@ -83,15 +80,8 @@ def _plot(arrivals: dict[str, list[Floats]]) -> Figure:
     figure, (axis,) = panels()
     for i, (label, samples) in enumerate(arrivals.items()):
         index = np.mean([_dispersion(times, PLOTTED_WINDOWS_S) for times in samples], axis=0)
-        axis.plot(
-            PLOTTED_WINDOWS_S,
-            index,
-            color=COLOURS[i],
-            linestyle=LINES[i],
-            marker=MARKERS[i],
-            markersize=4,
-            label=label,
-        )
+        look = {**line(i), "marker": MARKERS[i], "markersize": 4}
+        axis.plot(PLOTTED_WINDOWS_S, index, label=label, **look)
     axis.axhline(1.0, color=COLOURS[2], linestyle=LINES[3], linewidth=1.0, label="Poisson")
     axis.set(xscale="log", yscale="log", xlabel="window, s", ylabel="index of dispersion of counts")
     axis.legend(frameon=False, fontsize=8)

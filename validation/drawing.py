@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from edgeroute_env.plotting import blank_figure
+from edgeroute_env.plotting import COLOURS, LINES, MARKERS, blank_figure
 
 DOTS_PER_INCH = 110
 PALETTE = 128
@@ -23,6 +24,17 @@ def panels(count: int = 1) -> tuple[Figure, list[Axes]]:
         each.grid(True, which="major", linewidth=0.4, alpha=0.5)
         each.spines[["top", "right"]].set_visible(False)
     return figure, list(axes)
+
+
+def line(i: int) -> dict[str, Any]:
+    """Return the look of the curve with number i."""
+    return {"color": COLOURS[i], "linestyle": LINES[i]}
+
+
+def points(i: int) -> dict[str, Any]:
+    """Return the look of the points with number i, hollow and not joined."""
+    look = {"color": COLOURS[i], "linestyle": "none", "marker": MARKERS[i]}
+    return {**look, "markersize": 4, "markerfacecolor": "none"}
 
 
 def save(figure: Figure, path: Path) -> None:

@@ -8,14 +8,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy import stats
 
-from edgeroute_env.plotting import COLOURS, LINES
 from edgeroute_env.recordings.files import read_arrivals
 from edgeroute_env.scenario_files import load_scenario
-from validation.drawing import panels
-from validation.section import Floats, Section, compare, largest, recording
+from validation.drawing import line, panels
+from validation.section import LEVELS, Floats, Section, compare, largest, recording
 
 RECORDING = "mooncake_conversation.csv.gz"
-LEVELS = (0.05, 0.25, 0.50, 0.75, 0.95)
 PRESET = "mtbench101"  # its follow-up gaps are Mooncake's
 
 
@@ -54,7 +52,7 @@ def _plot(real: Floats, law: Any) -> Figure:
     levels = np.linspace(0.005, 0.995, 199)
     curves = {"recorded, Mooncake": np.quantile(real, levels), "log-normal law": law.ppf(levels)}
     for i, (label, gaps_s) in enumerate(curves.items()):
-        axis.plot(gaps_s, levels, color=COLOURS[i], linestyle=LINES[i], label=label)
+        axis.plot(gaps_s, levels, label=label, **line(i))
     axis.set(xscale="log", xlabel="gap within a session, s", ylabel="share of gaps below")
     axis.legend(frameon=False, fontsize=8)
     return figure

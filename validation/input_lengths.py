@@ -8,10 +8,9 @@ import pandas as pd
 from edgeroute_env.scenario_files import load_scenario, scenario_names
 from edgeroute_env.tables_io import read_frame
 from validation.generated import traces
-from validation.section import Floats, Section, compare, recording
+from validation.section import LEVELS, Floats, Section, compare, recording
 
 AZURE, MOONCAKE = "azure2023_conv.csv.gz", "mooncake_conversation.csv.gz"
-LEVELS = (0.05, 0.25, 0.50, 0.75, 0.95)
 SEEDS = range(20)
 SHORT = 0.25  # of the recorded median
 
@@ -34,19 +33,20 @@ def input_tokens(preset: str) -> Floats:
 
 def section() -> Section:
     """Compare every preset's input lengths with those of recorded services."""
+    files = {"Azure conversation": AZURE, "Mooncake conversation": MOONCAKE}
     recorded = {
-        name: read_frame(recording(file))["in_tok"].to_numpy(np.float64)
-        for name, file in (("Azure conversation", AZURE), ("Mooncake conversation", MOONCAKE))
+        name: np.quantile(read_frame(recording(file))["in_tok"], LEVELS)
+        for name, file in files.items()
     }
-    generated = {name: input_tokens(name) for name in scenario_names()}
-    middle = float(np.median(recorded["Azure conversation"]))
+    generated = {name: np.quantile(input_tokens(name), LEVELS) for name in scenario_names()}
+    median = LEVELS.index(0.5)
+    middle = recorded["Azure conversation"][median]
     tenants = load_scenario("paper").edge.background.context_tokens
-    short = [name for name, tokens in generated.items() if np.median(tokens) < SHORT * middle]
     data = {
         "levels": LEVELS,
-        "recorded": {name: np.quantile(tokens, LEVELS) for name, tokens in recorded.items()},
-        "generated": {name: np.quantile(tokens, LEVELS) for name, tokens in generated.items()},
-        "short": short,
+        "recorded": recorded,
+        "generated": generated,
+        "short": [name for name, at in generated.items() if at[median] < SHORT * middle],
         "short_share": SHORT,
         "tenants": tenants,
     }

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib import figure as drawn
 
-from edgeroute_env.plotting import COLOURS, MARKERS
-from validation.drawing import panels
+from edgeroute_env.plotting import COLOURS
+from validation.drawing import panels, points
 from validation.published import Figure, published_groups
 from validation.section import Floats, Section, compare, largest
 
@@ -29,10 +29,10 @@ def section() -> Section:
     exact = [figure for group in groups if not group.counted for figure in group.figures]
     fitted = [figure for group in groups if group.fitted for figure in group.figures]
     other = [figure for figure in counted if figure not in fitted]
-    reasons: dict[str, list[float]] = {}
-    for figure in counted:
-        if figure.why:
-            reasons.setdefault(figure.why, []).append(figure.error)
+    reasons = {
+        why: [figure.error for figure in counted if figure.why == why]
+        for why in dict.fromkeys(figure.why for figure in counted if figure.why)
+    }
     everything = compare("Latency and memory, all that count", _errors(counted), "%")
     data = {
         "groups": groups,
@@ -69,12 +69,8 @@ def _plot(figures: Sequence[Figure]) -> drawn.Figure:
         axis.plot(
             [figure.published for figure in some],
             100.0 * _errors(some),
-            linestyle="none",
-            marker=MARKERS[i],
-            color=COLOURS[i],
-            markersize=4,
-            markerfacecolor="none",
             label=f"{QUANTITIES[quantity]}, {some[0].unit}",
+            **points(i),
         )
     for error in (-10.0, 0.0, 10.0):
         axis.axhline(error, linestyle=":" if error else "-", color=COLOURS[0], linewidth=0.8)

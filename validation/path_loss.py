@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from edgeroute_env.physics import radio
+from validation import tr38901
 from validation.section import Section, compare
-from validation.tr38901 import Specification
 
 NAMES = {"umi": "UMi street canyon", "uma": "UMa", "inh": "InH mixed office"}
 BS_HEIGHT_M = {"umi": 10.0, "uma": 25.0, "inh": 3.0}  # TR 38.901 Tables 7.2-1 and 7.2-2
@@ -26,7 +26,6 @@ class Place(NamedTuple):
 
 def places() -> list[Place]:
     """Return the table of distances."""
-    specification = Specification()
     found = []
     for environment, height_m in BS_HEIGHT_M.items():
         number = radio.ENVIRONMENTS[environment]
@@ -34,8 +33,8 @@ def places() -> list[Place]:
             d = float(metres)
             where = (d, CARRIER_GHZ, height_m, UT_HEIGHT_M)
             los, nlos = (radio.path_loss_db(number, seen, *where) for seen in (True, False))
-            los_theory, nlos_theory = specification.path_loss_db(environment, *where)
-            sight = radio.los_probability(number, d), specification.los_probability(environment, d)
+            los_theory, nlos_theory = tr38901.path_loss_db(environment, *where)
+            sight = radio.los_probability(number, d), tr38901.los_probability(environment, d)
             found.append(
                 Place(NAMES[environment], d, (los, los_theory), (nlos, nlos_theory), sight)
             )

@@ -27,30 +27,25 @@ QUANTITIES = {
 
 @dataclass(frozen=True)
 class Figure:
-    """One published figure: its case, its value, and why the model's error is large.
-
-    `new_tokens` behind `cached_tokens` belong to a prefill (alone, or as the time to first token);
-    `batch` sequences at `context_tokens` each to the time of an output token; `prompt_tokens` and
-    `answer_tokens` to the speed of one whole request. The KV bytes of a token need no GPU.
-    """
+    """One published figure: its case, its value, and why the model's error is large."""
 
     quantity: str
     model: str
     published: float
     engine_step: bool  # whether the figure holds the engine's millisecond a step
-    gpu: str = ""
+    gpu: str = ""  # the KV bytes of a token need none
     tensor_parallel: int = 0
-    new_tokens: int = 0
-    cached_tokens: int = 0
-    batch: int = 0
-    context_tokens: int = 0
-    prompt_tokens: int = 0
+    new_tokens: int = 0  # of a prefill, alone or as the time to first token
+    cached_tokens: int = 0  # before these
+    batch: int = 0  # sequences whose next output token is timed
+    context_tokens: int = 0  # of each of these
+    prompt_tokens: int = 0  # of one whole request, whose speed is measured
     answer_tokens: int = 0
     why: str = ""
 
     @property
     def unit(self) -> str:
-        """Return the unit of the published and the predicted value."""
+        """The unit of the published and the predicted value."""
         return QUANTITIES[self.quantity][0]
 
     @property

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -12,8 +13,7 @@ from matplotlib.figure import Figure
 
 from edgeroute_env._compile import compiled
 from edgeroute_env.physics.queueing import erlang_c, kiefer_wolfowitz_step, mean_wait_s
-from edgeroute_env.plotting import COLOURS, LINES, MARKERS
-from validation.drawing import panels
+from validation.drawing import line, panels, points
 from validation.measures import Interval, batch_means
 from validation.section import Floats, Section, compare
 
@@ -103,12 +103,13 @@ def _simulated(rng: np.random.Generator, theory: Theory, services: Floats) -> Qu
 def section() -> Section:
     """Compare the waits of both queues with theory."""
     edge, phone = edge_cases(CUSTOMERS), phone_cases(CUSTOMERS)
-    held = [case.wait.holds(case.theory.wait) for case in [*edge, *phone]]
-    held += [case.delayed.holds(case.theory.delayed) for case in [*edge, *phone]]
+    cases = [*edge, *phone]
+    held = [case.wait.holds(case.theory.wait) for case in cases]
+    held += [case.delayed.holds(case.theory.delayed) for case in cases]
     data = {
         "customers": CUSTOMERS,
         "warm_up": WARM_UP,
-        "cases": [*edge, *phone],
+        "cases": cases,
         "held": sum(held),
         "intervals": len(held),
     }
@@ -123,35 +124,32 @@ def section() -> Section:
 
 def _plot(edge: list[QueueCase], phone: list[QueueCase]) -> Figure:
     figure, (left, right) = panels(2)
-    loads = np.linspace(0.48, 0.92, 60)
-    for i, slots in enumerate((1, 8, 32)):
-        theory = [edge_theory(slots, load).wait for load in loads]
-        some = [case for case in edge if case.theory.servers == slots]
-        left.plot(loads, theory, linestyle=LINES[i], color=COLOURS[i], linewidth=1.0)
-        _points(left, i, f"{slots} slots" if slots > 1 else "1 slot", some)
-    for i, law in enumerate(SQUARES):
-        theory = [phone_theory(law, load).wait for load in loads]
-        some = [case for case in phone if case.theory.queue.endswith(law)]
-        right.plot(loads, theory, linestyle=LINES[i], color=COLOURS[i], linewidth=1.0)
-        _points(right, i, law, some)
     left.set_title("edge: M/M/c, Erlang C", fontsize=9)
+    for i, slots in enumerate((1, 8, 32)):
+        some = [case for case in edge if case.theory.servers == slots]
+        label = f"{slots} slots" if slots > 1 else "1 slot"
+        _curve(left, i, label, partial(edge_theory, slots), some)
     right.set_title("phone: M/G/1, Pollaczek-Khinchine", fontsize=9)
+    for i, law in enumerate(SQUARES):
+        some = [case for case in phone if case.theory.queue.endswith(law)]
+        _curve(right, i, law, partial(phone_theory, law), some)
     for axis in (left, right):
         axis.set(yscale="log", xlabel="load", ylabel="mean wait, in mean service times")
         axis.legend(frameon=False, fontsize=8)
     return figure
 
 
-def _points(axis: Axes, i: int, label: str, cases: Sequence[QueueCase]) -> None:
+def _curve(
+    axis: Axes, i: int, label: str, theory: Callable[[float], Theory], cases: Sequence[QueueCase]
+) -> None:
+    """Draw one queue: theory as a line, the simulated cases as points with intervals."""
+    loads = np.linspace(0.48, 0.92, 60)
+    axis.plot(loads, [theory(load).wait for load in loads], linewidth=1.0, **line(i))
     axis.errorbar(
         [case.theory.load for case in cases],
         [case.wait.mean for case in cases],
         yerr=[case.wait.high - case.wait.mean for case in cases],
-        linestyle="none",
-        marker=MARKERS[i],
-        color=COLOURS[i],
-        markersize=4,
-        markerfacecolor="none",
         capsize=2,
         label=label,
+        **points(i),
     )

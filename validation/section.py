@@ -15,6 +15,7 @@ from edgeroute_env.errors import InputError
 from edgeroute_env.recordings.downloads import data_file
 
 Floats = NDArray[np.float64]
+LEVELS = (0.05, 0.25, 0.50, 0.75, 0.95)  # of the quantiles that distributions are compared at
 
 
 class MissingRecording(InputError):

@@ -8,16 +8,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
-from edgeroute_env.plotting import COLOURS, LINES, MARKERS
+from edgeroute_env.plotting import MARKERS
 from edgeroute_env.recordings.files import read_snr_runs
-from validation.drawing import panels
+from validation.drawing import line, panels
 from validation.generated import traces, with_questions
 from validation.measures import autocorrelation
-from validation.section import Floats, Section, compare, largest, recording
+from validation.section import LEVELS, Floats, Section, compare, largest, recording
 
 PRESET = "vehicular"
 RECORDING = "irish5g_snr.csv.gz"
-LEVELS = (0.05, 0.25, 0.50, 0.75, 0.95)
 LAGS_S = (1, 5, 10, 60)
 PLOTTED_LAGS_S = (1, 2, 3, 5, 7, 10, 15, 20, 30, 45, 60, 90, 120)
 SEEDS, TURNS = range(200), 1400  # the recorded drives last 1,411 samples on average
@@ -37,11 +36,6 @@ class Runs(NamedTuple):
     def memory(self, lags_s: Sequence[int] = LAGS_S) -> Floats:
         """Return the autocorrelation at lags in seconds; nan where every series is constant."""
         return autocorrelation(self.series, lags_s)
-
-    @property
-    def samples(self) -> int:
-        """Return the number of samples of all series."""
-        return sum(map(len, self.series))
 
     @property
     def constant(self) -> bool:
@@ -73,14 +67,18 @@ def generated_runs(
     return Runs(scenario, list(rows["snr_db"].astype(np.float64)))
 
 
+def _at(speed_m_per_s: float, label: str) -> Runs:
+    """Return the preset's traces at another speed."""
+    runs = generated_runs(PRESET, SEEDS, {"radio.speed_m_per_s": speed_m_per_s})
+    return runs._replace(label=f"{PRESET}, {label}")
+
+
 def section() -> Section:
     """Compare the preset's traces, driving and standing, with the recorded runs."""
     recorded, static = recorded_runs("driving"), recorded_runs("static")
     own = generated_runs(PRESET, SEEDS)
-    driving = generated_runs(PRESET, SEEDS, {"radio.speed_m_per_s": DRIVES_M_PER_S})
-    driving = driving._replace(label=f"{PRESET}, 30 km/h")
-    standing = generated_runs(PRESET, SEEDS, {"radio.speed_m_per_s": 0.0})
-    standing = standing._replace(label=f"{PRESET}, speed 0")
+    driving = _at(DRIVES_M_PER_S, "30 km/h")
+    standing = _at(0.0, "speed 0")
     shown = [recorded, driving, own, static, standing]
     level_errors = driving.quantiles() - recorded.quantiles()
     memory_errors = driving.memory() - recorded.memory()
@@ -109,8 +107,7 @@ def _plot(shown: list[Runs]) -> Figure:
     figure, (spread, memory) = panels(2)
     levels = np.linspace(0.01, 0.99, 99)
     for i, runs in enumerate(shown):
-        style: dict[str, Any] = {"color": COLOURS[i], "linestyle": LINES[i], "linewidth": 1.2}
-        style["label"] = runs.label
+        style = {"label": runs.label, "linewidth": 1.2, **line(i)}
         spread.plot(np.quantile(np.concatenate(runs.series), levels), levels, **style)
         if not runs.constant:
             style |= {"marker": MARKERS[i], "markersize": 3.5, "markerfacecolor": "none"}

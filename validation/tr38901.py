@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import cache
 from typing import Any
 
 PATH_LOSS_NAMES = {"inh": "InH-Office", "umi": "UMi-StreetCanyon", "uma": "UMa"}
@@ -55,42 +56,40 @@ def evaluate(formulas: str, **known: float) -> dict[str, Any]:
     return names
 
 
-class Specification:
-    """TR 38.901's section 7.4; ImportError where `tr3gpp` is not installed."""
+def path_loss_db(
+    environment: str,
+    distance_m: float,
+    carrier_ghz: float,
+    bs_height_m: float,
+    ut_height_m: float,
+) -> tuple[float, float]:
+    """Return the mean path loss (dB) with and without line of sight at a 2D distance."""
+    scenario = PATH_LOSS_NAMES[environment]
+    los, nlos = (
+        _section().pathloss(scenario=scenario, condition=condition).formula
+        for condition in ("LOS", "NLOS")
+    )
+    found = evaluate(
+        nlos + r"; \quad " + los,
+        d2=distance_m,
+        d3=math.hypot(distance_m, bs_height_m - ut_height_m),
+        fc=carrier_ghz,
+        hUT=ut_height_m,
+        hBS=bs_height_m,
+        bp=4.0 * (bs_height_m - 1.0) * (ut_height_m - 1.0) * carrier_ghz * 1e9 / 3e8,
+    )
+    return float(found["los"]), float(found["nlos"])
 
-    def __init__(self) -> None:
-        """Load the tables."""
-        from tr3gpp import tr38901
 
-        self._section = tr38901.section("7.4")
+def los_probability(environment: str, distance_m: float) -> float:
+    """Return P(line of sight) at a 2D distance, terminal at 1.5 m."""
+    formula = _section().los_probability(scenario=LOS_NAMES[environment]).formula
+    return float(evaluate(formula, d2=distance_m, hUT=1.5)["probability"])
 
-    def path_loss_db(
-        self,
-        environment: str,
-        distance_m: float,
-        carrier_ghz: float,
-        bs_height_m: float,
-        ut_height_m: float,
-    ) -> tuple[float, float]:
-        """Return the mean path loss (dB) with and without line of sight at a 2D distance."""
-        los, nlos = (
-            self._section.pathloss(
-                scenario=PATH_LOSS_NAMES[environment], condition=condition
-            ).formula
-            for condition in ("LOS", "NLOS")
-        )
-        found = evaluate(
-            nlos + r"; \quad " + los,
-            d2=distance_m,
-            d3=math.hypot(distance_m, bs_height_m - ut_height_m),
-            fc=carrier_ghz,
-            hUT=ut_height_m,
-            hBS=bs_height_m,
-            bp=4.0 * (bs_height_m - 1.0) * (ut_height_m - 1.0) * carrier_ghz * 1e9 / 3e8,
-        )
-        return float(found["los"]), float(found["nlos"])
 
-    def los_probability(self, environment: str, distance_m: float) -> float:
-        """Return P(line of sight) at a 2D distance, terminal at 1.5 m."""
-        formula = self._section.los_probability(scenario=LOS_NAMES[environment]).formula
-        return float(evaluate(formula, d2=distance_m, hUT=1.5)["probability"])
+@cache
+def _section() -> Any:
+    """Return TR 38.901's section 7.4; ImportError where `tr3gpp` is not installed."""
+    from tr3gpp import tr38901
+
+    return tr38901.section("7.4")

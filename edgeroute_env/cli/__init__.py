@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from edgeroute_env.errors import InputError, missing_package
+from edgeroute_env.errors import InputError, needs
 
 
 def main() -> None:
     """Run the command line; bad input is one line on standard error and exit code 2."""
     try:
-        try:
+        with needs("the command line", "cli"):
             from edgeroute_env.cli.app import app
-        except ImportError as error:
-            raise missing_package(str(error.name), "the command line", "cli") from None
         app()
     except InputError as error:
         print(f"edgeroute: {error}", file=sys.stderr)

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.progress import Progress, TaskID
 
+from edgeroute_env.cli import options
 from edgeroute_env.cli.options import (
-    EpisodesOption,
-    OverwriteOption,
-    QuietOption,
-    ResumeOption,
-    SetOption,
-    TracesOption,
     chosen_scenario,
     chosen_traces,
     console,
@@ -24,8 +17,8 @@ from edgeroute_env.cli.options import (
     rows,
     steps_shown,
 )
-from edgeroute_env.errors import InputError, missing_package
-from edgeroute_env.evaluation import literature_tables, tables
+from edgeroute_env.errors import InputError, needs
+from edgeroute_env.evaluation import tables
 from edgeroute_env.evaluation.compare import Contender
 from edgeroute_env.evaluation.result_files import command_and_versions, dated_folder
 from edgeroute_env.evaluation.results import BENCHMARK_FILES, Results
@@ -35,7 +28,13 @@ from edgeroute_env.scenario_files import scenario_names
 
 SCENARIOS = ("mmlu", "gsm8k", "mtbench101", "paper")
 ALL = "all"  # every preset
-TABLES = (tables.details, tables.latency_split, tables.savings)
+TABLES = (
+    tables.details,
+    tables.latency_split,
+    tables.savings,
+    tables.routing_metrics,
+    tables.against_static,
+)
 
 
 def benchmark(
@@ -43,7 +42,7 @@ def benchmark(
         list[str] | None,
         typer.Argument(help=f"Presets, YAML files, or {ALL}; default: " + " ".join(SCENARIOS)),
     ] = None,
-    episodes: EpisodesOption = 200,
+    episodes: options.EpisodesOption = 200,
     tolerance: Annotated[
         float, typer.Option(min=0.0, max=100.0, help="Quality that a saving may cost, in points.")
     ] = 0.5,
@@ -53,14 +52,14 @@ def benchmark(
     train: Annotated[
         bool, typer.Option("--train", help="Train ppo and dqn first, in --out, instead of loading.")
     ] = False,
-    traces: TracesOption = "auto",
-    overrides: SetOption = None,
+    traces: options.TracesOption = "auto",
+    overrides: options.SetOption = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder for results.json and .csv; default: results/TIME.")
     ] = None,
-    overwrite: OverwriteOption = False,
-    resume: ResumeOption = False,
-    quiet: QuietOption = False,
+    overwrite: options.OverwriteOption = False,
+    resume: options.ResumeOption = False,
+    quiet: options.QuietOption = False,
 ) -> None:
     """Compare all routers on identical traces and write the results.
 
@@ -102,7 +101,7 @@ def benchmark(
 
 def _show(title: str, results: Results) -> None:
     console.print(tables.comparison(title, results))
-    for table in (*TABLES, *literature_tables.TABLES):
+    for table in TABLES:
         console.print(table(results))
     console.print()
 
@@ -123,24 +122,22 @@ def _policies(scenario: Scenario, folder: Path | None, quiet: bool) -> list[Cont
     from edgeroute_agents import learned_names, packaged
 
     if folder is None:
-        return [Contender(p, Role.LEARNED, fingerprint=p.fingerprint()) for p in packaged(scenario)]
-    try:
-        from edgeroute_agents.pretraining import trained
-    except ImportError as error:
-        raise missing_package(str(error.name), "--train", "agents") from None
+        policies = packaged(scenario)
+    else:
+        place = folder / "policies"
+        policies = [_trained(scenario, name, place, quiet) for name in learned_names()]
+    return [Contender(p, Role.LEARNED, fingerprint=p.fingerprint()) for p in policies]
+
+
+def _trained(scenario: Scenario, algorithm: str, folder: Path, quiet: bool) -> Any:
     from edgeroute_agents.settings import load_settings
 
-    found = []
+    with needs("--train", "agents"):
+        from edgeroute_agents.pretraining import trained
+    asked = load_settings(algorithm)
+    name = f"{scenario.name}-{algorithm}"
     with progress(quiet) as bar:
-        for name in learned_names():
-            asked = load_settings(name)
-            task = bar.add_task(f"{scenario.name}: {name}", total=asked.frames)
-            place = folder / "policies" / f"{scenario.name}-{name}"
-            tell = functools.partial(_advance, bar, task)
-            policy = trained(scenario, asked, place, 0, tell)[0]
-            found.append(Contender(policy, Role.LEARNED, fingerprint=policy.fingerprint()))
-    return found
-
-
-def _advance(bar: Progress, task: TaskID, completed: int) -> None:
-    bar.update(task, completed=completed)
+        task = bar.add_task(f"{scenario.name}: {algorithm}", total=asked.frames)
+        return trained(
+            scenario, asked, folder / name, 0, lambda frames: bar.update(task, completed=frames)
+        )[0]

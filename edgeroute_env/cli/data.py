@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from edgeroute_env.cli.options import OverwriteOption, QuietOption, console
+from edgeroute_env.cli import options
+from edgeroute_env.cli.options import console
 from edgeroute_env.recordings import builders, downloads
 
 app = typer.Typer(help="List, fetch and locate published data.", no_args_is_help=True)
@@ -35,8 +36,8 @@ def get(
         str | None,
         typer.Option(help="A mirror of GitHub's raw files, or a local folder laid out like one."),
     ] = None,
-    overwrite: OverwriteOption = False,
-    quiet: QuietOption = False,
+    overwrite: options.OverwriteOption = False,
+    quiet: options.QuietOption = False,
 ) -> None:
     """Download a dataset, verified by SHA-256, and build the table that the presets name.
 

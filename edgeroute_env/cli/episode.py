@@ -7,15 +7,8 @@ from typing import Annotated
 
 import typer
 
-from edgeroute_env.cli.options import (
-    ScenarioOption,
-    SetOption,
-    TracesOption,
-    chosen_scenario,
-    chosen_traces,
-    console,
-    notes,
-)
+from edgeroute_env.cli import options
+from edgeroute_env.cli.options import console, notes, resolved
 from edgeroute_env.envs.edge_route import EdgeRouteEnv
 from edgeroute_env.errors import InputError
 from edgeroute_env.routing import Insider, Learner, Router
@@ -26,24 +19,23 @@ PARAMETER_HELP = "A parameter of the router, e.g. theta=0.3; default: the stored
 
 
 def run(
-    scenario: ScenarioOption = "paper",
+    scenario: options.ScenarioOption = "paper",
     router: Annotated[str, typer.Option(help="A router's name.")] = "bao-multi-queue",
     parameter: Annotated[
         list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help=PARAMETER_HELP)
     ] = None,
     policy: Annotated[Path | None, typer.Option(help="A file of edgeroute train's.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the episode.")] = 0,
-    traces: TracesOption = "synthetic",
+    traces: options.TracesOption = "synthetic",
     trace: Annotated[str | None, typer.Option(help="Replay this trace file instead.")] = None,
-    overrides: SetOption = None,
+    overrides: options.SetOption = None,
 ) -> None:
     """Play one episode with a router and print it turn by turn.
 
     `ppo` is the policies that come with the package; --policy takes one of your own, of any
     algorithm that edgeroute train knows.
     """
-    chosen = chosen_scenario(scenario, overrides)
-    traces_kind, why = chosen_traces(chosen, traces)
+    chosen, traces_kind, why = resolved(scenario, overrides, traces)
     chooser, given = _router(router, chosen, traces_kind, _parsed(parameter or []), policy)
     if isinstance(chooser, Insider | Learner):
         allowed = "a router that decides by observations alone (edgeroute benchmark runs all)"

@@ -7,17 +7,8 @@ from typing import Annotated
 import typer
 import yaml
 
-from edgeroute_env.cli.options import (
-    OverwriteOption,
-    QuietOption,
-    ScenarioOption,
-    TracesOption,
-    chosen_scenario,
-    chosen_traces,
-    console,
-    notes,
-    progress,
-)
+from edgeroute_env.cli import options
+from edgeroute_env.cli.options import console, notes, progress, resolved
 from edgeroute_env.errors import InputError
 
 ALL = "all"  # every router that has parameters to fit
@@ -25,13 +16,13 @@ ALL = "all"  # every router that has parameters to fit
 
 def fit(
     router: Annotated[str, typer.Argument(help=f"A router's name, or {ALL}.")] = ALL,
-    scenario: ScenarioOption = "paper",
-    traces: TracesOption = "auto",
+    scenario: options.ScenarioOption = "paper",
+    traces: options.TracesOption = "auto",
     tolerance: Annotated[
         float, typer.Option(min=0.0, max=100.0, help="Quality that a saving may cost, in points.")
     ] = 0.5,
-    overwrite: OverwriteOption = False,
-    quiet: QuietOption = False,
+    overwrite: options.OverwriteOption = False,
+    quiet: options.QuietOption = False,
 ) -> None:
     """Fit a router's parameters on training seeds; store them with their provenance.
 
@@ -48,8 +39,7 @@ def fit(
     )
     from edgeroute_baselines.fitting import trials as settings_tried
 
-    chosen = chosen_scenario(scenario, None)
-    kind, why = chosen_traces(chosen, traces)
+    chosen, kind, why = resolved(scenario, None, traces)
     if router not in (ALL, *FITTED_ROUTERS):
         raise InputError("router", router, ", ".join((ALL, *FITTED_ROUTERS)))
     names = FITTED_ROUTERS if router == ALL else (router,)

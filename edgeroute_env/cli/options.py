@@ -76,6 +76,14 @@ def chosen_traces(scenario: Scenario, wanted: str) -> tuple[TraceKind, str]:
     return "synthetic", f"packaged calibration; the data folder lacks {', '.join(absent)}"
 
 
+def resolved(
+    name: str, overrides: list[str] | None, wanted: str
+) -> tuple[Scenario, TraceKind, str]:
+    """Return the scenario, the kind of traces to use, and why in words."""
+    scenario = chosen_scenario(name, overrides)
+    return scenario, *chosen_traces(scenario, wanted)
+
+
 def progress(quiet: bool) -> Progress:
     """Return a progress bar on standard error, so that standard output stays a result."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from edgeroute_env.cli.options import OverwriteOption, notes
+from edgeroute_env.cli import options
+from edgeroute_env.cli.options import notes
 from edgeroute_env.errors import InputError
 from edgeroute_env.evaluation.results import Results, read_results
 from edgeroute_env.files import open_folder
@@ -22,7 +23,7 @@ def report(
     out: Annotated[
         Path | None, typer.Option(help="Folder for the page and its figures; default: beside.")
     ] = None,
-    overwrite: OverwriteOption = False,
+    overwrite: options.OverwriteOption = False,
 ) -> None:
     """Write report.html, self-contained, and its figures as PNG and SVG files.
 

@@ -12,7 +12,7 @@ from edgeroute_env.cli.options import console, rows
 from edgeroute_env.provenance import provenance
 from edgeroute_env.scenario_files import load_scenario, scenario_names
 
-VALUE_WIDTH, SOURCE_WIDTH = 36, 60  # characters; longer texts wrap
+WIDEST = {"value": 36, "source": 60}  # characters; longer texts wrap
 
 
 def scenarios(
@@ -35,15 +35,11 @@ def scenarios(
 
 def _values(name: str) -> Table:
     table = Table()
-    table.add_column("field", overflow="fold")
-    table.add_column("value", overflow="fold", max_width=VALUE_WIDTH)
-    table.add_column("unit", overflow="fold")
-    table.add_column("mark", overflow="fold")
-    table.add_column("source", overflow="fold", max_width=SOURCE_WIDTH)
-    table.add_column("file", overflow="fold")
+    for heading in ("field", "value", "unit", "mark", "source", "file"):
+        table.add_column(heading, overflow="fold", max_width=WIDEST.get(heading))
     above = ""
     for row in provenance(name):
-        repeated = row.source == above and len(above) > SOURCE_WIDTH
+        repeated = row.source == above and len(above) > WIDEST["source"]
         source, above = "as above" if repeated else row.source, row.source
         mark = f"[{row.mark}]" if row.mark else ""
         cells = (row.field, _shown(row.value), row.unit, mark, source, row.file)

@@ -8,13 +8,8 @@ from typing import Annotated
 
 import typer
 
-from edgeroute_env.cli.options import (
-    OverwriteOption,
-    QuietOption,
-    console,
-    notes,
-    progress,
-)
+from edgeroute_env.cli import options
+from edgeroute_env.cli.options import console, notes, progress
 from edgeroute_env.errors import InputError
 from edgeroute_env.files import refuse_overwrite
 from edgeroute_env.recordings.downloads import data_file
@@ -57,8 +52,8 @@ def file(
     column: Annotated[str, typer.Option(help="The column (or key) with the prompts.")] = "prompt",
     head: HeadOption = DEFAULT_PAIR,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave bad rows out.")] = False,
-    overwrite: OverwriteOption = False,
-    quiet: QuietOption = False,
+    overwrite: options.OverwriteOption = False,
+    quiet: options.QuietOption = False,
 ) -> None:
     """Score the prompts of a file: its rows with score, device_wrong, tokens and truncated."""
     refuse_overwrite(out, overwrite)
@@ -86,7 +81,7 @@ def file(
 
 
 @app.command("recorded")
-def recorded(recipe: RecipeArgument, quiet: QuietOption = False) -> None:
+def recorded(recipe: RecipeArgument, quiet: options.QuietOption = False) -> None:
     """Score the questions of a recorded table, out of fold, and keep the scores.
 
     Recorded traces read them. Where they are there already, nothing is done.
@@ -131,8 +126,8 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue an interrupted training of the same head.")
     ] = False,
-    overwrite: OverwriteOption = False,
-    quiet: QuietOption = False,
+    overwrite: options.OverwriteOption = False,
+    quiet: options.QuietOption = False,
 ) -> None:
     """Train and calibrate a head on recorded outcomes; the encoder stays as it is."""
     from edgeroute_env.semantic.training.train_head import train_scorer

@@ -11,15 +11,8 @@ import typer
 from gymnasium.utils import seeding
 from rich.table import Table
 
-from edgeroute_env.cli.options import (
-    OverwriteOption,
-    ScenarioOption,
-    SetOption,
-    TracesOption,
-    chosen_scenario,
-    chosen_traces,
-    console,
-)
+from edgeroute_env.cli import options
+from edgeroute_env.cli.options import chosen_scenario, console, resolved
 from edgeroute_env.errors import InputError
 from edgeroute_env.files import refuse_overwrite
 from edgeroute_env.recordings.files import TABLES, Picked, write_table
@@ -37,19 +30,18 @@ OutArgument = Annotated[Path, typer.Option("--out", "-o", help="A .parquet, .csv
 @app.command("make")
 def make(
     out: OutArgument,
-    scenario: ScenarioOption = "paper",
+    scenario: options.ScenarioOption = "paper",
     seed: Annotated[int, typer.Option(min=0, help="Seed of the trace.")] = 0,
-    traces: TracesOption = "synthetic",
-    overrides: SetOption = None,
-    overwrite: OverwriteOption = False,
+    traces: options.TracesOption = "synthetic",
+    overrides: options.SetOption = None,
+    overwrite: options.OverwriteOption = False,
 ) -> None:
     """Draw one trace from a scenario and write it, one row a turn.
 
     The same as the trace that the environment follows after `reset(seed=SEED)`.
     """
     refuse_overwrite(out, overwrite)
-    chosen = chosen_scenario(scenario, overrides)
-    kind, why = chosen_traces(chosen, traces)
+    chosen, kind, why = resolved(scenario, overrides, traces)
     pinned = Pinned(drawn(chosen, kind), [seeding.np_random(seed)[0]])
     Trace.from_rows(pinned.rows[0]).save(out, overwrite)
     console.print(f"{chosen.workload.turns} turns, {kind} ({why}): {out}", soft_wrap=True)
@@ -86,9 +78,9 @@ def import_(
         str | None,
         typer.Option("--scenario", "-s", help="trace: draws what the table does not hold."),
     ] = None,
-    overrides: SetOption = None,
+    overrides: options.SetOption = None,
     seed: Annotated[int | None, typer.Option(min=0, help="trace: seed of what is drawn.")] = None,
-    overwrite: OverwriteOption = False,
+    overwrite: options.OverwriteOption = False,
 ) -> None:
     """Turn published files, or a table of your own, into a table that scenarios can name.
 

@@ -7,27 +7,16 @@ from typing import Annotated
 
 import typer
 
-from edgeroute_env.cli.options import (
-    INTERRUPTED,
-    OverwriteOption,
-    QuietOption,
-    ScenarioOption,
-    TracesOption,
-    chosen_scenario,
-    chosen_traces,
-    notes,
-    on_interrupt,
-    progress,
-    says,
-)
-from edgeroute_env.errors import missing_package
+from edgeroute_env.cli import options
+from edgeroute_env.cli.options import INTERRUPTED, notes, on_interrupt, progress, resolved, says
+from edgeroute_env.errors import needs
 from edgeroute_env.files import open_folder
 from edgeroute_env.scenario_files import parse_overrides
 
 
 def train(
     algorithm: Annotated[str, typer.Argument(help="ppo or dqn.")],
-    scenario: ScenarioOption = "paper",
+    scenario: options.ScenarioOption = "paper",
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="FIELD=VALUE", help="Override a training setting."),
@@ -37,15 +26,15 @@ def train(
         typer.Option("--settings", metavar="FILE", help="What edgeroute tune ALGORITHM wrote."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of networks and environments.")] = 0,
-    traces: TracesOption = "synthetic",
+    traces: options.TracesOption = "synthetic",
     out: Annotated[
         Path | None, typer.Option(help="Folder; default: runs/SCENARIO-ALGORITHM-SEED.")
     ] = None,
-    overwrite: OverwriteOption = False,
+    overwrite: options.OverwriteOption = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue from the checkpoint in --out.")
     ] = False,
-    quiet: QuietOption = False,
+    quiet: options.QuietOption = False,
 ) -> None:
     """Train a policy; the best on validation seeds, if fresh ones confirm it, ends up in --out.
 
@@ -54,16 +43,13 @@ def train(
     from edgeroute_agents.policy import FILE
     from edgeroute_agents.settings import load_settings
 
-    chosen = chosen_scenario(scenario, None)
     asked = load_settings(algorithm, parse_overrides(settings or []), tuned)
-    kind, why = chosen_traces(chosen, traces)
+    chosen, kind, why = resolved(scenario, None, traces)
     folder = out or Path("runs") / f"{chosen.name}-{algorithm}-{seed}"
     open_folder(folder, [FILE], overwrite, resume)
-    try:
+    with needs("edgeroute train", "agents"):
         from edgeroute_agents.train import Training
         from edgeroute_agents.watching import Follower
-    except ImportError as error:
-        raise missing_package(str(error.name), "edgeroute train", "agents") from None
     notes.print(f"{chosen.name} · {kind} traces, {why} · {algorithm}, {asked.frames:,} frames")
     with progress(quiet) as bar:
         task = bar.add_task(algorithm, total=asked.frames)

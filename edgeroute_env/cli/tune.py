@@ -7,28 +7,16 @@ from typing import Annotated
 
 import typer
 
-from edgeroute_env.cli.options import (
-    INTERRUPTED,
-    OverwriteOption,
-    QuietOption,
-    ResumeOption,
-    ScenarioOption,
-    TracesOption,
-    chosen_scenario,
-    chosen_traces,
-    notes,
-    on_interrupt,
-    progress,
-    says,
-)
-from edgeroute_env.errors import missing_package
+from edgeroute_env.cli import options
+from edgeroute_env.cli.options import INTERRUPTED, notes, on_interrupt, progress, resolved, says
+from edgeroute_env.errors import needs
 from edgeroute_env.scenario_files import parse_overrides
 
 
 def tune(
     algorithm: Annotated[str, typer.Argument(help="ppo or dqn.")],
-    scenario: ScenarioOption = "paper",
-    traces: TracesOption = "synthetic",
+    scenario: options.ScenarioOption = "paper",
+    traces: options.TracesOption = "synthetic",
     trials: Annotated[int, typer.Option(min=1, max=1000, help="How many trainings.")] = 20,
     overrides: Annotated[
         list[str] | None,
@@ -38,9 +26,9 @@ def tune(
     out: Annotated[
         Path | None, typer.Option(help="Folder; default: runs/SCENARIO-ALGORITHM-tuned.")
     ] = None,
-    overwrite: OverwriteOption = False,
-    resume: ResumeOption = False,
-    quiet: QuietOption = False,
+    overwrite: options.OverwriteOption = False,
+    resume: options.ResumeOption = False,
+    quiet: options.QuietOption = False,
 ) -> None:
     """Search training settings with Optuna, on training and validation seeds.
 
@@ -52,13 +40,10 @@ def tune(
 
     fixed = parse_overrides(overrides or [])
     start = load_settings(algorithm, fixed)
-    chosen = chosen_scenario(scenario, None)
-    kind, why = chosen_traces(chosen, traces)
+    chosen, kind, why = resolved(scenario, None, traces)
     folder = out or Path("runs") / f"{chosen.name}-{algorithm}-tuned"
-    try:
+    with needs(f"edgeroute tune {algorithm}", "agents"):
         from edgeroute_agents.tuning import TUNED, HyperparameterSearch, SearchTask
-    except ImportError as error:
-        raise missing_package(str(error.name), f"edgeroute tune {algorithm}", "agents") from None
     with progress(quiet) as bar:
         task = bar.add_task(algorithm, total=trials * start.frames)
         search = HyperparameterSearch(

@@ -7,13 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edgeroute_env.evaluation.episodes import Episodes, generators, run_episodes
-from edgeroute_env.evaluation.literature import (
-    Dial,
-    curve,
-    deadline_s,
-    gap_closed,
-    goodput,
-)
+from edgeroute_env.evaluation.literature import Dial, curve, deadline_s, gap_closed, goodput
 from edgeroute_env.evaluation.metrics import difference, figures, interval, saving
 from edgeroute_env.evaluation.statistics import holm, paired_p
 from edgeroute_env.routing import Bound, Role, Router
@@ -25,19 +19,12 @@ Runs = Mapping[str, Episodes]
 
 @dataclass(frozen=True)
 class Contender:
-    """A router with what its row of the table states.
-
-    Attributes:
-        router: the router.
-        role: the part it plays.
-        parameters: what it was made with.
-        fingerprint: of a trained policy, a hash of all that decides.
-    """
+    """A router with what its row of the table states."""
 
     router: Router
     role: Role
     parameters: Mapping[str, float] = field(default_factory=dict)
-    fingerprint: str = ""
+    fingerprint: str = ""  # of a trained policy: a hash of all that decides
 
     @property
     def name(self) -> str:
@@ -47,19 +34,12 @@ class Contender:
 
 @dataclass(frozen=True)
 class Yardsticks:
-    """The names of the contenders that others are measured by.
+    """The names of the contenders that others are measured by."""
 
-    Attributes:
-        reference: differences are taken to it.
-        edge_only: sends every turn to the edge; savings are shares of what it spends.
-        analytic: the fitted rule that stands for what a formula can do.
-        papers_rule: the rule whose savings over static routers the paper states.
-    """
-
-    reference: str
-    edge_only: str
-    analytic: str
-    papers_rule: str
+    reference: str  # differences are taken to it
+    edge_only: str  # sends every turn to the edge; savings are shares of what it spends
+    analytic: str  # the fitted rule that stands for what a formula can do
+    papers_rule: str  # the rule whose savings over static routers the paper states
 
 
 def compare(
@@ -72,18 +52,12 @@ def compare(
     by: Yardsticks,
     on_turn: Callable[[], None] | None = None,
 ) -> dict[str, Any]:
-    """Return what `Results` holds of all contenders on identical traces.
+    """Return what `Results` holds of all contenders on identical traces, one episode a seed.
 
-    Args:
-        scenario: what is simulated.
-        source: gives each seed its trace.
-        seeds: evaluation seeds, one an episode.
-        contenders: the rows of the table; two constants and, but for the paper's rule, all that
-            `by` names are among them.
-        savers: by name, routers tuned to a quality tolerance, compared with edge-only.
-        dials: by name, contenders that one parameter moves between the sides, for their curves.
-        by: who is measured against.
-        on_turn: called after each turn of a run, for a progress bar.
+    `contenders` are the rows of the table; two constants and, but for the paper's rule, all that
+    `by` names are among them. By name, `savers` are routers tuned to a quality tolerance, and
+    `dials` contenders that one parameter moves between the sides. `on_turn` is called after each
+    turn of a run.
     """
     pinned = Pinned(source, generators(seeds))
     runs, saved = _run(

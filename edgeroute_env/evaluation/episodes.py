@@ -32,19 +32,18 @@ class Episodes:
 
     def turns(self, name: str) -> NDArray[np.float64]:
         """Return one figure of every routed turn, flat."""
-        values: NDArray[np.float64] = self.outcomes[name][self.routed]
-        return values
+        return np.asarray(self.outcomes[name][self.routed])
 
     def by_episode(self, name: str) -> NDArray[np.float64]:
         """Return one figure's mean over each episode's routed turns, shape (n,)."""
-        total = np.where(self.routed, self.outcomes[name], 0.0).sum(axis=0)
-        mean: NDArray[np.float64] = total / self.routed.sum(axis=0)
-        return mean
+        return np.asarray(self._sum(name) / self.routed.sum(axis=0))
 
     def returns(self) -> NDArray[np.float64]:
         """Return each episode's sum of rewards, shape (n,)."""
-        total: NDArray[np.float64] = np.where(self.routed, self.outcomes["reward"], 0.0).sum(axis=0)
-        return total
+        return self._sum("reward")
+
+    def _sum(self, name: str) -> NDArray[np.float64]:
+        return np.asarray(np.where(self.routed, self.outcomes[name], 0.0).sum(axis=0))
 
 
 def generators(seeds: Sequence[int]) -> list[np.random.Generator]:
@@ -61,15 +60,9 @@ def run_episodes(
 ) -> Episodes:
     """Run one episode a seed, all side by side, and return their outcomes.
 
-    A router that does not read the score is spared its time. A Learner is told of a turn when its
-    answer is complete before the episode's next turn arrives.
-
-    Args:
-        router: decides each turn; reset before the first.
-        scenario: defines the simulator.
-        source: gives each seed its trace.
-        seeds: one an episode.
-        on_turn: called after each turn of the batch, for a progress bar.
+    The router is reset first. One that does not read the score is spared its time. A Learner is
+    told of a turn when its answer is complete before the episode's next turn arrives. `on_turn` is
+    called after each turn of the batch.
     """
     n = len(seeds)
     batch = Batch(scenario, source, n)

@@ -28,11 +28,10 @@ class Point(NamedTuple):
 
 
 def routing_metrics(points: Sequence[Point]) -> dict[str, float | None]:
-    """Return the metrics of a curve; None for one that the curve does not reach.
+    """Return the metrics of one router's points; None for one that they do not reach.
 
-    Args:
-        points: of one router; the one with the fewest edge calls stands for device-only, the one
-            with the most for edge-only.
+    The point with the fewest edge calls stands for device-only, the one with the most for
+    edge-only.
 
     Returns:
         apgr: mean share of the quality gap that is recovered as the call share runs from 0 to 1
@@ -100,8 +99,5 @@ def _reached(curve: tuple[Floats, Floats], quality: float) -> float | None:
     enough = np.flatnonzero(reached >= quality - 1e-12)
     if not enough.size:
         return None
-    k = int(enough[0])
-    if k == 0:
-        return float(share[0])
-    part = (quality - reached[k - 1]) / (reached[k] - reached[k - 1])
-    return float(share[k - 1] + part * (share[k] - share[k - 1]))
+    around = slice(max(enough[0] - 1, 0), enough[0] + 1)
+    return float(np.interp(quality, reached[around], share[around]))

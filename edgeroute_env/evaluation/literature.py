@@ -44,11 +44,8 @@ def curve(
 ) -> dict[str, Any]:
     """Return a router's operating points as its parameter moves, and their metrics.
 
-    Args:
-        dial: what is moved; its settings run from all at one side to all at the other.
-        scenario: what is simulated.
-        source: gives each seed its trace.
-        seeds: evaluation seeds; fewer are used where episodes are long.
+    The dial's settings run from all at one side to all at the other. Fewer seeds are used where
+    episodes are long.
     """
     some = seeds[: max(FEWEST_EPISODES, CURVE_TURNS // scenario.workload.turns)]
     points = []
@@ -71,9 +68,7 @@ def goodput(run: Episodes, within_s: float) -> float:
     return float(good.mean())
 
 
-def gap_closed(
-    run: Episodes, constant: Episodes, bound: Episodes, seed: int = 0
-) -> dict[str, float] | None:
+def gap_closed(run: Episodes, constant: Episodes, bound: Episodes) -> dict[str, float] | None:
     """Return the share of the gap from a constant to the bound that a router closes.
 
     A ratio of means over paired episodes with its 95 % bootstrap interval (percentile); None where
@@ -83,7 +78,7 @@ def gap_closed(
     if gap.mean() <= 0.0:
         return None
     n = len(gap)
-    chosen = np.random.default_rng(seed).integers(n, size=(RESAMPLES, n))
+    chosen = np.random.default_rng(0).integers(n, size=(RESAMPLES, n))
     ratios = gained[chosen].mean(axis=1) / gap[chosen].mean(axis=1)
     low, high = np.quantile(ratios, (0.025, 0.975))
     return {"mean": float(gained.mean() / gap.mean()), "low": float(low), "high": float(high)}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeroute_env.errors import missing_package
+from edgeroute_env.errors import needs
 from edgeroute_env.evaluation.episodes import Episodes
 from edgeroute_env.evaluation.statistics import CONFIDENCE
 from edgeroute_env.simulator.state import LATENCY_PARTS
@@ -61,9 +61,7 @@ def per_episode(episodes: Episodes) -> dict[str, NDArray[np.float64]]:
     return {**means, "return": episodes.returns()}
 
 
-def difference(
-    episodes: Episodes, reference: Episodes, seed: int = 0
-) -> dict[str, dict[str, float]]:
+def difference(episodes: Episodes, reference: Episodes) -> dict[str, dict[str, float]]:
     """Return the mean paired differences with their 95 % bootstrap intervals.
 
     Episodes of equal seeds are paired; they are what the bootstrap resamples.
@@ -71,15 +69,13 @@ def difference(
     if episodes.seeds != reference.seeds:
         raise ValueError("paired differences need runs over the same seeds")
     own, theirs = per_episode(episodes), per_episode(reference)
-    return {name: interval(own[name] - theirs[name], seed) for name in own}
+    return {name: interval(own[name] - theirs[name]) for name in own}
 
 
 def interval(values: NDArray[np.float64], seed: int = 0) -> dict[str, float]:
     """Return the mean of paired values and its 95 % bootstrap interval (percentile)."""
-    try:
+    with needs("confidence intervals", "cli"):
         from scipy import stats
-    except ImportError:
-        raise missing_package("scipy", "confidence intervals", "cli") from None
     mean = float(values.mean())
     if np.ptp(values) == 0.0:  # nothing to resample: the interval is the value
         return {"mean": mean, "low": mean, "high": mean}
@@ -94,22 +90,20 @@ def interval(values: NDArray[np.float64], seed: int = 0) -> dict[str, float]:
     return {"mean": mean, "low": float(found.low), "high": float(found.high)}
 
 
-def saving(episodes: Episodes, reference: Episodes, seed: int = 0) -> dict[str, dict[str, float]]:
+def saving(episodes: Episodes, reference: Episodes) -> dict[str, dict[str, float]]:
     """Return the shares of latency and of edge calls saved, and the quality given up.
 
     Relative to the reference's mean; quality in points of 100.
     """
     own, theirs = per_episode(episodes), per_episode(reference)
-    scaled = {
-        "latency_saved": _saved(own["latency_mean_s"], theirs["latency_mean_s"]),
-        "edge_calls_saved": _saved(own["edge_share"], theirs["edge_share"]),
-        "quality_points": 100.0 * (own["quality"] - theirs["quality"]),
+    return {
+        "latency_saved": interval(_saved(own["latency_mean_s"], theirs["latency_mean_s"])),
+        "edge_calls_saved": interval(_saved(own["edge_share"], theirs["edge_share"])),
+        "quality_points": interval(100.0 * (own["quality"] - theirs["quality"])),
     }
-    return {name: interval(values, seed) for name, values in scaled.items()}
 
 
 def _saved(own: NDArray[np.float64], theirs: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return what each episode saves, as a share of the reference's mean; 0 of nothing."""
     whole = theirs.mean()
-    share: NDArray[np.float64] = (theirs - own) / whole if whole > 0.0 else np.zeros(len(own))
-    return share
+    return np.asarray((theirs - own) / whole) if whole > 0.0 else np.zeros(len(own))

@@ -22,19 +22,13 @@ _PACKAGES = ("edgeroute", "gymnasium", "numba", "numpy", "pydantic", "scipy")
 
 @dataclass(frozen=True)
 class ResultFiles:
-    """The files of one command's results.
+    """The files of one command's results."""
 
-    Attributes:
-        name: of the files, without suffix.
-        is_ours: tells whether what a JSON file holds was written by that command.
-        rows: gives the CSV file's flat rows, all with the same fields.
-        extra: further files that belong to the results.
-    """
-
-    name: str
-    is_ours: Callable[[Any], bool]
+    name: str  # without suffix
+    is_ours: Callable[[Any], bool]  # whether that command wrote what a JSON file holds
+    # Gives the CSV file's flat rows, all with the same fields.
     rows: Callable[[dict[str, Any]], Iterable[dict[str, Any]]]
-    extra: tuple[str, ...] = ()
+    extra: tuple[str, ...] = ()  # further files that belong to the results
 
     @property
     def json_name(self) -> str:

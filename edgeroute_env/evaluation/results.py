@@ -21,44 +21,27 @@ class Results:
     """Routers compared on identical traces of one scenario.
 
     An interval is a mapping with mean, low and high: a mean with its 95 % bootstrap interval.
-
-    Attributes:
-        traces: the kind of traces.
-        episodes: how many.
-        tolerance_points: quality that a saving may cost, in points of 100.
-        seeds: the first and the last evaluation seed.
-        fingerprint: hashes of the scenario and of its recordings.
-        policies: by name, hashes of what was compared beside the routers of the registry.
-        scenario: what was simulated.
-        fits: where the parameters come from, in words.
-        reference: the router that differences are taken to.
-        edge_only: the router that savings are taken to.
-        routers: by name, `parameters`, `role`, `figures`, `difference` (intervals) and what else
-            a table states of a router.
-        savings: by name, intervals of what a router saves within the tolerance.
-        levels: the names of the better constant, the analytic rule and the strongest baseline, and
-            their mean `returns`.
-        goodput_within_s: until when an answer counts as in time.
-        curves: by name, operating points as a router's parameter moves, and their metrics.
-        against_static: the paper's `rule`, and by name what it saves over static routers.
     """
 
     traces: TraceKind
     episodes: int
-    tolerance_points: float
-    seeds: list[int]
-    fingerprint: Mapping[str, str]
-    policies: Mapping[str, str]
+    tolerance_points: float  # quality that a saving may cost, in points of 100
+    seeds: list[int]  # the first and the last evaluation seed
+    fingerprint: Mapping[str, str]  # hashes of the scenario and of its recordings
+    policies: Mapping[str, str]  # hashes of what was compared beside the registry's routers
     scenario: Scenario
-    fits: str
-    reference: str
-    edge_only: str
+    fits: str  # where the parameters come from, in words
+    reference: str  # the router that differences are taken to
+    edge_only: str  # the router that savings are taken to
+    # By name: `parameters`, `role`, `figures`, `difference` (intervals), and what tables state.
     routers: Mapping[str, Mapping[str, Any]]
-    savings: Mapping[str, Mapping[str, Any]]
+    savings: Mapping[str, Mapping[str, Any]]  # intervals of what is saved within the tolerance
+    # The names of the better constant, the analytic rule and the strongest baseline, and their mean
+    # `returns`.
     levels: Mapping[str, Any]
-    goodput_within_s: float
-    curves: Mapping[str, Mapping[str, Any]]
-    against_static: Mapping[str, Any]
+    goodput_within_s: float  # until when an answer counts as in time
+    curves: Mapping[str, Mapping[str, Any]]  # points as a router's parameter moves, their metrics
+    against_static: Mapping[str, Any]  # the paper's `rule`, its `savings` over static routers
 
     def names(self, role: Role) -> list[str]:
         """Return the routers that play a part, in the order of the table."""

@@ -2,16 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from rich.table import Table
 
+from edgeroute_env.evaluation.literature import CLAIMED
 from edgeroute_env.evaluation.results import Results
 from edgeroute_env.evaluation.statistics import LEVEL
 from edgeroute_env.evaluation.sweep import has_effect
 from edgeroute_env.routing import Role
 from edgeroute_env.simulator.state import LATENCY_PARTS
+
+Row = Mapping[str, Any]
+Columns = Mapping[str, tuple[str, str]]
+
+# Columns: what they show, its heading and its format.
+COMPARED = {
+    "quality": ("quality", ".3f"),
+    "latency_mean_s": ("latency s", ".2f"),
+    **{f"latency_{p}_s": (p, ".2f") for p in ("p50", "p95", "p99")},
+    "edge_share": ("edge calls", ".1%"),
+    "return": ("return", ".2f"),
+}
+DETAILS = {
+    "ttft_mean_s": ("TTFT s", ".2f"),
+    **{f"ttft_{p}_s": (p, ".2f") for p in ("p50", "p95", "p99")},
+    "energy_j": ("energy J", ".1f"),
+    "switches": ("switches", ".3f"),
+    "recomputed_tokens": ("recomputed tokens", ".1f"),
+    "failed": ("failed", ".2%"),
+}
+SPLIT = {
+    **{f"{part}_s": (part, ".3f") for part in LATENCY_PARTS},
+    "latency_mean_s": ("latency", ".3f"),
+    "radio_share": ("radio", ".1%"),
+    "radio_share_ttft": ("of TTFT", ".1%"),
+}
+METRICS = {
+    "apgr": ("APGR", ".3f"),
+    "cpt50": ("CPT50", ".0%"),
+    "cpt80": ("CPT80", ".0%"),
+    **{f"calls_at_{kept}": (f"@{kept}%", ".0%") for kept in (95, 98, 99, 100)},
+    "aiq": ("AIQ", ".3f"),
+    "goodput": ("good", ".0%"),
+}
+
+
+def with_interval(
+    value: Mapping[str, float], scale: float = 1.0, unit: str = "", form: str = "+.2f"
+) -> str:
+    """Return "mean [low, high]", each in the given form."""
+    mean, low, high = (scale * value[part] for part in ("mean", "low", "high"))
+    return f"{mean:{form}}{unit} [{low:{form}}, {high:{form}}]"
 
 
 def comparison(title: str, results: Results) -> Table:
@@ -25,77 +69,42 @@ def comparison(title: str, results: Results) -> Table:
     if beyond:
         caption += f" Hindsight or oracle, for comparison only: {', '.join(beyond)}."
     caption += " *: differs at 5 %, all routers being tested (sign flips, Holm)."
-    table = titled(title, caption)
-    for column in ("quality", "latency s", "p50", "p95", "p99", "edge calls", "return"):
-        table.add_column(column, justify="right")
-    table.add_column(f"return vs {reference}", justify="right", no_wrap=True)
+    table = _blank(title, caption, numbers=COMPARED, wide=[f"return vs {reference}"])
     for name, row in results.routers.items():
-        f = row["figures"]
-        table.add_row(
-            name,
-            f"{f['quality']:.3f}",
-            *(f"{f[f'latency_{key}_s']:.2f}" for key in ("mean", "p50", "p95", "p99")),
-            f"{f['edge_share']:.1%}",
-            f"{f['return']:.2f}",
-            with_interval(row["difference"]["return"]) + star(row),
-        )
+        gain = with_interval(row["difference"]["return"]) + star(row)
+        table.add_row(name, *_cells(row["figures"], COMPARED), gain)
     return table
 
 
 def details(results: Results) -> Table:
     """Return the table of the first token, the energy and what switching cost."""
-    table = titled("First token, energy, switching: a turn")
-    columns = ("TTFT s", "p50", "p95", "p99", "energy J", "switches", "recomputed tokens")
-    for column in (*columns, "failed"):
-        table.add_column(column, justify="right")
+    table = _blank("First token, energy, switching: a turn", numbers=DETAILS)
     for name, row in results.routers.items():
-        f = row["figures"]
-        table.add_row(
-            name,
-            *(f"{f[f'ttft_{key}_s']:.2f}" for key in ("mean", "p50", "p95", "p99")),
-            f"{f['energy_j']:.1f}",
-            f"{f['switches']:.3f}",
-            f"{f['recomputed_tokens']:.1f}",
-            f"{f['failed']:.2%}",
-        )
+        table.add_row(name, *_cells(row["figures"], DETAILS))
     return table
 
 
 def latency_split(results: Results) -> Table:
     """Return the table of where each router's latency goes, in seconds a turn."""
     caption = "Last columns: the radio's share of the time to the whole answer and the first token."
-    table = titled("Latency by cause, s a turn", caption)
-    parts = (*(f"{part}_s" for part in LATENCY_PARTS), "latency_mean_s")
-    shares = {"radio_share": "radio", "radio_share_ttft": "of TTFT"}
-    for part in parts:
-        table.add_column(part.removesuffix("_s").replace("_mean", ""), justify="right")
-    for heading in shares.values():
-        table.add_column(heading, justify="right")
+    table = _blank("Latency by cause, s a turn", caption, numbers=SPLIT)
     for name, row in results.routers.items():
-        f = row["figures"]
-        seconds = (f"{f[part]:.3f}" for part in parts)
-        table.add_row(name, *seconds, *(f"{f[share]:.1%}" for share in shares))
+        table.add_row(name, *_cells(row["figures"], SPLIT))
     return table
 
 
 def overview(compared: Mapping[str, Results]) -> Table:
     """Return the table of what deciding is worth on each scenario, and of the radio's share."""
-    table = Table(
-        title="What deciding is worth: paired gains over the better constant, 95 % intervals",
-        title_justify="left",
-        caption=(
-            "Bao: the paper's own terms. Strongest baseline: of the causal routers that are not "
-            "learned, the best on these very episodes. Radio: share of edge-only's time to the "
-            "whole answer and to the first token. Last: what the learned routers earn beyond that "
-            "baseline."
-        ),
-        caption_justify="left",
-    )
-    for column in ("scenario", *overview_columns(compared.values())):
-        table.add_column(column, no_wrap=True)
     learned = learned_names(compared.values())
-    for column in ("radio", "of TTFT", *(f"{name} beyond" for name in learned)):
-        table.add_column(column, justify="right", no_wrap=True)
+    table = _blank(
+        "What deciding is worth: paired gains over the better constant, 95 % intervals",
+        "Bao: the paper's own terms. Strongest baseline: of the causal routers that are not "
+        "learned, the best on these very episodes. Radio: share of edge-only's time to the "
+        "whole answer and to the first token. Last: what the learned routers earn beyond that "
+        "baseline.",
+        ["scenario", *overview_columns(compared.values())],
+        wide=["radio", "of TTFT", *(f"{name} beyond" for name in learned)],
+    )
     for scenario, results in compared.items():
         edge, rows = results.figures(results.edge_only), results.routers
         table.add_row(
@@ -125,19 +134,16 @@ def overview_columns(compared: Collection[Results]) -> list[str]:
 def overview_cells(
     results: Results,
     learned: Sequence[str],
-    shown: Callable[[Mapping[str, float]], str] | None = None,
+    shown: Callable[[Mapping[str, float]], str] = with_interval,
 ) -> list[str]:
     """Return the gains over the better constant, or "-" for who is not there.
 
-    Args:
-        results: of one scenario.
-        learned: the routers that have columns of their own.
-        shown: writes a mean with its interval; by default `with_interval`.
+    The routers in `learned` have columns of their own; `shown` writes a mean with its interval.
     """
     level, rows = results.levels, results.routers
 
     def gain(name: str) -> str:
-        return (shown or with_interval)(rows[name]["over_constant"]) if name in rows else "-"
+        return shown(rows[name]["over_constant"]) if name in rows else "-"
 
     return [
         level["constant"],
@@ -151,23 +157,47 @@ def overview_cells(
 
 def savings(results: Results) -> Table:
     """Return the table of savings against edge-only at the stated quality tolerance."""
-    table = titled(
+    return _saved(
+        results.savings,
         f"Saved against edge-only at a quality tolerance of {results.tolerance_points:g} points",
         "Tuned to the tolerance on training traces; means and intervals on evaluation traces.",
     )
-    for column in ("latency saved", "edge calls saved", "quality, points"):
-        table.add_column(column, justify="right", no_wrap=True)
-    for name, row in results.savings.items():
-        table.add_row(name, *saved_cells(row))
+
+
+def routing_metrics(results: Results) -> Table:
+    """Return the table of APGR, CPT, calls at a quality, AIQ, goodput and the gap closed."""
+    caption = (
+        "From moving theta: APGR; CPT, and the edge calls that keep a part of edge-only's quality "
+        "(@), as shares of turns; AIQ. Good: goodput, turns answered right within "
+        f"{results.goodput_within_s:.1f} s. Gap: share of the way from the better constant to "
+        "the bound."
+    )
+    for name in results.names(Role.BOUND):
+        bound = results.routers[name]
+        kind = "exact" if bound["exact"] else "an estimate, mean return after each search"
+        caption += f" The bound is {kind}: {search_steps(bound)}."
+    title = "Metrics of the routing literature"
+    table = _blank(title, caption, numbers=METRICS, wide=["gap closed"])
+    for name, row in results.routers.items():
+        found = {**results.curves.get(name, {}), "goodput": row["goodput"]}
+        gap = row.get("gap_closed")
+        closed = "" if gap is None else with_interval(gap, 100, "%", ".0f")
+        table.add_row(name, *_cells(found, METRICS), closed)
     return table
 
 
-def saved_cells(row: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Return the cells of a saving: latency and edge calls in %, quality in points."""
-    return (
-        with_interval(row["latency_saved"], 100, "%"),
-        with_interval(row["edge_calls_saved"], 100, "%"),
-        with_interval(row["quality_points"]),
+def against_static(results: Results) -> Table:
+    """Return the table of what the paper's rule saves over each static router."""
+    rule = results.against_static["rule"]
+    hindsight = ", ".join(results.names(Role.HINDSIGHT))
+    return _saved(
+        results.against_static["savings"],
+        f"{rule} over static routers, {results.tolerance_points:g} points of quality tolerated",
+        "Both tuned to the tolerance against edge-only on training traces, where they have "
+        f"parameters to tune to it ({hindsight} stands at its best return); a static router that "
+        "gives up more quality is cheaper for it: see the last column. The paper claims the "
+        "ranges in the headings.",
+        [f" ({low:g}-{high:g} %)" for low, high in CLAIMED.values()],
     )
 
 
@@ -179,10 +209,8 @@ def sweep(title: str, settings: Mapping[str, Any], rows: Sequence[Mapping[str, A
     )
     if not has_effect(rows):
         caption += f" No figure moves with {settings['parameter']} on these traces."
-    table = titled(title, caption, first="value")
-    table.add_column("router", no_wrap=True)
-    for column in ("latency s", "quality", "edge calls"):
-        table.add_column(column, justify="right", no_wrap=True)
+    columns = ["latency s", "quality", "edge calls"]
+    table = _blank(title, caption, ["value", "router"], wide=columns)
     for above, row in zip([None, *rows], rows, strict=False):
         f = row["figures"]
         begins = above is None or above["value"] != row["value"]
@@ -196,19 +224,42 @@ def sweep(title: str, settings: Mapping[str, Any], rows: Sequence[Mapping[str, A
     return table
 
 
-def titled(title: str, caption: str | None = None, first: str = "router") -> Table:
-    """Return an empty table with its first column."""
-    table = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
-    table.add_column(first, no_wrap=True)
+def _saved(
+    rows: Mapping[str, Row], title: str, caption: str, claims: Sequence[str] = ("", "")
+) -> Table:
+    """Return a table of savings: latency and edge calls in %, quality in points."""
+    latency, calls = claims
+    columns = [f"latency saved{latency}", f"edge calls saved{calls}", "quality, points"]
+    table = _blank(title, caption, wide=columns)
+    for name, row in rows.items():
+        shares = (with_interval(row[saved], 100, "%") for saved in CLAIMED)
+        table.add_row(name, *shares, with_interval(row["quality_points"]))
     return table
 
 
-def with_interval(
-    value: Mapping[str, float], scale: float = 1.0, unit: str = "", form: str = "+.2f"
-) -> str:
-    """Return "mean [low, high]", each in the given form."""
-    mean, low, high = (scale * value[part] for part in ("mean", "low", "high"))
-    return f"{mean:{form}}{unit} [{low:{form}}, {high:{form}}]"
+def _blank(
+    title: str,
+    caption: str | None = None,
+    names: Iterable[str] = ("router",),
+    numbers: Columns = MappingProxyType({}),
+    wide: Iterable[str] = (),
+) -> Table:
+    """Return an empty table: columns of names, of numbers, and of cells that never wrap."""
+    table = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
+    for heading in names:
+        table.add_column(heading, no_wrap=True)
+    for heading, _ in numbers.values():
+        table.add_column(heading, justify="right")
+    for heading in wide:
+        table.add_column(heading, justify="right", no_wrap=True)
+    return table
+
+
+def _cells(values: Row, columns: Columns) -> Iterator[str]:
+    """Yield what a row shows of its values, nothing of those that are absent."""
+    for name, (_, form) in columns.items():
+        value = values.get(name)
+        yield "" if value is None else f"{value:{form}}"
 
 
 def search_steps(bound: Mapping[str, Any]) -> str:

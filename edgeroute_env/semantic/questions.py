@@ -72,9 +72,7 @@ class Questions:
 
     def units(self) -> NDArray[np.int64]:
         """Return a number a question, equal where the texts are: folds keep those together."""
-        return np.unique(np.array(self.texts, dtype=object), return_inverse=True)[1].astype(
-            np.int64
-        )
+        return np.unique(np.array(self.texts, dtype=object), return_inverse=True)[1]
 
     def take(self, rows: NDArray[Any]) -> Questions:
         """Return the questions of some rows."""

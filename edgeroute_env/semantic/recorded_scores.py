@@ -14,12 +14,13 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from edgeroute_env.errors import InputError, missing_package
+from edgeroute_env.errors import InputError, needs
 from edgeroute_env.files import replacing
 from edgeroute_env.semantic.encoder import DEFAULT_ENCODER, LAYERS
 from edgeroute_env.semantic.features import FEATURES, LENGTH
@@ -71,11 +72,8 @@ def stored_scores(questions: Questions) -> Floats | None:
     """Return the questions' scores, (n, pairs, 2), or None where no file holds them."""
     key = score_key(questions)
     for path in (SHIPPED / f"scores-{key}.npy", _cached(key)):
-        try:
-            scores: Floats = np.load(path, allow_pickle=False).astype(np.float64)
-        except (OSError, ValueError, EOFError):  # absent or damaged
-            continue
-        return scores
+        with suppress(OSError, ValueError, EOFError):  # absent or damaged
+            return np.asarray(np.load(path, allow_pickle=False), np.float64)
     return None
 
 
@@ -104,9 +102,9 @@ def _cached(key: str) -> Path:
     """Return where scores are kept: in $EDGEROUTE_CACHE, else the user's cache folder."""
     chosen = os.environ.get(CACHE_VARIABLE)
     if chosen:
-        return Path(chosen).expanduser() / "scores" / f"{key}.npy"
-    try:
-        import platformdirs
-    except ImportError:
-        raise missing_package("platformdirs", "the user's cache folder", "cli") from None
-    return platformdirs.user_cache_path("edgeroute") / "scores" / f"{key}.npy"
+        folder = Path(chosen).expanduser()
+    else:
+        with needs("the user's cache folder", "cli"):
+            import platformdirs
+        folder = platformdirs.user_cache_path("edgeroute")
+    return folder / "scores" / f"{key}.npy"

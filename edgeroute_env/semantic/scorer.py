@@ -31,15 +31,15 @@ class Scores(NamedTuple):
 class Scorer:
     """An encoder and a head. Loading takes seconds, scoring a prompt milliseconds."""
 
-    def __init__(self, head: Head, encoder: Encoder | None = None) -> None:
-        """Use a head with the encoder that it was trained on, loaded unless it is given.
+    def __init__(self, head: Head) -> None:
+        """Use a head with the encoder that it was trained on, which is loaded.
 
         Raises:
             InputError: packages or the encoder are missing, or the encoder does not fit the head.
         """
         about = head.about
         self.head = head
-        self.encoder = encoder or Encoder(about["encoder"], about["layers"])
+        self.encoder = Encoder(about["encoder"], about["layers"])
         needed = len(head.text_mean) - about["shape_features"]
         if self.encoder.width != needed or list(self.encoder.layers) != list(about["layers"]):
             found = f"{self.encoder.width} numbers of layers {list(self.encoder.layers)}"

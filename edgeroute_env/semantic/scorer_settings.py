@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-By = Literal[
-    "question", "group"
-]  # what a fold of questions leaves out: single ones or whole groups
+# What a fold of questions leaves out: single ones or whole groups.
+By = Literal["question", "group"]
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,7 @@ def test_importing_the_baselines_loads_no_heavy_package() -> None:
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     loaded = set(ended.stdout.decode().split())
     assert "edgeroute_baselines.benchmarking" in loaded
-    heavy = "scipy.stats rich pandas matplotlib typer cmaes torch sklearn pooch".split()
+    heavy = "scipy.stats rich pandas matplotlib typer cmaes torch sklearn".split()
     assert loaded.isdisjoint(heavy)
 
 

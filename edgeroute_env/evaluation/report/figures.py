@@ -120,12 +120,10 @@ def timeline(results: Results, turns: Turns) -> Figure:
             )  # fmt: skip
         axes.set_yscale("log")
         axes.set_ylabel("latency, s")
-        axes.set_xlabel("")
-        axes.set_title(router, loc="left", fontsize="small")
-        axes.grid(alpha=0.3)
-    for axes in panels:
         axes.set_xlabel("turn of the episode, number")
         axes.label_outer()
+        axes.set_title(router, loc="left", fontsize="small")
+        axes.grid(alpha=0.3)
     return add_legend(figure, panels[0], 4)
 
 

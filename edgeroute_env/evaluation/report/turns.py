@@ -55,11 +55,7 @@ def shown_names(results: Results) -> list[str]:
 
 
 def turns_of(results: Results, routers: Mapping[str, Router]) -> dict[str, Shown]:
-    """Run routers again on the first of a comparison's traces.
-
-    Args:
-        results: of the comparison.
-        routers: by name, made of the parameters stored there.
+    """Run routers, made of stored parameters, again on the first of a comparison's traces.
 
     Raises:
         InputError: the scenario's recordings are not in the data folder.

@@ -4,10 +4,8 @@
 this package: it needs torch and scikit-learn.
 """
 
-from edgeroute_env.errors import missing_package
+from edgeroute_env.errors import needs
 
-try:
+with needs("training a scorer", "bert"):
     import sklearn  # noqa: F401
     import torch  # noqa: F401
-except ImportError as error:
-    raise missing_package(str(error.name), "training a scorer", "bert") from None

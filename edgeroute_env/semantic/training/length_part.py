@@ -16,9 +16,7 @@ LENGTH_PENALTY = 1.0  # ridge on the standardised weights
 def length_part(z: Floats, labels: Floats) -> tuple[Floats, Floats]:
     """Return weights (4, o) and biases (o,) of ridge logistic regressions on the lengths.
 
-    Args:
-        z: standardised length features, (n, 4).
-        labels: 0 or 1, (n, o).
+    `z` are standardised length features, (n, 4); `labels` are 0 or 1, (n, o).
     """
     weights, biases = [], []
     for column in labels.T:

@@ -91,14 +91,10 @@ def train_member(
 ) -> torch.nn.Sequential:
     """Train a network until its loss on the held-out rows stops falling; return the best one.
 
-    Args:
-        inputs: what the network reads, (n, d).
-        targets: what it learns, of the same n questions.
-        train, held: the rows to learn from, and those that tell when to stop.
-        settings: how it is trained.
-        seed: of its first weights, its dropout and the order of questions.
-        start: where an interrupted training of the same member stood.
-        after_epoch: told the state, the training loss and the validation loss after each epoch.
+    `inputs` are (n, d), `targets` of the same n questions, of which the rows `train` are learnt
+    and the rows `held` tell when to stop. `seed` sets the first weights, the dropout and the order
+    of questions. `start` is where an interrupted training of the same member stood. `after_epoch`
+    is told the state, the training loss and the validation loss.
     """
     network = new_network(inputs.shape[1], targets, settings, seed)
     optimiser = torch.optim.AdamW(network.parameters(), weight_decay=settings.weight_decay)
@@ -108,7 +104,10 @@ def train_member(
     state = MemberState(0, {}, {}, None, float("inf"), _copy(network), 0)
     if start is not None:
         state = start
-        _resume(start, network, optimiser, generator)
+        network.load_state_dict(start.network)
+        optimiser.load_state_dict(start.optimiser)
+        generator.bit_generator.state, torch_state = start.generator
+        torch.set_rng_state(torch_state)
     batch = max(8, min(settings.batch, len(train) // 40))
     while state.epoch < settings.epochs and state.worse < settings.patience:
         optimiser.param_groups[0]["lr"] = settings.learning_rate * (
@@ -151,20 +150,6 @@ def _train_epoch(
         optimiser.step()
         total += loss.item()
     return total / len(parts)
-
-
-def _resume(
-    state: MemberState,
-    network: torch.nn.Module,
-    optimiser: torch.optim.Optimizer,
-    generator: np.random.Generator,
-) -> None:
-    """Bring a network, its optimiser and both generators to where a training stood."""
-    network.load_state_dict(state.network)
-    optimiser.load_state_dict(state.optimiser)
-    numpy_state, torch_state = state.generator
-    generator.bit_generator.state = numpy_state
-    torch.set_rng_state(torch_state)
 
 
 def _copy(module: torch.nn.Module) -> dict[str, Tensor]:

@@ -39,14 +39,9 @@ def train_scorer(
 ) -> Head:
     """Return a head for the pairs of a recipe, trained on its questions' texts and outcomes.
 
-    Args:
-        recipe: what the questions were read by; the head remembers it.
-        questions: from `read_questions`.
-        encoder: reads the texts, and belongs to the head from then on.
-        by: see `train_head`.
-        settings: how the head is trained.
-        log: keeps a checkpoint and curves of the losses, and may resume.
-        progress: told how many texts more are encoded.
+    The encoder reads the texts, and belongs to the head from then on. For `by` see `train_head`.
+    `log` keeps a checkpoint and curves of the losses, and may resume. `progress` is told how many
+    texts more are encoded.
 
     Raises:
         InputError: fewer different questions or groups than members, or nothing to resume.
@@ -82,14 +77,9 @@ def train_head(
 ) -> Head:
     """Return a head trained and calibrated on the questions.
 
-    Args:
-        questions: with labels.
-        inputs: of the same questions, from `read_by`.
-        about: what the head should say of itself; `pairs` and `by` are added.
-        by: whether the folds leave out questions or whole groups: calibration then holds for
-            questions of known or of unknown groups.
-        settings: how the head is trained.
-        log: keeps a checkpoint and curves of the losses.
+    `inputs` are those of `read_by`; `about` is what the head should say of itself, to which `pairs`
+    and `by` are added. The folds leave out questions or whole groups, as `by` says: calibration
+    then holds for questions of known or of unknown groups.
 
     Raises:
         InputError: fewer different questions or groups than members.

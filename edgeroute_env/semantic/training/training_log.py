@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from edgeroute_env.errors import InputError, missing_package
+from edgeroute_env.errors import InputError, needs
 from edgeroute_env.files import replacing
 from edgeroute_env.semantic.training.text_network import MemberState
 
@@ -46,10 +46,8 @@ class TrainingLog:
         if self._resume and self._checkpoint is not None:
             self._states = _resumed(self._checkpoint, key)
         if self._tensorboard is not None:
-            try:
+            with needs("--tensorboard", "agents"):
                 from torch.utils.tensorboard import SummaryWriter
-            except ImportError:
-                raise missing_package("tensorboard", "--tensorboard", "agents") from None
             self._writer = SummaryWriter(str(self._tensorboard))
 
     def start(self, member: int) -> MemberState | None:
