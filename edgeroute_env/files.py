@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -41,6 +42,19 @@ def open_folder(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError("--out", str(folder), f"a usable folder ({error})") from None
+
+
+def sealed(content: bytes) -> bytes:
+    """Return a file's content behind its SHA-256, so that damage is noticed."""
+    return hashlib.sha256(content).digest() + content
+
+
+def unsealed(content: bytes) -> bytes:
+    """Return what `sealed` was given; ValueError where a bit has changed since."""
+    digest, rest = content[:32], content[32:]
+    if hashlib.sha256(rest).digest() != digest:
+        raise ValueError("its checksum does not fit: the file is damaged or of another kind")
+    return rest
 
 
 @contextmanager

@@ -56,7 +56,9 @@ class Table(Part):
 
     file: str
     columns: dict[str, str] = Field(default_factory=dict)
-    where: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    where: dict[str, str | bool | Annotated[float, Within(-1e15, 1e15)]] = Field(
+        default_factory=dict
+    )
     drop_unusable: bool = False
 
     @model_serializer(mode="wrap")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -100,9 +101,9 @@ class Policy:
             arrays |= {f"{i}.weight": np.ascontiguousarray(weight), f"{i}.bias": bias.copy()}
         rule = {"name": self.rule.name, "weights": dict(self.rule.weights)}
         header = {"name": self.name, "rule": rule, "about": self.about}
-        content = _safetensors().save(arrays, {"policy": json.dumps(header)})
+        stated = json.dumps({**header, "sha256": _checksum(arrays, header)})
         with replacing(path) as part:
-            part.write_bytes(content)
+            part.write_bytes(_safetensors().save(arrays, {"policy": stated}))
 
 
 def load_policy(path: Path, scenario: Scenario | None = None) -> Policy:
@@ -124,8 +125,9 @@ def load_policy(path: Path, scenario: Scenario | None = None) -> Policy:
         length = int.from_bytes(content[:8], "little")
         header = json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["policy"])
         arrays = module.load(content)
-        count = len(arrays) // 2
-        layers = tuple((arrays[f"{i}.weight"], arrays[f"{i}.bias"]) for i in range(count))
+        if header.pop("sha256", None) != _checksum(arrays, header):
+            raise ValueError("its checksum does not fit")
+        layers = _layers(arrays)
         rule = LinearRouter(header["rule"]["weights"], header["rule"]["name"])
         policy = Policy(header["name"], rule, layers, header["about"])
         layout = policy.about["layout"]
@@ -135,12 +137,37 @@ def load_policy(path: Path, scenario: Scenario | None = None) -> Policy:
         reason = " ".join(str(error).split())[:160]
         raise InputError("policy", str(path), f"a readable policy ({reason})") from None
     if layout != LAYOUT:
-        raise InputError("policy", f"{path}, observation layout {layout}", f"layout {LAYOUT}")
+        allowed = f"layout {LAYOUT} of the observations, which {path} is not made for"
+        raise InputError("policy", f"layout {layout}", allowed)
     if scenario is not None and not policy.fits(scenario):
-        trained = f"{path}, trained on {policy.about['scenario']}"
-        allowed = f"a policy trained on {scenario.name} as it is now"
-        raise InputError("policy", trained, allowed)
+        allowed = f"trained on {scenario.name} as it is now, which {path} is not"
+        raise InputError("policy", f"trained on {policy.about['scenario']}", allowed)
     return policy
+
+
+def _checksum(arrays: Mapping[str, Any], header: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of what a policy's file says: its weights and its header."""
+    content = _safetensors().save(dict(arrays), {"policy": json.dumps(header)})
+    return hashlib.sha256(content).hexdigest()
+
+
+def _layers(arrays: Mapping[str, Any]) -> Layers:
+    """Return a file's layers; ValueError where they are no finite float32 network of ours."""
+    layers = []
+    inputs = len(FEATURES) + 1  # the features, and the margin
+    for i in range(len(arrays) // 2):
+        weight, bias = arrays[f"{i}.weight"], arrays[f"{i}.bias"]
+        last = 2 * (i + 1) == len(arrays)
+        outputs = 2 if last else len(bias)
+        if weight.shape != (outputs, inputs + last) or bias.shape != (outputs,):
+            raise ValueError(f"layer {i} has shapes {weight.shape} and {bias.shape}")
+        if {weight.dtype, bias.dtype} != {np.dtype(np.float32)}:
+            raise ValueError(f"layer {i} holds {weight.dtype} and {bias.dtype}, not float32")
+        if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
+            raise ValueError(f"layer {i} holds numbers that are not finite")
+        layers.append((weight, bias))
+        inputs = outputs
+    return tuple(layers)
 
 
 def learned_names() -> list[str]:
@@ -189,7 +216,9 @@ def learned_router(name: str, scenario: Scenario, path: Path | None = None) -> P
         raise InputError("scenario", scenario.name, allowed)
     policy = load_policy(file, scenario)
     if policy.name != name:
-        raise InputError("policy", f"{file}, trained by {policy.name}", f"a policy of {name}")
+        raise InputError(
+            "policy", f"trained by {policy.name}", f"a policy of {name}; {file} is none"
+        )
     return policy
 
 

@@ -20,13 +20,13 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from edgeroute_baselines.linear import LinearRouter
 from edgeroute_env.envs.observation import observation_space
-from edgeroute_env.envs.setup import ScenarioLike, TracesLike, prepare
+from edgeroute_env.envs.setup import ScenarioLike, TracesLike, checked_number, prepare
 from edgeroute_env.errors import InputError
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.simulator.batch import Batch
+from edgeroute_env.simulator.checks import checked_actions
 from edgeroute_env.simulator.state import OUTCOME
 
-NOTHING: dict[str, Any] = {}  # what most infos are: shared, since nobody reads or fills them
 _STATE = ("episodes", "devices", "waiting", "slots", "observations")  # of a batch, but its traces
 
 
@@ -63,9 +63,8 @@ class EdgeRouteSB3VecEnv(VecEnv):
             bootstraps: whether SB3 may go on valuing an episode beyond its last turn
                 (`TimeLimit.truncated`); False makes the last turn the end, as an evaluation does.
         """
-        if isinstance(num_envs, bool) or not isinstance(num_envs, int) or num_envs < 1:
-            raise InputError("num_envs", num_envs, "a whole number from 1")
         self.scenario, source = prepare(scenario, overrides, traces)
+        num_envs = checked_number(num_envs, self.scenario, source)
         self.render_mode = None
         self.batch = Batch(self.scenario, source, num_envs)
         if paired and rule is None:
@@ -77,7 +76,6 @@ class EdgeRouteSB3VecEnv(VecEnv):
         self._actions = np.zeros(num_envs, np.int64)
         self._returns = np.zeros(num_envs)
         self._lengths = np.zeros(num_envs, np.int64)
-        self._infos = [NOTHING] * num_envs
         self._forget()
         super().__init__(num_envs, seen_space(rule is not None, paired), gym.spaces.Discrete(2))
 
@@ -93,8 +91,8 @@ class EdgeRouteSB3VecEnv(VecEnv):
         return self._seen()
 
     def step_async(self, actions: NDArray[np.int64]) -> None:
-        """Take the actions, shape (n,)."""
-        self._actions[:] = actions
+        """Take the actions, shape (n,); InvalidAction where they are not 0 or 1."""
+        self._actions[:] = checked_actions(actions, self.num_envs)
 
     def step_wait(
         self,
@@ -112,8 +110,15 @@ class EdgeRouteSB3VecEnv(VecEnv):
         if self._shadow is not None:
             rewards -= self._shadow.earn()
         over = batch.over
-        infos = self._restart(over) if over.any() else self._infos
+        infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
+        if over.any():
+            self._restart(over, infos)
         return self._seen(), rewards.astype(np.float32), over, infos
+
+    def set_options(self, options: Any = None) -> None:
+        """Refuse options: the environments are given their traces when they are made."""
+        if options:
+            raise InputError("options", options, "none; give `traces` when the VecEnv is made")
 
     def take_means(self) -> dict[str, float]:
         """Return the mean of every figure of OUTCOME a turn since the last call, and forget."""
@@ -134,12 +139,23 @@ class EdgeRouteSB3VecEnv(VecEnv):
         ]
         return {"memory": memory, "streams": streams}
 
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Continue from a `state` of an environment made with the same arguments."""
+    def restore(self, state: Mapping[str, Any], source: str = "state") -> None:
+        """Continue from a `state` of an environment made with the same arguments.
+
+        Raises:
+            InputError: names `source` where the state is of other arguments, or damaged.
+        """
         if self._shadow is not None:
             self._shadow.batch.share_traces(self.batch.traces)
-        for array, memory in zip(self._arrays(), state["memory"], strict=True):
+        arrays = self._arrays()
+        sizes = [array.nbytes for array in arrays]
+        if [memory.numel() for memory in state["memory"]] != sizes:
+            raise InputError(source, "arrays of other sizes", "a state of the same arguments")
+        for array, memory in zip(arrays, state["memory"], strict=True):
             array.reshape(-1).view(np.uint8)[:] = memory.numpy()
+        self.batch.check(source)
+        if self._shadow is not None:
+            self._shadow.batch.check(source)
         self._generators = [seeding.np_random(0)[0] for _ in state["streams"]]
         for generator, stream in zip(self._generators, state["streams"], strict=True):
             generator.bit_generator.state = stream
@@ -158,9 +174,8 @@ class EdgeRouteSB3VecEnv(VecEnv):
         if self._shadow is not None:
             self._shadow.begin(which)
 
-    def _restart(self, over: NDArray[np.bool_]) -> list[dict[str, Any]]:
-        """Begin the next episodes of the ended environments and tell of the last ones."""
-        infos = [NOTHING] * self.num_envs
+    def _restart(self, over: NDArray[np.bool_], infos: list[dict[str, Any]]) -> None:
+        """Begin the next episodes of the ended environments; `infos` tell of the last ones."""
         truncated = self.batch.outcomes["truncated"] != 0.0
         ended = np.flatnonzero(over)
         last = self._seen()[ended].copy()
@@ -171,7 +186,6 @@ class EdgeRouteSB3VecEnv(VecEnv):
                 "episode": {"r": float(self._returns[e]), "l": int(self._lengths[e]), "t": 0.0},
             }
         self._begin(ended)
-        return infos
 
     def _seen(self) -> NDArray[np.float32]:
         """Return the observations, with their margins where there is a rule."""

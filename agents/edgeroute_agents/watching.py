@@ -6,6 +6,7 @@ A checkpoint is all that the next step depends on: a resumed training equals an 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -22,8 +23,8 @@ from edgeroute_agents.networks import BatchDQN, Model
 from edgeroute_agents.policy import FILE, Policy, load_policy
 from edgeroute_agents.vec_env import EdgeRouteSB3VecEnv
 from edgeroute_baselines.linear import LinearRouter
-from edgeroute_env.errors import InputError
-from edgeroute_env.files import replacing
+from edgeroute_env.errors import InputError, shown
+from edgeroute_env.files import replacing, sealed, unsealed
 from edgeroute_env.simulator.state import FIGURES, LATENCY_PARTS, REWARD_TERMS
 
 CHECKPOINT, LOG = "training.checkpoint", "training.log"
@@ -182,7 +183,7 @@ class Watch(BaseCallback):
         if not path.is_file():
             raise InputError("--resume", str(path), "the checkpoint of an interrupted training")
         try:
-            content = torch.load(path, weights_only=True)
+            content = torch.load(io.BytesIO(unsealed(path.read_bytes())), weights_only=True)
             key = content["key"]
         except Exception as error:  # a damaged file fails in many ways
             reason = " ".join(str(error).split())[:160]
@@ -190,9 +191,13 @@ class Watch(BaseCallback):
         if key != self._key():
             allowed = "a checkpoint of the same scenario and settings"
             raise InputError("--resume", str(path), allowed)
-        _restore(self._model, content)
-        self._env.restore(content["env"])
-        self.standing = Standing(**content["standing"])
+        try:
+            self._env.restore(content["env"], str(path))
+            _restore(self._model, content)
+            self.standing = Standing(**content["standing"])
+        except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            allowed = f"a checkpoint that edgeroute train wrote ({shown(error)})"
+            raise InputError("--resume", str(path), allowed) from None
 
     def _save(self) -> None:
         content = {
@@ -201,8 +206,10 @@ class Watch(BaseCallback):
             "env": self._env.state(),
             **_state(self._model),
         }
+        memory = io.BytesIO()
+        torch.save(content, memory)
         with replacing(self._folder / CHECKPOINT) as part:
-            torch.save(content, part)
+            part.write_bytes(sealed(memory.getvalue()))
 
     def _key(self) -> str:
         """Return what stands for the settings, the scenario, the seed and the rule."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -21,6 +20,7 @@ from edgeroute_env.scenario import Scenario
 from edgeroute_env.scenario_files import scenario_hash
 from edgeroute_env.seeds import FIT_SEEDS
 from edgeroute_env.semantic.recorded_scores import score_key
+from edgeroute_env.tables_io import content_sha256, read_frame
 from edgeroute_env.traces.recorded import TraceKind, drawn, recorded_files, scored_tables
 
 FIT_EPISODES, FIT_TURNS, FEWEST_EPISODES = 400, 51_200, 40
@@ -32,7 +32,7 @@ def fingerprint(scenario: Scenario, traces: TraceKind) -> dict[str, str]:
     hashes = {"scenario": scenario_hash(scenario)}
     if traces == "recorded":
         for name in recorded_files(scenario):
-            hashes[name] = hashlib.sha256(data_file(name).read_bytes()).hexdigest()[:16]
+            hashes[name] = content_sha256(read_frame(data_file(name)))[:16]
         for k, table in enumerate(scored_tables(scenario)):
             hashes[f"scores {k}"] = score_key(table.questions)[:16]
     return hashes

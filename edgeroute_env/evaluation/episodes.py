@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from edgeroute_env.routing import Insider, Learner, Router
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.simulator.batch import Batch
+from edgeroute_env.simulator.checks import checked_actions
 from edgeroute_env.simulator.state import OUTCOME
 from edgeroute_env.traces.sources import TraceSource
 
@@ -83,7 +84,7 @@ def run_episodes(
         if isinstance(router, Learner):
             _tell(router, turn, batch, outcomes, awaited)
         awaited[turn] = routed[turn]
-        actions[turn] = router.route(batch.observations)
+        actions[turn] = checked_actions(router.route(batch.observations), n)
         batch.step(actions[turn])
         outcomes[turn] = batch.outcomes
         if on_turn is not None:

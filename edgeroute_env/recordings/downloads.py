@@ -102,7 +102,7 @@ def recorded_tables() -> dict[str, str]:
 def how_to_get(table: str) -> str | None:
     """Return the command that makes a recorded table, in words; None for a table of one's own."""
     names = [name for name, file in recorded_tables().items() if file == table]
-    return f"run: edgeroute data get {names[0]}" if names else None
+    return f"run: edgeroute data get {names[0]}, or set {DATA_VARIABLE}" if names else None
 
 
 def _catalogue(name: str) -> list[dict[str, Any]]:

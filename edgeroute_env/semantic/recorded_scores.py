@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import io
 import json
 import os
 from collections.abc import Mapping
@@ -21,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 
 from edgeroute_env.errors import InputError, needs
-from edgeroute_env.files import replacing
+from edgeroute_env.files import replacing, sealed, unsealed
 from edgeroute_env.semantic.encoder import DEFAULT_ENCODER, LAYERS
 from edgeroute_env.semantic.features import FEATURES, LENGTH
 from edgeroute_env.semantic.head import FORMAT, Floats
@@ -71,9 +72,10 @@ def scoring_command(recipe: Recipe) -> str:
 def stored_scores(questions: Questions) -> Floats | None:
     """Return the questions' scores, (n, pairs, 2), or None where no file holds them."""
     key = score_key(questions)
-    for path in (SHIPPED / f"scores-{key}.npy", _cached(key)):
+    for path in (SHIPPED / f"{key}.scores", _cached(key)):
         with suppress(OSError, ValueError, EOFError):  # absent or damaged
-            return np.asarray(np.load(path, allow_pickle=False), np.float64)
+            content = io.BytesIO(unsealed(path.read_bytes()))
+            return np.asarray(np.load(content, allow_pickle=False), np.float64)
     return None
 
 
@@ -86,8 +88,9 @@ def store_scores(questions: Questions, scores: Floats) -> Path:
     path = _cached(score_key(questions))
     with replacing(path) as part:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            np.save(file, scores)
+        memory = io.BytesIO()
+        np.save(memory, scores)
+        part.write_bytes(sealed(memory.getvalue()))
     return path
 
 
@@ -107,4 +110,4 @@ def _cached(key: str) -> Path:
         with needs("the user's cache folder", "cli"):
             import platformdirs
         folder = platformdirs.user_cache_path("edgeroute")
-    return folder / "scores" / f"{key}.npy"
+    return folder / "scores" / f"{key}.scores"

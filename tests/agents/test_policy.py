@@ -42,7 +42,7 @@ def test_bad_policies_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(InputError, match=r"policy: got .*p.safetensors.*edgeroute train wrote"):
         load_policy(path)
     made("ppo", BAO_RULE)[1].save(path)
-    with pytest.raises(InputError, match="trained on short'; allowed: a policy trained on quota"):
+    with pytest.raises(InputError, match="trained on short'; allowed: trained on quota"):
         load_policy(path, load_scenario("quota"))
     with pytest.raises(InputError, match="trained on short as it is now"):
         load_policy(path, short(**{"weights.edge_call": 0.5}))

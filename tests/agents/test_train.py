@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import signal
@@ -22,6 +23,7 @@ from edgeroute_agents.settings import KINDS
 from edgeroute_agents.watching import CHECKPOINT, LOG
 from edgeroute_baselines.linear import LinearRouter
 from edgeroute_env import InputError
+from edgeroute_env.files import unsealed
 from edgeroute_env.scenario import Scenario
 from tests.helpers.command_line import Command
 from tests.helpers.learning import BAO_RULE, observations, short, tiny_settings
@@ -36,7 +38,9 @@ def training(algorithm: str = "ppo", scenario: Scenario | None = None, **more: A
 
 def learned(folder: Path) -> dict[str, Any]:
     """Return what the last checkpoint in a folder holds of the networks."""
-    found: dict[str, Any] = torch.load(folder / CHECKPOINT)["policy"]
+    found: dict[str, Any] = torch.load(io.BytesIO(unsealed((folder / CHECKPOINT).read_bytes())))[
+        "policy"
+    ]
     return found
 
 

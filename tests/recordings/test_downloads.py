@@ -245,7 +245,7 @@ def test_data_lie_in_the_named_folder_else_in_the_users(
     with pytest.raises(InputError, match="set EDGEROUTE_DATA to the folder"):
         data_file("absent.csv")
     for name in recorded_files(load_scenario("mmlu")):
-        with pytest.raises(InputError, match=f"{name}.*run: edgeroute data get [a-z0-9]+$"):
+        with pytest.raises(InputError, match=f"{name}.*run: edgeroute data get [a-z0-9]+, or set"):
             data_file(name)
     monkeypatch.delenv("EDGEROUTE_DATA")
     assert data_folder().name == "edgeroute"

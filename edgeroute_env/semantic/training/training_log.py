@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import torch
 
 from edgeroute_env.errors import InputError, needs
-from edgeroute_env.files import replacing
+from edgeroute_env.files import replacing, sealed, unsealed
 from edgeroute_env.semantic.training.text_network import MemberState
 
 CHECKPOINT_SUFFIX = ".checkpoint"
@@ -66,7 +67,9 @@ class TrainingLog:
         if self._checkpoint is not None:
             members = {k: tuple(value) for k, value in self._states.items()}
             with replacing(self._checkpoint) as part:
-                torch.save({"key": self._key, "members": members}, part)
+                memory = io.BytesIO()
+                torch.save({"key": self._key, "members": members}, memory)
+                part.write_bytes(sealed(memory.getvalue()))
         self._tell()
 
     def close(self) -> None:
@@ -81,7 +84,7 @@ def _resumed(path: Path, key: str) -> dict[int, MemberState]:
     if not path.is_file():
         raise InputError("--resume", str(path), "the checkpoint of an interrupted training")
     try:
-        content = torch.load(path, weights_only=True)
+        content = torch.load(io.BytesIO(unsealed(path.read_bytes())), weights_only=True)
         found = {member: MemberState(*values) for member, values in content["members"].items()}
     except Exception as error:  # a damaged file fails in many ways
         reason = " ".join(str(error).split())[:160]
