@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
+from edgeroute_env import __version__
 from edgeroute_env.cli import (
     benchmark,
     data,
@@ -17,22 +20,42 @@ from edgeroute_env.cli import (
     train,
     tune,
 )
+from edgeroute_env.cli.options import console
 
 app = typer.Typer(
     name="edgeroute",
-    help="Route LLM queries between a phone and an edge server: simulate, compare, fit.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command("benchmark")(benchmark.benchmark)
-app.command("report")(report.report)
-app.command("run")(episode.run)
-app.command("fit")(fit.fit)
-app.command("sweep")(sweep.sweep)
-app.command("train")(train.train)
-app.command("tune")(tune.tune)
-app.command("scenarios")(scenarios.scenarios)
-app.add_typer(score.app, name="score")
-app.add_typer(trace.app, name="trace")
-app.add_typer(data.app, name="data")
+
+SIMULATE, COMPARE, LEARN, DATA = "Simulate", "Compare", "Fit and learn", "Data and scores"
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        console.print(__version__, highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_tell_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Route LLM queries between a phone and an edge server: simulate, compare, fit."""
+
+
+app.command("scenarios", rich_help_panel=SIMULATE)(scenarios.scenarios)
+app.command("run", rich_help_panel=SIMULATE)(episode.run)
+app.command("benchmark", rich_help_panel=COMPARE)(benchmark.benchmark)
+app.command("report", rich_help_panel=COMPARE)(report.report)
+app.command("sweep", rich_help_panel=COMPARE)(sweep.sweep)
+app.command("fit", rich_help_panel=LEARN)(fit.fit)
+app.command("train", rich_help_panel=LEARN)(train.train)
+app.command("tune", rich_help_panel=LEARN)(tune.tune)
+app.add_typer(data.app, name="data", rich_help_panel=DATA)
+app.add_typer(trace.app, name="trace", rich_help_panel=DATA)
+app.add_typer(score.app, name="score", rich_help_panel=DATA)

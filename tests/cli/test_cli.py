@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import typer.main
 
+import edgeroute_env
 from edgeroute_baselines import make_router, router_names
 from edgeroute_baselines.registry import spec
 from edgeroute_env import EdgeRouteEnv, scenario_names
@@ -235,3 +236,12 @@ def test_every_router_that_needs_observations_alone_can_be_run_by_name(
         parameters = [text for one in given for text in ("--param", one)]
         ended = edgeroute("run", "-s", "tiny.yaml", "--router", name, *parameters)
         assert (ended.code, len(turns_of(ended))) == (0, 6)
+
+
+def test_the_version_is_told_and_commands_are_grouped(edgeroute: Command) -> None:
+    assert edgeroute("--version").out == f"{edgeroute_env.__version__}\n"
+    told = edgeroute("--help").out
+    groups = ("Simulate", "Compare", "Fit and learn", "Data and scores")
+    assert [told.index(f" {group} ") for group in groups] == sorted(
+        told.index(f" {group} ") for group in groups
+    )
