@@ -3,8 +3,6 @@
 python examples/custom_router.py [episodes]
 """
 
-from __future__ import annotations
-
 import sys
 
 import numpy as np

@@ -3,8 +3,6 @@
 python examples/train_from_the_rule.py [frames]
 """
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

@@ -7,8 +7,6 @@ the first 5,000 evaluation seeds, with 95 % bootstrap intervals and their lower 
 the return. By default on the presets where 200 episodes show a tie.
 """
 
-from __future__ import annotations
-
 import sys
 
 import numpy as np

@@ -7,8 +7,6 @@ Once as the settings say, and once from the analytic rule itself with nothing di
 policy on 200 evaluation episodes. One core; import and compilation of the kernel count.
 """
 
-from __future__ import annotations
-
 import functools
 import tempfile
 import time

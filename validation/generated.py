@@ -1,7 +1,5 @@
 """Traces drawn from a scenario for a comparison."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

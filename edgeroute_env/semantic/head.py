@@ -67,8 +67,7 @@ class Head:
     def length_logits(self, length: Floats) -> Floats:
         """Return the length part's logits, (n, o), of length features (n, 4)."""
         x = _standard(length, self.length_mean, self.length_scale)
-        logits: Floats = x @ self.length_weight + self.length_bias
-        return logits
+        return x @ self.length_weight + self.length_bias
 
     def probabilities(self, text: NDArray[Any], length: Floats) -> Floats:
         """Return calibrated probabilities, (n, pairs, 2) in the order of OUTPUTS.
@@ -128,8 +127,7 @@ def calibrated(mix: Floats, text: Floats, length: Floats) -> Floats:
     from there; mix[2] shifts it.
     """
     away = mix[0] * text + mix[1] * length - mix[3]
-    logits: Floats = mix[2] + mix[4] * np.tanh(away / mix[4])
-    return logits
+    return mix[2] + mix[4] * np.tanh(away / mix[4])
 
 
 def sigmoid(logits: Floats) -> Floats:
