@@ -106,11 +106,7 @@ class Policy:
 
 
 def load_policy(path: Path, scenario: Scenario | None = None) -> Policy:
-    """Return the policy in a file.
-
-    Args:
-        path: what `Policy.save` wrote.
-        scenario: refuse a policy that was trained on another one; None takes any.
+    """Return the policy that `Policy.save` wrote; with a scenario, only one trained on it.
 
     Raises:
         InputError: the file is missing or damaged, or its policy is of another observation
@@ -170,12 +166,9 @@ def packaged(scenario: Scenario) -> list[Policy]:
 
 
 def learned_router(name: str, scenario: Scenario, path: Path | None = None) -> Policy:
-    """Return a learned router for a scenario.
+    """Return the router that "ppo" or "dqn" trained on this very scenario.
 
-    Args:
-        name: of an algorithm, "ppo" or "dqn".
-        scenario: what it is to route; it must have been trained on this very scenario.
-        path: its file; by default the packaged one.
+    `path` is its file; by default the packaged one.
 
     Raises:
         InputError: there is none of that name or for that scenario, or the file cannot be used.

@@ -49,15 +49,10 @@ def benchmark(
     Parameters come from stored fits where these match the scenario and the data, and are fitted on
     training seeds otherwise, which takes minutes.
 
-    Args:
-        scenario: as `load_scenario` takes it.
-        others: learned policies and routers of one's own.
-        traces: the kind of traces.
-        episodes: how many.
-        tolerance_points: quality that a saving may cost, in points of 100.
-        reference: the router that differences are taken to.
-        earlier: returned as they are if they answer this very question.
-        on_step: called after each step with the stage of the work and its number of steps.
+    `others` are learned policies and routers of one's own. A saving may cost `tolerance_points` of
+    quality, in points of 100; differences are taken to `reference`. Results that answer this very
+    question, `earlier`, are returned as they are. `on_step` is called after each step with the
+    stage of the work and its number of steps.
 
     Raises:
         InputError: names what cannot be used.

@@ -39,13 +39,8 @@ class Sweep:
     ) -> None:
         """Check all that is asked for, before anything runs.
 
-        Args:
-            scenario: as `load_scenario` takes it.
-            parameter: a name in `KNOBS` of edgeroute_env.evaluation.sweep, or a dotted field.
-            values: of the parameter.
-            routers: names; those with parameters need a stored fit to the scenario.
-            traces: the kind of traces.
-            episodes: how many at each value.
+        `parameter` is a name in `KNOBS` of edgeroute_env.evaluation.sweep, or a dotted field.
+        Routers with parameters need a stored fit to the scenario.
 
         Raises:
             InputError: names what cannot be used.
@@ -76,10 +71,9 @@ class Sweep:
     ) -> list[Row]:
         """Return a row a value and router: `value`, `router`, and `figures` with intervals.
 
-        Args:
-            earlier: rows of an interrupted run, which are kept.
-            on_value: called with all rows so far, those kept and after each further value.
-            on_step: called after each turn of a run with the parameter and the turns in all.
+        The rows of an interrupted run, `earlier`, are kept. `on_value` is called with all rows so
+        far, those kept and after each further value; `on_step` after each turn of a run with the
+        parameter and the turns in all.
         """
         rows = list(earlier)
         if rows:

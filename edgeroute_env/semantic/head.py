@@ -127,7 +127,8 @@ def calibrated(mix: Floats, text: Floats, length: Floats) -> Floats:
     from there; mix[2] shifts it.
     """
     away = mix[0] * text + mix[1] * length - mix[3]
-    return mix[2] + mix[4] * np.tanh(away / mix[4])
+    logits: Floats = mix[2] + mix[4] * np.tanh(away / mix[4])
+    return logits
 
 
 def sigmoid(logits: Floats) -> Floats:
