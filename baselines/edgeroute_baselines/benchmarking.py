@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -90,11 +91,7 @@ def _fitted(
     absent = unfitted(entry)
     if entry is not None and not absent:
         return entry, "stored"
-    steps = sum(map(trials, absent))
-
-    def on_trial() -> None:
-        on_step("fitting", steps)
-
+    on_trial = functools.partial(on_step, "fitting", sum(map(trials, absent)))
     in_words = "fitted in this run"
     if entry is not None:
         in_words = f"stored; {in_words}: {', '.join(absent)}"
@@ -123,10 +120,7 @@ def _compared(
     }
     steps = scenario.workload.turns * (len(contenders) + len(savers))
     by = Yardsticks(reference, EDGE_ONLY, ANALYTIC, papers_rule(scenario))
-
-    def on_turn() -> None:
-        on_step("evaluating", steps)
-
+    on_turn = functools.partial(on_step, "evaluating", steps)
     return compare(scenario, source, seeds, contenders, savers, _dials(entry), by, on_turn)
 
 

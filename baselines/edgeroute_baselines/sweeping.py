@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -81,10 +82,7 @@ class Sweep:
         done = {row["value"] for row in rows}
         left = {value: at for value, at in self._variants.items() if value not in done}
         steps = sum(at.workload.turns for at in left.values()) * len(self._fits)
-
-        def on_turn() -> None:
-            on_step(self.settings["parameter"], steps)
-
+        on_turn = functools.partial(on_step, self.settings["parameter"], steps)
         for value, at in left.items():
             routers = [make_router(name, fit) for name, fit in self._fits.items()]
             rows += measure(value, at, self._sources[value], self._seeds, routers, on_turn)
