@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from edgeroute_agents.settings import KINDS
 from edgeroute_baselines.linear import LinearRouter
-from edgeroute_env.errors import InputError, missing_package
+from edgeroute_env.errors import InputError, needs
 from edgeroute_env.files import replacing
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.scenario_files import scenario_hash
@@ -187,8 +187,6 @@ def learned_router(name: str, scenario: Scenario, path: Path | None = None) -> P
 
 
 def _safetensors() -> Any:
-    try:
+    with needs("learned policies", "agents"):
         import safetensors.numpy
-    except ImportError:
-        raise missing_package("safetensors", "learned policies", "agents") from None
     return safetensors.numpy
