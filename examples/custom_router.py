@@ -3,8 +3,6 @@
 python examples/custom_router.py [episodes]
 """
 
-from __future__ import annotations
-
 import sys
 
 import numpy as np
@@ -12,11 +10,9 @@ from numpy.typing import NDArray
 
 from edgeroute_baselines import fitted_router
 from edgeroute_env import decode, load_scenario
-from edgeroute_env.evaluation.episodes import run_episodes
+from edgeroute_env.evaluation.episodes import evaluation_returns
 from edgeroute_env.evaluation.metrics import interval
 from edgeroute_env.evaluation.tables import with_interval
-from edgeroute_env.seeds import EVALUATION_SEEDS
-from edgeroute_env.traces.recorded import drawn
 
 
 class Patient:
@@ -37,9 +33,6 @@ class Patient:
 
 episodes = int(sys.argv[1]) if len(sys.argv) > 1 else 200
 scenario = load_scenario("paper")
-source = drawn(scenario, "synthetic", "evaluation")
-seeds = EVALUATION_SEEDS[:episodes]
 analytic = fitted_router(scenario, "synthetic", "bao-multi-queue")
-own, theirs = (run_episodes(r, scenario, source, seeds) for r in (Patient(), analytic))
-gap = interval(own.returns() - theirs.returns())
-print(f"{own.router} - {theirs.router}: {with_interval(gap)}")
+own, theirs = evaluation_returns([Patient(), analytic], scenario, episodes)
+print(f"patient - bao-multi-queue: {with_interval(interval(own - theirs))}")

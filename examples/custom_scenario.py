@@ -3,8 +3,6 @@
 python examples/custom_scenario.py [episodes]
 """
 
-from __future__ import annotations
-
 import sys
 
 from edgeroute_baselines import make_router

@@ -3,8 +3,6 @@
 python examples/ppo_single_file.py [frames]
 """
 
-from __future__ import annotations
-
 import sys
 import time
 

@@ -3,8 +3,6 @@
 python examples/sb3_contrib_recurrent.py [frames]
 """
 
-from __future__ import annotations
-
 import sys
 
 import torch

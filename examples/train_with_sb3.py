@@ -3,8 +3,6 @@
 python examples/train_with_sb3.py [frames]
 """
 
-from __future__ import annotations
-
 import sys
 
 import torch

@@ -7,40 +7,20 @@ the first 5,000 evaluation seeds, with 95 % bootstrap intervals and their lower 
 the return. By default on the presets where 200 episodes show a tie.
 """
 
-from __future__ import annotations
-
 import sys
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from edgeroute_agents import packaged
 from edgeroute_baselines import fitted_router
 from edgeroute_env import load_scenario
-from edgeroute_env.evaluation.episodes import generators, run_episodes
+from edgeroute_env.evaluation.episodes import evaluation_returns
 from edgeroute_env.evaluation.metrics import interval
 from edgeroute_env.evaluation.tables import with_interval
-from edgeroute_env.routing import Router
-from edgeroute_env.scenario import Scenario
-from edgeroute_env.seeds import EVALUATION_SEEDS
-from edgeroute_env.traces.recorded import drawn
-from edgeroute_env.traces.sources import Pinned
 
-EPISODES, AT_ONCE = 5_000, 500  # the second for memory's sake
+EPISODES = 5_000
 RULES = ("bao-multi-queue", "bao-multi", "bao-single")
 TIES = ("cr2", "gsm8k", "long-context", "mmlu", "mtbench101", "stale")
-
-
-def returns(scenario: Scenario, routers: list[Router]) -> NDArray[np.float64]:
-    """Return what each router earns in each episode, shape (routers, EPISODES)."""
-    source = drawn(scenario, "synthetic", "evaluation")
-    parts = []
-    for start in range(0, EPISODES, AT_ONCE):
-        seeds = EVALUATION_SEEDS[start : start + AT_ONCE]
-        pinned = Pinned(source, generators(seeds))
-        parts.append([run_episodes(r, scenario, pinned, seeds).returns() for r in routers])
-    return np.concatenate(parts, axis=1)
 
 
 def main() -> None:
@@ -50,7 +30,7 @@ def main() -> None:
         scenario = load_scenario(name)
         policies = packaged(scenario)
         rules = [fitted_router(scenario, "synthetic", rule) for rule in RULES]
-        found = returns(scenario, [*rules, *policies])
+        found = evaluation_returns([*rules, *policies], scenario, EPISODES)
         for policy, own in zip(policies, found[len(RULES) :], strict=True):
             for rule, theirs in zip(RULES, found, strict=False):
                 gap = interval(own - theirs)

@@ -7,8 +7,6 @@ turn equals the published figure.
     python studies/mtbench101.py > configs/benchmarks/mtbench101-qwen7b-gpt4.yaml
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable
 

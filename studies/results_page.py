@@ -6,8 +6,6 @@
 Everything below the page's marker, and between the README's, is replaced; the words around stay.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping

@@ -3,8 +3,6 @@
 python studies/rollout_speed.py
 """
 
-from __future__ import annotations
-
 import time
 
 import numpy as np

@@ -6,8 +6,6 @@ The quantiles, on the scale of logits, and the AUC go into the benchmarks' calib
     python studies/score_laws.py
 """
 
-from __future__ import annotations
-
 import numpy as np
 from sklearn.metrics import roc_auc_score
 

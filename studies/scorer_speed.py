@@ -6,8 +6,6 @@ The prompts are made up, with the lengths of MMLU's, unless a table is given. Ro
 turns, so that a busy machine slows both alike.
 """
 
-from __future__ import annotations
-
 import sys
 import time
 

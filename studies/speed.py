@@ -6,8 +6,6 @@ Every figure is the median over rounds of a ratio to CartPole measured in the sa
 that a busy machine slows both. `process_time` counts this process alone.
 """
 
-from __future__ import annotations
-
 import os
 import statistics
 import subprocess

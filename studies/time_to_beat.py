@@ -7,8 +7,6 @@ Once as the settings say, and once from the analytic rule itself with nothing di
 policy on 200 evaluation episodes. One core; import and compilation of the kernel count.
 """
 
-from __future__ import annotations
-
 import functools
 import tempfile
 import time
@@ -16,20 +14,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from edgeroute_agents import Follower, Standing, Training, load_policy, load_settings
 from edgeroute_agents.judging import Verdict
 from edgeroute_agents.policy import FILE
 from edgeroute_agents.train import BAO
 from edgeroute_baselines import fitted_router
 from edgeroute_env import load_scenario
-from edgeroute_env.evaluation.episodes import generators, run_episodes
+from edgeroute_env.evaluation.episodes import evaluation_returns
 from edgeroute_env.evaluation.metrics import interval
 from edgeroute_env.evaluation.tables import with_interval
-from edgeroute_env.seeds import EVALUATION_SEEDS
-from edgeroute_env.traces.recorded import drawn
-from edgeroute_env.traces.sources import Pinned
 
 EPISODES = 200
 STARTS: Mapping[str, dict[str, Any]] = {
@@ -48,10 +41,7 @@ def note_if_beaten(
 
 def main() -> None:
     scenario = load_scenario("paper")
-    seeds = EVALUATION_SEEDS[:EPISODES]
-    pinned = Pinned(drawn(scenario, "synthetic", "evaluation"), generators(seeds))
     analytic = fitted_router(scenario, "synthetic", BAO)
-    theirs = run_episodes(analytic, scenario, pinned, seeds).returns()
     for name, changes in STARTS.items():
         start = time.process_time()
         beaten_s: list[tuple[float, float]] = []
@@ -61,10 +51,10 @@ def main() -> None:
             training.run(Path(folder), Follower(judged=note))
             whole_s = time.process_time() - start
             policy = load_policy(Path(folder) / FILE, scenario)
-        own = run_episodes(policy, scenario, pinned, seeds).returns()
+        own, theirs = evaluation_returns([policy, analytic], scenario, EPISODES)
         first = f"{beaten_s[0][0]:.0f} s ({beaten_s[0][1]:+.2f})" if beaten_s else "never"
         print(f"{name}: beaten after {first}; trained in {whole_s:.0f} s CPU;")
-        print(f"  on evaluation seeds {with_interval(interval(np.asarray(own - theirs)))}")
+        print(f"  on evaluation seeds {with_interval(interval(own - theirs))}")
 
 
 if __name__ == "__main__":

@@ -8,8 +8,6 @@ SB3's default training frequency. Of the environments' share, the simulator's is
 compiled turns and of drawing traces, their expected qualities included.
 """
 
-from __future__ import annotations
-
 import statistics
 import time
 from collections.abc import Callable

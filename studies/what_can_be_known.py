@@ -11,8 +11,6 @@ lengths. Printed as shares of the whole gap, beside `linear` and the packaged `p
 expected qualities.
 """
 
-from __future__ import annotations
-
 import sys
 from typing import Any
 

@@ -5,8 +5,6 @@
 It takes less than a minute. The page is the template `page.md.j2` with every section's data.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """How bursty a cell's requests are, beside the Azure conversation trace."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

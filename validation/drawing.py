@@ -1,7 +1,5 @@
 """How the page's plots look: panels side by side, in small files."""
 
-from __future__ import annotations
-
 from io import BytesIO
 from pathlib import Path
 from typing import Any

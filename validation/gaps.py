@@ -1,7 +1,5 @@
 """Gaps within conversations beside a recorded service."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,13 +1,11 @@
 """Traces drawn from a scenario for a comparison."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gymnasium.utils import seeding
 from numpy.typing import NDArray
 
+from edgeroute_env.evaluation.episodes import generators
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.scenario_files import load_scenario
 from edgeroute_env.traces.sources import Drawn, Pinned
@@ -23,4 +21,4 @@ def with_questions(name: str, overrides: Mapping[str, Any]) -> Scenario:
 
 def traces(scenario: Scenario, seeds: Sequence[int]) -> NDArray[Any]:
     """Return the scenario's synthetic traces, ROW of shape (seeds, turns)."""
-    return Pinned(Drawn(scenario), [seeding.np_random(seed)[0] for seed in seeds]).rows
+    return Pinned(Drawn(scenario), generators(seeds)).rows

@@ -1,7 +1,5 @@
 """Input lengths of requests beside recorded services."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

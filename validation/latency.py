@@ -1,7 +1,5 @@
 """Published latency and memory figures beside the model's predictions."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The statistics that the comparisons rest on and that SciPy does not have."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 

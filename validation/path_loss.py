@@ -1,7 +1,5 @@
 """Path loss and line of sight beside an independent evaluation of TR 38.901."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from edgeroute_env.physics import radio

@@ -3,8 +3,6 @@
 The figures, their sources and the explanations of errors lie in `published.yaml`.
 """
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path

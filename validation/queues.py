@@ -1,7 +1,5 @@
 """Simulated queue waits beside queueing theory: Erlang C and Pollaczek-Khinchine."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from functools import partial

@@ -1,7 +1,5 @@
 """What every comparison hands to the page: data for the template, plots, lines of the summary."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path

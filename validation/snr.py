@@ -1,7 +1,5 @@
 """The SNR of generated traces beside the Irish 5G recordings: distribution and memory."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 

@@ -5,8 +5,6 @@ leaves out NOTE 1 of Table 7.4.1-1: the breakpoint 4 h'_BS h'_UT f_c / c, with h
 c = 3e8 m/s, is given here.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from functools import cache

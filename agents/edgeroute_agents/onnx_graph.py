@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from edgeroute_agents.networks import squashed
 from edgeroute_agents.policy import Policy
 from edgeroute_baselines.linear import margin
-from edgeroute_env.errors import missing_package
+from edgeroute_env.errors import needs
 from edgeroute_env.files import replacing
 from edgeroute_env.simulator.features import COUNT, NAMES, SCALE
 
@@ -57,10 +57,8 @@ def export(policy: Policy, path: Path) -> None:
     Raises:
         InputError: onnx is not installed.
     """
-    try:
+    with needs("exporting a policy", "onnx"):
         import onnx  # noqa: F401  (torch asks for it)
-    except ImportError:
-        raise missing_package("onnx", "exporting a policy", "onnx") from None
     example = torch.zeros(2, COUNT) + 0.5
     with replacing(path) as part, warnings.catch_warnings():
         # The exporter that torch prefers to this one needs a further package.

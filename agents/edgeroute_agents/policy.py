@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from edgeroute_agents.settings import KINDS
 from edgeroute_baselines.linear import LinearRouter
-from edgeroute_env.errors import InputError, missing_package
+from edgeroute_env.errors import InputError, needs
 from edgeroute_env.files import replacing
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.scenario_files import scenario_hash
@@ -107,11 +107,7 @@ class Policy:
 
 
 def load_policy(path: Path, scenario: Scenario | None = None) -> Policy:
-    """Return the policy in a file.
-
-    Args:
-        path: what `Policy.save` wrote.
-        scenario: refuse a policy that was trained on another one; None takes any.
+    """Return the policy that `Policy.save` wrote; with a scenario, only one trained on it.
 
     Raises:
         InputError: the file is missing or damaged, or its policy is of another observation
@@ -197,12 +193,9 @@ def packaged(scenario: Scenario) -> list[Policy]:
 
 
 def learned_router(name: str, scenario: Scenario, path: Path | None = None) -> Policy:
-    """Return a learned router for a scenario.
+    """Return the router that "ppo" or "dqn" trained on this very scenario.
 
-    Args:
-        name: of an algorithm, "ppo" or "dqn".
-        scenario: what it is to route; it must have been trained on this very scenario.
-        path: its file; by default the packaged one.
+    `path` is its file; by default the packaged one.
 
     Raises:
         InputError: there is none of that name or for that scenario, or the file cannot be used.
@@ -223,8 +216,6 @@ def learned_router(name: str, scenario: Scenario, path: Path | None = None) -> P
 
 
 def _safetensors() -> Any:
-    try:
+    with needs("learned policies", "agents"):
         import safetensors.numpy
-    except ImportError:
-        raise missing_package("safetensors", "learned policies", "agents") from None
     return safetensors.numpy

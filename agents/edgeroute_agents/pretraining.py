@@ -23,7 +23,7 @@ from edgeroute_agents.settings import DqnSettings, PpoSettings, load_settings
 from edgeroute_agents.train import BAO, LINEAR, Training
 from edgeroute_agents.watching import CHECKPOINT, Follower
 from edgeroute_baselines import fitted_router, make_router
-from edgeroute_env.evaluation.episodes import generators, run_episodes
+from edgeroute_env.evaluation.episodes import evaluation_returns
 from edgeroute_env.evaluation.metrics import interval
 from edgeroute_env.evaluation.statistics import interquartile_mean
 from edgeroute_env.evaluation.tables import with_interval
@@ -32,9 +32,7 @@ from edgeroute_env.recordings.downloads import data_folder
 from edgeroute_env.routing import ROUTES, Router
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.scenario_files import load_scenario
-from edgeroute_env.seeds import EVALUATION_SEEDS
-from edgeroute_env.traces.recorded import TraceKind, drawn, recorded_files
-from edgeroute_env.traces.sources import Pinned
+from edgeroute_env.traces.recorded import TraceKind, recorded_files
 
 SEEDS, EPISODES = {"ppo": 5, "dqn": 3}, 200  # training seeds, from 0
 RUNS = Path("runs") / "pretraining"
@@ -67,20 +65,14 @@ def figures(policies: Sequence[Policy], scenario: Scenario, traces: TraceKind) -
 
     Gaps are taken episode by episode; the others have the parameters fitted to these traces.
     """
-    seeds = EVALUATION_SEEDS[:EPISODES]
-    pinned = Pinned(drawn(scenario, traces, "evaluation"), generators(seeds))
-
-    def returns(router: Router) -> Any:
-        return run_episodes(router, scenario, pinned, seeds).returns()
-
-    own = np.stack([returns(policy) for policy in policies])
     others: dict[str, Router] = {name: make_router(name) for name in ROUTES}
     others |= {name: fitted_router(scenario, traces, name) for name in OTHERS}
     if traces != "synthetic":  # as little seen of the recordings as the policies have
         others[f"{BAO}, synthetic fit"] = fitted_router(scenario, "synthetic", BAO)
+    found = evaluation_returns([*policies, *others.values()], scenario, EPISODES, traces)
+    own = found[: len(policies)]
     rows = {}
-    for name, router in others.items():
-        theirs = returns(router)
+    for name, theirs in zip(others, found[len(policies) :], strict=True):
         gaps = own - theirs
         rows[name] = {
             "return": float(theirs.mean()),

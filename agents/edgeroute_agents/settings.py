@@ -67,12 +67,9 @@ KINDS: dict[str, type[PpoSettings] | type[DqnSettings]] = {"ppo": PpoSettings, "
 def load_settings(
     algorithm: str, overrides: Mapping[str, Any] | None = None, tuned: Path | None = None
 ) -> PpoSettings | DqnSettings:
-    """Return the settings of an algorithm, with `overrides` by field.
+    """Return the settings of "ppo" or "dqn", with `overrides` by field.
 
-    Args:
-        algorithm: "ppo" or "dqn".
-        overrides: go before all else.
-        tuned: what `edgeroute tune ALGORITHM` wrote; by default the packaged settings.
+    `tuned` is what `edgeroute tune ALGORITHM` wrote; by default the packaged settings.
 
     Raises:
         InputError: names the unknown algorithm, the unusable file or the first bad field.

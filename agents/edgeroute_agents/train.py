@@ -65,12 +65,8 @@ class Training:
         """Train to the end, or until `follower.stops`; the standing says which.
 
         The best policy on the validation seeds, the start included, lies in the folder; once the
-        training is finished, what fresh episodes confirm of it.
-
-        Args:
-            folder: for the policy, the log, the checkpoint and the curves.
-            follower: hears of the training, and may stop it.
-            resume: continue from the folder's checkpoint.
+        training is finished, what fresh episodes confirm of it. The log, the checkpoint and the
+        curves lie there too; `resume` continues from the checkpoint.
 
         Raises:
             InputError: the seed cannot be used, there is no valid stored fit, or no usable

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -49,15 +50,10 @@ def benchmark(
     Parameters come from stored fits where these match the scenario and the data, and are fitted on
     training seeds otherwise, which takes minutes.
 
-    Args:
-        scenario: as `load_scenario` takes it.
-        others: learned policies and routers of one's own.
-        traces: the kind of traces.
-        episodes: how many.
-        tolerance_points: quality that a saving may cost, in points of 100.
-        reference: the router that differences are taken to.
-        earlier: returned as they are if they answer this very question.
-        on_step: called after each step with the stage of the work and its number of steps.
+    `others` are learned policies and routers of one's own. A saving may cost `tolerance_points` of
+    quality, in points of 100; differences are taken to `reference`. Results that answer this very
+    question, `earlier`, are returned as they are. `on_step` is called after each step with the
+    stage of the work and its number of steps.
 
     Raises:
         InputError: names what cannot be used.
@@ -95,11 +91,7 @@ def _fitted(
     absent = unfitted(entry)
     if entry is not None and not absent:
         return entry, "stored"
-    steps = sum(map(trials, absent))
-
-    def on_trial() -> None:
-        on_step("fitting", steps)
-
+    on_trial = functools.partial(on_step, "fitting", sum(map(trials, absent)))
     in_words = "fitted in this run"
     if entry is not None:
         in_words = f"stored; {in_words}: {', '.join(absent)}"
@@ -128,10 +120,7 @@ def _compared(
     }
     steps = scenario.workload.turns * (len(contenders) + len(savers))
     by = Yardsticks(reference, EDGE_ONLY, ANALYTIC, papers_rule(scenario))
-
-    def on_turn() -> None:
-        on_step("evaluating", steps)
-
+    on_turn = functools.partial(on_step, "evaluating", steps)
     return compare(scenario, source, seeds, contenders, savers, _dials(entry), by, on_turn)
 
 

@@ -122,11 +122,8 @@ def replayed(batch: Batch, actions: Actions) -> Floats:
 def beam(batch: Batch, turns: int, width: int, price: Floats) -> tuple[Actions, Floats]:
     """Return the best actions, (turns, n), that a beam finds, and their returns, (n,).
 
-    Args:
-        batch: n episodes at their first turn.
-        turns: the most that any of them has.
-        width: states kept of each episode.
-        price: reward that an edge call and a joule are charged in the ranking, shape (2,).
+    `batch` holds n episodes of at most `turns` turns, at their first one; `width` states are kept
+    of each. `price`, (2,), is what an edge call and a joule are charged in the ranking, in reward.
     """
     n = batch.episodes.size
     parts = np.array_split(np.arange(n), min(n, -(-2 * width * n // ROWS)))

@@ -58,10 +58,8 @@ def loss_if_accepted(turns: NDArray[Any]) -> Floats:
 def calibrated(scores: NDArray[Any], losses: Floats, risk: float) -> float:
     """Return the greatest score up to which the phone may be accepted, or NONE_ACCEPTED.
 
-    Args:
-        scores: of the calibration turns, shape (n,).
-        losses: what accepting each would lose, in [0, 1], shape (n,).
-        risk: the greatest expected loss a turn.
+    `losses`, (n,), are what accepting each calibration turn would lose, in [0, 1]; `scores`, (n,),
+    are those turns'. `risk` is the greatest expected loss a turn.
 
     A threshold between two scores has the same loss on calibration turns as the lower score, so
     nothing is lost there; on new turns a little is.

@@ -48,13 +48,8 @@ def fit_all(
 ) -> dict[str, Any]:
     """Fit routers and return the entry to store, with its provenance.
 
-    Args:
-        scenario: what they are fitted to.
-        traces: the kind of traces.
-        tolerance_points: quality that a saving may cost, in points of 100.
-        on_trial: called after each setting, for a progress bar.
-        names: which routers; all by default.
-        known: a valid entry (see `stored_fits`) whose fits of other routers are kept.
+    A saving may cost `tolerance_points` of quality, in points of 100. `on_trial` is called after
+    each setting. `known` is a valid entry (see `stored_fits`) whose fits of other routers are kept.
 
     Raises:
         InputError: a router among `names` has no parameters to fit.

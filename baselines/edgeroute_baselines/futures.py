@@ -134,10 +134,8 @@ class Futures:
         The router's own answers have not been judged. The answers of the place's dialogue are used
         instead, because the future's later turns belong to that dialogue.
 
-        Args:
-            places: as `draw` gives them.
-            turn: of the present rows in their dialogues, shape (n,).
-            edge_bits: bit k - 1 says whether turn k went to the edge, shape (n,).
+        `places` are as `draw` gives them. `turn`, (n,), counts in the present rows' dialogues; bit
+        k - 1 of `edge_bits`, (n,), says whether turn k went to the edge.
         """
         worst = np.ones(places.shape)
         at = places

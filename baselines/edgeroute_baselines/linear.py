@@ -66,9 +66,8 @@ def margin(seen: Any, w: Any) -> Any:
     The rule is stated only here. It is compiled over a record for speed, and it runs over torch
     tensors in an exported policy. So it uses only arithmetic, comparisons and ufuncs.
 
-    Args:
-        seen: the features by name in physical units: numbers, or arrays of one shape.
-        w: the parameters by name.
+    `seen` holds the features by name in physical units: numbers, or arrays of one shape. `w` holds
+    the parameters by name.
     """
     edge_wait_s = np.minimum(seen["edge_wait_s"], _LONG_S)
     device_wait_s = np.minimum(seen["device_wait_s"], _LONG_S)

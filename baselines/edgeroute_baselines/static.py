@@ -41,7 +41,6 @@ class RandomRouter:
     """Sends each turn to the edge with a fixed probability; the same coins after each reset."""
 
     edge_share: float = 0.5
-    seed: int = 0
     name: str = "random"
     reads_score: ClassVar[bool] = False
     _coins: np.random.Generator = field(init=False, repr=False)
@@ -53,7 +52,7 @@ class RandomRouter:
 
     def reset(self, n: int) -> None:
         """Start the coins again."""
-        self._coins = np.random.default_rng(self.seed)
+        self._coins = np.random.default_rng(0)
 
     def route(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
         """Return coin flips, shape (n,)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -39,13 +40,8 @@ class Sweep:
     ) -> None:
         """Check all that is asked for, before anything runs.
 
-        Args:
-            scenario: as `load_scenario` takes it.
-            parameter: a name in `KNOBS` of edgeroute_env.evaluation.sweep, or a dotted field.
-            values: of the parameter.
-            routers: names; those with parameters need a stored fit to the scenario.
-            traces: the kind of traces.
-            episodes: how many at each value.
+        `parameter` is a name in `KNOBS` of edgeroute_env.evaluation.sweep, or a dotted field.
+        Routers with parameters need a stored fit to the scenario.
 
         Raises:
             InputError: names what cannot be used.
@@ -76,10 +72,9 @@ class Sweep:
     ) -> list[Row]:
         """Return a row a value and router: `value`, `router`, and `figures` with intervals.
 
-        Args:
-            earlier: rows of an interrupted run, which are kept.
-            on_value: called with all rows so far, those kept and after each further value.
-            on_step: called after each turn of a run with the parameter and the turns in all.
+        The rows of an interrupted run, `earlier`, are kept. `on_value` is called with all rows so
+        far, those kept and after each further value; `on_step` after each turn of a run with the
+        parameter and the turns in all.
         """
         rows = list(earlier)
         if rows:
@@ -87,10 +82,7 @@ class Sweep:
         done = {row["value"] for row in rows}
         left = {value: at for value, at in self._variants.items() if value not in done}
         steps = sum(at.workload.turns for at in left.values()) * len(self._fits)
-
-        def on_turn() -> None:
-            on_step(self.settings["parameter"], steps)
-
+        on_turn = functools.partial(on_step, self.settings["parameter"], steps)
         for value, at in left.items():
             routers = [make_router(name, fit) for name, fit in self._fits.items()]
             rows += measure(value, at, self._sources[value], self._seeds, routers, on_turn)

@@ -17,7 +17,7 @@ from edgeroute_env.semantic.encoder import DEFAULT_ENCODER, Encoder
 from edgeroute_env.semantic.prompt_files import PromptRow, read_prompts, write_rows
 from edgeroute_env.semantic.questions import load_recipe, read_questions
 from edgeroute_env.semantic.recorded_scores import store_scores, stored_scores
-from edgeroute_env.semantic.scorer import DEFAULT_PAIR, SUFFIX, Scorer, load_head, pair_of
+from edgeroute_env.semantic.scorer import DEFAULT_PAIR, SUFFIX, Scorer, load_head
 from edgeroute_env.semantic.scorer_settings import DEFAULT_SETTINGS, By
 
 app = typer.Typer(help="Score prompts and recorded questions; train scorers.", no_args_is_help=True)
@@ -159,8 +159,9 @@ def train(
 
 
 def _scorer(head: str) -> tuple[Scorer, str]:
+    """Return the scorer of a shipped pair, or of a file and the file's first pair."""
     loaded = load_head(head)
-    return Scorer(loaded), pair_of(loaded, head)
+    return Scorer(loaded), head if head in loaded.pairs else loaded.pairs[0]
 
 
 def _good(path: Path, rows: list[PromptRow], skip_bad: bool) -> list[PromptRow]:

@@ -8,21 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from edgeroute_env.cli.options import (
-    EpisodesOption,
-    OverwriteOption,
-    QuietOption,
-    ResumeOption,
-    ScenarioOption,
-    SetOption,
-    TracesOption,
-    chosen_scenario,
-    chosen_traces,
-    console,
-    notes,
-    progress,
-    steps_shown,
-)
+from edgeroute_env.cli import options
+from edgeroute_env.cli.options import console, notes, progress, resolved, steps_shown
 from edgeroute_env.errors import InputError
 from edgeroute_env.evaluation import tables
 from edgeroute_env.evaluation.result_files import command_and_versions, dated_folder
@@ -39,20 +26,20 @@ def sweep(
     values: Annotated[
         str, typer.Option(metavar="V1,V2,...", help="The parameter's values, e.g. 10,20,40.")
     ],
-    scenario: ScenarioOption = "paper",
+    scenario: options.ScenarioOption = "paper",
     routers: Annotated[
         list[str] | None,
         typer.Option("--router", help="May be repeated; default: " + " ".join(ROUTERS)),
     ] = None,
-    episodes: EpisodesOption = 100,
-    traces: TracesOption = "auto",
-    overrides: SetOption = None,
+    episodes: options.EpisodesOption = 100,
+    traces: options.TracesOption = "auto",
+    overrides: options.SetOption = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder for sweep.json, .csv, .png; default: results/TIME.")
     ] = None,
-    overwrite: OverwriteOption = False,
-    resume: ResumeOption = False,
-    quiet: QuietOption = False,
+    overwrite: options.OverwriteOption = False,
+    resume: options.ResumeOption = False,
+    quiet: options.QuietOption = False,
 ) -> None:
     """Vary one parameter and show how latency, quality and edge share of the routers move.
 
@@ -61,8 +48,7 @@ def sweep(
     """
     from edgeroute_baselines import Sweep
 
-    chosen = chosen_scenario(scenario, overrides)
-    kind, why = chosen_traces(chosen, traces)
+    chosen, kind, why = resolved(scenario, overrides, traces)
     asked = Sweep(chosen, parameter, _numbers(values), routers or ROUTERS, kind, episodes)
     folder = out or dated_folder()
     found = SWEEP_FILES.open(folder, overwrite, resume)

@@ -8,12 +8,12 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from gymnasium.utils import seeding
 from rich.table import Table
 
 from edgeroute_env.cli import options
 from edgeroute_env.cli.options import chosen_scenario, console, resolved
 from edgeroute_env.errors import InputError
+from edgeroute_env.evaluation.episodes import generators
 from edgeroute_env.files import refuse_overwrite
 from edgeroute_env.recordings.files import TABLES, Picked, write_table
 from edgeroute_env.recordings.importers import IMPORTERS, import_files
@@ -42,7 +42,7 @@ def make(
     """
     refuse_overwrite(out, overwrite)
     chosen, kind, why = resolved(scenario, overrides, traces)
-    pinned = Pinned(drawn(chosen, kind), [seeding.np_random(seed)[0]])
+    pinned = Pinned(drawn(chosen, kind), generators([seed]))
     Trace.from_rows(pinned.rows[0]).save(out, overwrite)
     console.print(f"{chosen.workload.turns} turns, {kind} ({why}): {out}", soft_wrap=True)
 

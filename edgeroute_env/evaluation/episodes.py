@@ -15,10 +15,14 @@ from numpy.typing import NDArray
 
 from edgeroute_env.routing import Insider, Learner, Router
 from edgeroute_env.scenario import Scenario
+from edgeroute_env.seeds import EVALUATION_SEEDS
 from edgeroute_env.simulator.batch import Batch
 from edgeroute_env.simulator.checks import checked_actions
 from edgeroute_env.simulator.state import OUTCOME
-from edgeroute_env.traces.sources import TraceSource
+from edgeroute_env.traces.recorded import TraceKind, drawn
+from edgeroute_env.traces.sources import Pinned, TraceSource
+
+AT_ONCE = 500  # episodes of `evaluation_returns`, for memory's sake
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,19 @@ def run_episodes(
         if on_turn is not None:
             on_turn()
     return Episodes(router.name, tuple(seeds), actions, outcomes, routed)
+
+
+def evaluation_returns(
+    routers: Sequence[Router], scenario: Scenario, episodes: int, traces: TraceKind = "synthetic"
+) -> NDArray[np.float64]:
+    """Return what routers earn on the same first evaluation seeds, shape (routers, episodes)."""
+    source = drawn(scenario, traces, "evaluation")
+    parts = []
+    for start in range(0, episodes, AT_ONCE):
+        seeds = EVALUATION_SEEDS[start : min(start + AT_ONCE, episodes)]
+        pinned = Pinned(source, generators(seeds))
+        parts.append([run_episodes(r, scenario, pinned, seeds).returns() for r in routers])
+    return np.concatenate(parts, axis=1)
 
 
 def _tell(

@@ -64,10 +64,7 @@ KNOBS = {
 def overrides_of(scenario: Scenario, parameter: str, value: float) -> dict[str, Any]:
     """Return the dotted fields, with their new values, that a value of a parameter stands for.
 
-    Args:
-        scenario: what factors and shifts are relative to.
-        parameter: a name in `KNOBS` or a dotted field.
-        value: in the knob's or the field's unit.
+    The value is in the knob's or the field's unit; factors and shifts are relative to `scenario`.
 
     Raises:
         InputError: there is no such parameter, or a value that has no meaning.

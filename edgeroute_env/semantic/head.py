@@ -67,8 +67,7 @@ class Head:
     def length_logits(self, length: Floats) -> Floats:
         """Return the length part's logits, (n, o), of length features (n, 4)."""
         x = _standard(length, self.length_mean, self.length_scale)
-        logits: Floats = x @ self.length_weight + self.length_bias
-        return logits
+        return x @ self.length_weight + self.length_bias
 
     def probabilities(self, text: NDArray[Any], length: Floats) -> Floats:
         """Return calibrated probabilities, (n, pairs, 2) in the order of OUTPUTS.

@@ -89,8 +89,3 @@ def load_head(pair_or_path: str) -> Head:
 def shipped_heads() -> list[Head]:
     """Return the heads that come with the package."""
     return [Head.load(path) for path in sorted(SHIPPED.glob(f"*{SUFFIX}"))]
-
-
-def pair_of(head: Head, pair_or_path: str) -> str:
-    """Return the pair that a name or path given for a head stands for."""
-    return pair_or_path if pair_or_path in head.pairs else head.pairs[0]

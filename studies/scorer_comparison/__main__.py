@@ -14,8 +14,6 @@ score and APGR, write all figures to a JSON file and draw a reliability diagram 
     --overwrite      replace what is there
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 from collections.abc import Sequence

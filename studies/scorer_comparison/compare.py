@@ -1,7 +1,5 @@
 """A scorer beside the simple ones on the same folds, over several seeds, with intervals."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """How good a score is: ranking (AUC), calibration (ECE) and routing (APGR), with intervals."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A comparison of scorers as a table for the terminal and a reliability diagram."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -4,8 +4,6 @@ Each takes the training part's inputs and labels and returns logits or shares fo
 only their order counts.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -66,8 +66,7 @@ def fit_mix(
 
 def _centred(logits: Floats, folds: NDArray[np.int64]) -> Floats:
     level = np.bincount(folds, logits) / np.maximum(np.bincount(folds), 1)
-    centred: Floats = logits - level[folds]
-    return centred
+    return logits - level[folds]
 
 
 def _shift(labels: NDArray[Any], logits: Floats) -> float:
