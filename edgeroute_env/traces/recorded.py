@@ -8,7 +8,6 @@ scorer's scores, out of fold, where the scenario asks for them. They are read, n
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
@@ -16,9 +15,9 @@ from numpy.typing import NDArray
 
 from edgeroute_env.benchmarks import Benchmark, DialogueBenchmark
 from edgeroute_env.errors import InputError
-from edgeroute_env.recordings import files
 from edgeroute_env.recordings.downloads import data_file
-from edgeroute_env.recordings.shapes import Arrivals, Dialogues, Outcomes, SnrRuns
+from edgeroute_env.recordings.files import read_recording
+from edgeroute_env.recordings.shapes import Arrivals, Dialogues, Outcomes, Recording, SnrRuns
 from edgeroute_env.scenario import Mix, Scenario, Table
 from edgeroute_env.semantic.questions import Questions, Recipe, read_questions
 from edgeroute_env.semantic.recorded_scores import (
@@ -39,7 +38,7 @@ from edgeroute_env.traces.sources import Drawn
 
 TraceKind = Literal["synthetic", "recorded"]
 Split = Literal["all", "fit", "evaluation"]
-R = TypeVar("R")
+R = TypeVar("R", bound=Recording)
 
 
 def recorded_files(scenario: Scenario) -> list[str]:
@@ -77,14 +76,14 @@ def recorded_law(scenario: Scenario, split: Split = "all") -> TraceLaw:
     items, first_item = pooled(pools)
     law = law._replace(items=items, first_item=first_item, recorded=np.concatenate(turns))
     if work.arrivals is not None:
-        gaps_s = _gaps(_read(files.read_arrivals, work.arrivals), split, work.arrivals)
+        gaps_s = _gaps(_read(Arrivals, work.arrivals), split, work.arrivals)
         law = law._replace(recorded_gaps=gaps_s / gaps_s.mean())
     if work.follow_ups is not None:
-        follow_ups = _read(files.read_arrivals, work.follow_ups).follow_up_gaps_s
+        follow_ups = _read(Arrivals, work.follow_ups).follow_up_gaps_s
         kept = _half(follow_ups, split, work.follow_ups)
         law = law._replace(recorded_follow_ups_s=kept)
     if scenario.radio.snr_runs is not None:
-        runs = _read(files.read_snr_runs, scenario.radio.snr_runs)
+        runs = _read(SnrRuns, scenario.radio.snr_runs)
         snr_db, places = _snr(runs, split, scenario.radio.snr_runs)
         law = law._replace(snr_db=snr_db, snr_runs=places)
     return law
@@ -141,28 +140,26 @@ def asking_half(law: TraceLaw, split: Split) -> TraceLaw:
     return law._replace(asking=_every_second(law.asking, split))
 
 
-def _read(reader: Callable[..., R], table: Table) -> R:
-    return reader(data_file(table.file), table.columns, table.where, table.drop_unusable)
+def _read(kind: type[R], table: Table) -> R:
+    path = data_file(table.file)
+    return read_recording(kind, path, table.columns, table.where, table.drop_unusable)
 
 
 def _pool(entry: Mix, split: Split, first: int) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return a benchmark's items and recorded turns; `first` is the index of its first turn."""
     if entry.outcomes is not None:
-        items, turns = _questions(_read(files.read_outcomes, entry.outcomes), first)
+        items, turns = _questions(_read(Outcomes, entry.outcomes), first)
         if entry.scores == "scorer":
-            turns["score"] = _needed(_scored_table(entry.outcomes))
+            table = _scored_table(entry.outcomes)
+            scores = recorded_scores(table.questions, table.recipe)
+            pair = table.questions.pairs.index(table.pair)
+            turns["score"] = scores[:, pair, 0]  # P(only the large model is right)
         return _half(items, split, entry.outcomes), turns
     if entry.dialogues is not None:
-        read = _read(files.read_dialogues, entry.dialogues)
+        read = _read(Dialogues, entry.dialogues)
         items, turns = _dialogues(read, entry.benchmark, entry.dialogues, first)
         return _half(items, split, entry.dialogues), turns
     return synthetic_items(entry.benchmark), np.zeros(0, RECORDED_TURN)
-
-
-def _needed(table: ScoredTable) -> NDArray[np.float64]:
-    """Return P(only the large model is right) by question, (n,)."""
-    scores = recorded_scores(table.questions, table.recipe)
-    return scores[:, table.questions.pairs.index(table.pair), 0]
 
 
 def _questions(outcomes: Outcomes, first: int) -> tuple[NDArray[Any], NDArray[Any]]:
