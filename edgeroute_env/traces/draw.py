@@ -63,9 +63,9 @@ def judged(score: float) -> float:
 
 
 @compiled
-def revert(deviation: float, dt_s: float, correlation_s: float, z: float) -> float:
-    """Return an Ornstein-Uhlenbeck deviation of unit variance `dt_s` later."""
-    a = math.exp(-dt_s / correlation_s)
+def revert(deviation: float, passed: float, correlation: float, z: float) -> float:
+    """Return an Ornstein-Uhlenbeck deviation of unit variance some time (or distance) later."""
+    a = math.exp(-passed / correlation)
     return a * deviation + math.sqrt(1.0 - a * a) * z
 
 
@@ -231,8 +231,8 @@ def draw_content(t: Any, phones: int, block: Any, rows: Any, items: NDArray[np.i
         device = at_normal(laws[0, 0 if row.quality_device > 0.0 else 1], z_device)
         edge = at_normal(laws[1, 0 if row.quality_edge > 0.0 else 1], z_edge)
         row.prompt_tokens = whole_tokens(recorded_or(record.prompt_tokens, prompt))
-        row.answer_tokens_device = whole_tokens(recorded_or(record.answer_device, device))
-        row.answer_tokens_edge = whole_tokens(recorded_or(record.answer_edge, edge))
+        row.answer_tokens_device = whole_tokens(recorded_or(record.answer_tokens_device, device))
+        row.answer_tokens_edge = whole_tokens(recorded_or(record.answer_tokens_edge, edge))
         row.predicted_tokens_device = about.predicted_device
         row.predicted_tokens_edge = about.predicted_edge
         attached = u[ATTACHMENT] < world.attachment_probability

@@ -76,7 +76,9 @@ ITEM = np.dtype(
 
 # One recorded turn; NaN where the recording holds no value. Row 0 is empty.
 RECORDED_TURN = np.dtype(
-    floats("prompt_tokens answer_device answer_edge quality_device quality_edge score")
+    floats(
+        "prompt_tokens answer_tokens_device answer_tokens_edge quality_device quality_edge score"
+    )
 )
 
 

@@ -164,15 +164,8 @@ def _pool(entry: Mix, split: Split, first: int) -> tuple[NDArray[Any], NDArray[A
 
 def _questions(outcomes: Outcomes, first: int) -> tuple[NDArray[Any], NDArray[Any]]:
     turns = np.full(len(outcomes), np.nan, RECORDED_TURN)
-    turns["prompt_tokens"] = outcomes.prompt_tokens
-    turns["quality_device"] = outcomes.quality_device
-    turns["quality_edge"] = outcomes.quality_edge
-    for name, values in (
-        ("answer_device", outcomes.answer_tokens_device),
-        ("answer_edge", outcomes.answer_tokens_edge),
-        ("score", outcomes.score),
-    ):
-        if values is not None:
+    for name, values in outcomes.columns().items():
+        if name != "group":
             turns[name] = values
     items = np.zeros(len(outcomes), ITEM)
     items["weight"] = 1.0
@@ -187,7 +180,7 @@ def _dialogues(
     assert isinstance(benchmark, DialogueBenchmark)  # the scenario's validation saw to it
     turns = np.full(len(dialogues), np.nan, RECORDED_TURN)
     turns["prompt_tokens"] = dialogues.prompt_tokens
-    turns["answer_device"] = turns["answer_edge"] = dialogues.answer_tokens
+    turns["answer_tokens_device"] = turns["answer_tokens_edge"] = dialogues.answer_tokens
     starts = np.flatnonzero(dialogues.turn == 1)
     items = np.zeros(len(starts), ITEM)
     items["weight"] = 1.0
