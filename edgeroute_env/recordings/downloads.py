@@ -136,18 +136,12 @@ def download(
 ) -> dict[str, Path]:
     """Fetch a dataset's files into `folder/<dataset>` (by default the data folder's).
 
+    Returns the files by their paths within the repositories. `base_url` is a mirror of GitHub's raw
+    files, or a local folder laid out like one. `progress` shows a bar on standard error.
+
     A file that is there and has the right SHA-256 is not fetched again, and a file that was cut
     short is continued, so a download may be interrupted and repeated. A file gets its name only
     once it is complete and verified, and no more bytes are taken than the catalogue states.
-
-    Args:
-        dataset: its name in the catalogue.
-        folder: where the dataset's folder goes.
-        base_url: a mirror of GitHub's raw files, or a local folder laid out like one.
-        progress: show a bar on standard error.
-
-    Returns:
-        The files by their paths within the repositories.
 
     Raises:
         InputError: an unknown dataset, a failing network or disk, or wrong content; after the

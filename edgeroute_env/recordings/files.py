@@ -118,11 +118,8 @@ def picked_fields(
 ) -> tuple[dict[str, NDArray[Any]], str | None]:
     """Return the values of fields as far as a table holds them, and how many rows were left out.
 
-    Args:
-        path: the table file.
-        rules: the fields to look for, and what each may hold.
-        required: those that have to be there.
-        pick: the columns' names in the file, and which rows count.
+    `rules` names the fields to look for and what each may hold, `required` those that have to
+    be there.
 
     Raises:
         InputError: an unknown field, a missing column, no row left, or a cell that cannot be used

@@ -53,7 +53,6 @@ def recorded_law(scenario: Scenario, split: Split = "all") -> TraceLaw:
     """Return the law of a scenario with its recordings, read from the data folder.
 
     Args:
-        scenario: a scenario that names recorded tables.
         split: "fit" and "evaluation" take disjoint halves of the questions, dialogues, SNR runs
             and arrivals, so that nothing is fitted on what it is measured on.
 
@@ -62,9 +61,8 @@ def recorded_law(scenario: Scenario, split: Split = "all") -> TraceLaw:
             it asks for are not stored.
     """
     if not recorded_files(scenario):
-        raise InputError(
-            "traces", "recorded", f"a scenario with recordings; {scenario.name} has none"
-        )
+        allowed = f"a scenario with recordings; {scenario.name} has none"
+        raise InputError("traces", "recorded", allowed)
     law = asking_half(synthetic_law(scenario), split)
     work = scenario.workload
     turns = [law.recorded]
