@@ -48,7 +48,9 @@ def check_rows(field: str, values: NDArray[Any], good: NDArray[np.bool_], allowe
 def check_times(field: str, times_s: NDArray[Any]) -> None:
     """Raise InputError at the first time that is before the one above it."""
     ordered = np.diff(times_s, prepend=times_s[0]) >= 0
-    check_rows(field, times_s, ordered, "times that never decrease: sort the table by time")
+    before = times_s[ordered.argmin() - 1]
+    allowed = f"times that never decrease, at least {before:g} here: sort the table by time"
+    check_rows(field, times_s, ordered, allowed)
 
 
 def numbers(column: NDArray[Any], truths: bool = False) -> Floats:
