@@ -117,5 +117,4 @@ def from_catalog(kind: str) -> Callable[[Any], Any]:
 @cache
 def catalog(kind: str) -> dict[str, dict[str, Any]]:
     """Return the entries of `configs/catalog/KIND.yaml`."""
-    entries: dict[str, dict[str, Any]] = read_yaml(config_path("catalog", f"{kind}.yaml"))
-    return entries
+    return read_yaml(config_path("catalog", f"{kind}.yaml"))

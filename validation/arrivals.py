@@ -7,7 +7,8 @@ from matplotlib.figure import Figure
 from scipy.stats import variation
 
 from edgeroute_env.plotting import COLOURS, LINES, MARKERS
-from edgeroute_env.recordings.files import read_arrivals
+from edgeroute_env.recordings.files import read_recording
+from edgeroute_env.recordings.shapes import Arrivals
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.scenario_files import load_scenario
 from validation.drawing import line, panels
@@ -38,7 +39,7 @@ def generated_arrivals(scenario: Scenario, seeds: Sequence[int]) -> list[Floats]
 
 def recorded_arrivals() -> Floats:
     """Return the recorded arrival times (s)."""
-    return read_arrivals(recording(RECORDING), {"time_s": "t_s"}).time_s
+    return read_recording(Arrivals, recording(RECORDING), {"time_s": "t_s"}).time_s
 
 
 def burstiness(times_s: Floats) -> Floats:

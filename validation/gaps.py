@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy import stats
 
-from edgeroute_env.recordings.files import read_arrivals
+from edgeroute_env.recordings.files import read_recording
+from edgeroute_env.recordings.shapes import Arrivals
 from edgeroute_env.scenario_files import load_scenario
 from validation.drawing import line, panels
 from validation.section import LEVELS, Floats, Section, compare, largest, recording
@@ -17,7 +18,7 @@ PRESET = "mtbench101"  # its follow-up gaps are Mooncake's
 
 def recorded_gaps_s() -> Floats:
     """Return Mooncake's gaps (s) within sessions."""
-    return read_arrivals(recording(RECORDING), {"time_s": "t_s"}).follow_up_gaps_s
+    return read_recording(Arrivals, recording(RECORDING), {"time_s": "t_s"}).follow_up_gaps_s
 
 
 def law_of_gaps(preset: str) -> Any:

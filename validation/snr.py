@@ -7,7 +7,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from edgeroute_env.plotting import MARKERS
-from edgeroute_env.recordings.files import read_snr_runs
+from edgeroute_env.recordings.files import read_recording
+from edgeroute_env.recordings.shapes import SnrRuns
 from validation.drawing import line, panels
 from validation.generated import traces, with_questions
 from validation.measures import autocorrelation
@@ -46,7 +47,7 @@ def recorded_runs(mobility: str) -> Runs:
 
     Successive samples count as one second apart; one in ten is two.
     """
-    runs = read_snr_runs(recording(RECORDING), {"time_s": "t_s"}, {"mobility": mobility})
+    runs = read_recording(SnrRuns, recording(RECORDING), {"time_s": "t_s"}, {"mobility": mobility})
     starts = np.flatnonzero(np.diff(runs.run)) + 1
     return Runs(f"recorded, {mobility}", np.split(runs.snr_db, starts))
 

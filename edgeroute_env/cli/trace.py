@@ -15,7 +15,7 @@ from edgeroute_env.cli.options import chosen_scenario, console, resolved
 from edgeroute_env.errors import InputError
 from edgeroute_env.evaluation.episodes import generators
 from edgeroute_env.files import refuse_overwrite
-from edgeroute_env.recordings.files import TABLES, Picked, write_table
+from edgeroute_env.recordings.files import TABLES, Picked, read_recording, write_table
 from edgeroute_env.recordings.importers import IMPORTERS, import_files
 from edgeroute_env.traces.columns import BASE
 from edgeroute_env.traces.own import trace_from_table
@@ -106,7 +106,7 @@ def import_(
         return
     _refuse(source_format, of_trace)
     if source_format in TABLES:
-        recording = TABLES[source_format](files[0], *pick)
+        recording = read_recording(TABLES[source_format], files[0], *pick)
     else:
         _refuse(source_format, {"--where": where, "--drop-unusable": drop_unusable or None})
         named = {f"--column {field}": name for field, name in pick.columns.items()}

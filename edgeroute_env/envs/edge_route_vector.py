@@ -55,16 +55,10 @@ class EdgeRouteVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], Any])
         render_mode: None = None,
         max_episode_steps: None = None,
     ) -> None:
-        """Validate the scenario and allocate the episodes.
+        """Validate the scenario and allocate `num_envs` episodes; see `EdgeRouteEnv`.
 
-        Args:
-            num_envs: how many episodes run side by side, at least 1.
-            scenario: as for `EdgeRouteEnv`.
-            overrides: as for `EdgeRouteEnv`.
-            traces: as for `EdgeRouteEnv`.
-            autoreset_mode: an `AutoresetMode` or its value.
-            render_mode: None; render a scalar environment instead.
-            max_episode_steps: None; a scenario's `workload.turns` says how long episodes are.
+        `autoreset_mode` is an `AutoresetMode` or its value. Gymnasium's `make_vec` passes the last
+        two arguments, which must be None.
         """
         if max_episode_steps is not None:
             allowed = "None; set the scenario's workload.turns, such as by overrides, instead"

@@ -117,7 +117,6 @@ def trace_source(scenario: Scenario, traces: TracesLike) -> TraceSource:
     """Return the source that `traces` stands for.
 
     Args:
-        scenario: the scenario whose workload, radio and edge the traces belong to.
         traces: None or "synthetic" draws from the scenario's law; "recorded" draws from its
             recordings in the data folder; a path or a `Trace` is replayed; each episode picks one
             of a sequence of traces at random; a `TraceSource` is used as it is.

@@ -12,11 +12,11 @@ from edgeroute_env._compile import compiled
 
 
 @compiled
-def earliest_slot(free_at_s: NDArray[np.float64]) -> int:
-    """Return the index of the slot that falls free first (ties: the lowest index)."""
+def earliest(times_s: NDArray[np.float64]) -> int:
+    """Return the index of the earliest time (ties: the lowest index)."""
     best = 0
-    for i in range(1, free_at_s.size):
-        if free_at_s[i] < free_at_s[best]:
+    for i in range(1, times_s.size):
+        if times_s[i] < times_s[best]:
             best = i
     return best
 
@@ -39,7 +39,7 @@ def kiefer_wolfowitz_step(
 
     Exact for G/G/c in order of arrival, when called in that order.
     """
-    slot = earliest_slot(free_at_s)
+    slot = earliest(free_at_s)
     start_s: float = max(arrival_s, free_at_s[slot])
     free_at_s[slot] = start_s + service_s
     return start_s - arrival_s

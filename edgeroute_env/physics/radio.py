@@ -134,15 +134,6 @@ def log_distance_loss_db(loss_at_1m_db: float, exponent: float, distance_m: floa
 
 
 @compiled
-def shadowing_step(
-    shadow_db: float, sigma_db: float, moved_m: float, correlation_m: float, normal: float
-) -> float:
-    """Return the shadowing (dB) after `moved_m` metres, a first-order autoregression in space."""
-    a = math.exp(-moved_m / correlation_m)
-    return a * shadow_db + math.sqrt(1.0 - a * a) * sigma_db * normal
-
-
-@compiled
 def noise_dbm(bandwidth_hz: float, noise_figure_db: float) -> float:
     """Return the receiver's thermal noise power (dBm)."""
     return THERMAL_NOISE_DBM_PER_HZ + 10.0 * math.log10(bandwidth_hz) + noise_figure_db

@@ -36,6 +36,23 @@ def column_of(name: str, values: ArrayLike) -> NDArray[Any]:
     return column
 
 
+def check_rows(field: str, values: NDArray[Any], good: NDArray[np.bool_], allowed: str) -> None:
+    """Raise InputError at the first row that is not good."""
+    bad = np.flatnonzero(~good)
+    if bad.size:
+        value = values[bad[0]]
+        plain = value.item() if isinstance(value, np.generic) else value
+        raise InputError(f"{field}, row {bad[0]}", plain, allowed)
+
+
+def check_times(field: str, times_s: NDArray[Any]) -> None:
+    """Raise InputError at the first time that is before the one above it."""
+    ordered = np.diff(times_s, prepend=times_s[0]) >= 0
+    before = times_s[ordered.argmin() - 1]
+    allowed = f"times that never decrease, at least {before:g} here: sort the table by time"
+    check_rows(field, times_s, ordered, allowed)
+
+
 def numbers(column: NDArray[Any], truths: bool = False) -> Floats:
     """Return a column's numbers, or their texts', as floats; true and false only if `truths`."""
     if column.dtype.kind in "iuf" or (truths and column.dtype.kind == "b"):

@@ -99,12 +99,6 @@ def recorded_tables() -> dict[str, str]:
     return {row["dataset"]: row["table"] for row in _catalogue("recorded_tables.csv")}
 
 
-def how_to_get(table: str) -> str | None:
-    """Return the command that makes a recorded table, in words; None for a table of one's own."""
-    names = [name for name, file in recorded_tables().items() if file == table]
-    return f"run: edgeroute data get {names[0]}, or set {DATA_VARIABLE}" if names else None
-
-
 def _catalogue(name: str) -> list[dict[str, Any]]:
     with config_path("catalog", name).open(encoding="utf-8", newline="") as table:
         return list(csv.DictReader(table))
@@ -126,8 +120,11 @@ def data_file(name: str) -> Path:
     """Return the path of a file in the data folder; InputError if it is absent."""
     path = data_folder() / name
     if not path.is_file():
-        how = how_to_get(name) or f"set {DATA_VARIABLE} to the folder that holds it"
-        raise InputError(str(path), "no such file", how)
+        allowed = f"set {DATA_VARIABLE} to the folder that holds it"
+        for dataset, table in recorded_tables().items():
+            if table == name:
+                allowed = f"run: edgeroute data get {dataset}, or set {DATA_VARIABLE}"
+        raise InputError(str(path), "no such file", allowed)
     return path
 
 
@@ -139,18 +136,12 @@ def download(
 ) -> dict[str, Path]:
     """Fetch a dataset's files into `folder/<dataset>` (by default the data folder's).
 
+    Returns the files by their paths within the repositories. `base_url` is a mirror of GitHub's raw
+    files, or a local folder laid out like one. `progress` shows a bar on standard error.
+
     A file that is there and has the right SHA-256 is not fetched again, and a file that was cut
     short is continued, so a download may be interrupted and repeated. A file gets its name only
     once it is complete and verified, and no more bytes are taken than the catalogue states.
-
-    Args:
-        dataset: its name in the catalogue.
-        folder: where the dataset's folder goes.
-        base_url: a mirror of GitHub's raw files, or a local folder laid out like one.
-        progress: show a bar on standard error.
-
-    Returns:
-        The files by their paths within the repositories.
 
     Raises:
         InputError: an unknown dataset, a failing network or disk, or wrong content; after the
@@ -181,9 +172,7 @@ def _fetch(file: PublishedFile, path: Path, url: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         part = _unfinished(path)
         if part is None:
-            handle, name = tempfile.mkstemp(
-                prefix=f".{path.name}.", suffix=".part", dir=path.parent
-            )
+            handle, name = tempfile.mkstemp(".part", f".{path.name}.", path.parent)
             os.close(handle)
             part = Path(name)
         try:

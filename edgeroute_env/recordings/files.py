@@ -3,7 +3,7 @@
 In a standard table the columns have the names of the recording's fields. So a table that
 `write_table` wrote needs only its path. For other tables, `columns` names the column of each field:
 
-    read_outcomes(path, {"prompt_tokens": "prompt_tok", "quality_edge": "ok:gpt-4-1106", ...})
+    read_recording(Outcomes, path, {"prompt_tokens": "prompt_tok", "quality_edge": "ok:gpt-4", ...})
 
 A field that `columns` leaves out is looked up by its own name; columns that are no field are
 ignored. A field of tokens can be given as the text itself: `prompt` for `prompt_tokens`, `answer`,
@@ -15,7 +15,7 @@ how many. Every fault of a file is one InputError that names the file; rows coun
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, fields
 from pathlib import Path
 from types import MappingProxyType
@@ -62,56 +62,38 @@ class Picked(NamedTuple):
     drop_unusable: bool = False
 
 
-def read_outcomes(
-    path: str | Path,
-    columns: Columns | None = None,
-    where: Where | None = None,
-    drop_unusable: bool = False,
-) -> Outcomes:
-    """Return the Outcomes in a table file; InputError where it cannot be used."""
-    return _recording(Outcomes, path, Picked(columns or {}, where or {}, drop_unusable))
-
-
-def read_dialogues(
-    path: str | Path,
-    columns: Columns | None = None,
-    where: Where | None = None,
-    drop_unusable: bool = False,
-) -> Dialogues:
-    """Return the Dialogues in a table file; InputError if it cannot be used.
-
-    The file's task and dialogue columns together name a dialogue, by any numbers or texts; it is
-    numbered 0, 1, 2 ... in the order of the rows, and its rows stand together.
-    """
-    return _recording(Dialogues, path, Picked(columns or {}, where or {}, drop_unusable))
-
-
-def read_arrivals(
-    path: str | Path,
-    columns: Columns | None = None,
-    where: Where | None = None,
-    drop_unusable: bool = False,
-) -> Arrivals:
-    """Return the Arrivals in a table file; InputError where it cannot be used."""
-    return _recording(Arrivals, path, Picked(columns or {}, where or {}, drop_unusable))
-
-
-def read_snr_runs(
-    path: str | Path,
-    columns: Columns | None = None,
-    where: Where | None = None,
-    drop_unusable: bool = False,
-) -> SnrRuns:
-    """Return the SnrRuns in a table file; InputError where it cannot be used."""
-    return _recording(SnrRuns, path, Picked(columns or {}, where or {}, drop_unusable))
-
-
-TABLES: dict[str, Callable[..., Recording]] = {
-    "outcomes": read_outcomes,
-    "dialogues": read_dialogues,
-    "arrivals": read_arrivals,
-    "snr": read_snr_runs,
+TABLES: dict[str, type[Recording]] = {
+    "outcomes": Outcomes,
+    "dialogues": Dialogues,
+    "arrivals": Arrivals,
+    "snr": SnrRuns,
 }
+
+
+def read_recording(
+    kind: type[R],
+    path: str | Path,
+    columns: Columns | None = None,
+    where: Where | None = None,
+    drop_unusable: bool = False,
+) -> R:
+    """Return the recording in a table file; InputError where it cannot be used.
+
+    In a file of dialogues, the task and dialogue columns together name a dialogue, by any numbers
+    or texts; it is numbered 0, 1, 2 ... in the order of the rows, and its rows stand together.
+    """
+    specs = [spec for spec in fields(kind) if spec.name in RULES]
+    required = [spec.name for spec in specs if spec.default is MISSING]
+    rules = {spec.name: RULES[spec.name] for spec in specs}
+    if kind is Dialogues:
+        rules["dialogue"] = Rule(str)  # whatever names it
+    pick = Picked(columns or {}, where or {}, drop_unusable)
+    found, note = picked_fields(path, rules, required, pick)
+    if kind is Dialogues:
+        keys = list(zip(found["task"].tolist(), found["dialogue"].tolist(), strict=True))
+        _refuse_interleaved(path, keys)
+        found["dialogue"] = np.array(numbered(keys))
+    return make_recording(kind, path, {**found, "notes": (note,) if note else ()})
 
 
 def write_table(recording: Recording, path: str | Path, overwrite: bool = False) -> Path:
@@ -136,11 +118,8 @@ def picked_fields(
 ) -> tuple[dict[str, NDArray[Any]], str | None]:
     """Return the values of fields as far as a table holds them, and how many rows were left out.
 
-    Args:
-        path: the table file.
-        rules: the fields to look for, and what each may hold.
-        required: those that have to be there.
-        pick: the columns' names in the file, and which rows count.
+    `rules` names the fields to look for and what each may hold, `required` those that have to
+    be there.
 
     Raises:
         InputError: an unknown field, a missing column, no row left, or a cell that cannot be used
@@ -179,20 +158,6 @@ def picked_fields(
     if good.all():
         return found, None
     return found, f"left out {(~good).sum()} of {len(frame)} rows that cannot be used"
-
-
-def _recording(kind: type[R], path: str | Path, pick: Picked) -> R:
-    specs = [spec for spec in fields(kind) if spec.name in RULES]
-    required = [spec.name for spec in specs if spec.default is MISSING]
-    rules = {spec.name: RULES[spec.name] for spec in specs}
-    if kind is Dialogues:
-        rules["dialogue"] = Rule(str)  # whatever names it
-    found, note = picked_fields(path, rules, required, pick)
-    if kind is Dialogues:
-        keys = list(zip(found["task"].tolist(), found["dialogue"].tolist(), strict=True))
-        _refuse_interleaved(path, keys)
-        found["dialogue"] = np.array(numbered(keys))
-    return make_recording(kind, path, {**found, "notes": (note,) if note else ()})
 
 
 def _refuse_interleaved(path: str | Path, keys: Sequence[tuple[Any, Any]]) -> None:

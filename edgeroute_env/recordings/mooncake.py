@@ -30,7 +30,6 @@ def mooncake_jsonl(
     otherwise sessions are found from the hashes, see `session_of_requests`.
 
     Args:
-        path: the file.
         time_unit: of the timestamps, "ms" or "s"; None takes milliseconds, as Mooncake publishes
             them, and refuses fractions and times that would mean more than 20 requests a second.
         block_tokens: tokens a hash stands for; None takes Mooncake's 512.

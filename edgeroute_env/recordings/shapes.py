@@ -8,7 +8,6 @@ as tables. `importers` makes them from the published formats.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -16,7 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeroute_env.errors import InputError
-from edgeroute_env.recordings.cells import TIMES, column_of, numbered, numbers, seconds
+from edgeroute_env.recordings.cells import (
+    TIMES,
+    check_rows,
+    check_times,
+    column_of,
+    numbered,
+    numbers,
+    seconds,
+)
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 Integers: TypeAlias = NDArray[np.int64]
@@ -144,11 +151,11 @@ class Dialogues(Recording):
         first = np.diff(self.dialogue, prepend=-1) != 0
         start = np.flatnonzero(first)
         numbers = np.cumsum(first) - 1
-        _all_rows("dialogue", self.dialogue, self.dialogue == numbers, "0, 1, 2 ... in row order")
+        check_rows("dialogue", self.dialogue, self.dialogue == numbers, "0, 1, 2 ... in row order")
         turns = np.arange(len(self)) - start[numbers] + 1
-        _all_rows("turn", self.turn, self.turn == turns, "1, 2, 3 ... within the dialogue")
+        check_rows("turn", self.turn, self.turn == turns, "1, 2, 3 ... within the dialogue")
         same_task = self.task == self.task[start[numbers]]
-        _all_rows("task", self.task, same_task, "one task for all turns of a dialogue")
+        check_rows("task", self.task, same_task, "one task for all turns of a dialogue")
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,8 +189,7 @@ class Arrivals(Recording):
         return gaps_s
 
     def _check_order(self) -> None:
-        ordered = np.diff(self.time_s, prepend=self.time_s[0]) >= 0
-        _all_rows("time_s", self.time_s, ordered, "times that never decrease")
+        check_times("time_s", self.time_s)
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,9 +211,9 @@ class SnrRuns(Recording):
         _, earliest = np.unique(self.run[starts], return_index=True)
         together = ~first
         together[starts[earliest]] = True
-        _all_rows("run", self.run, together, "runs whose samples stand together")
+        check_rows("run", self.run, together, "runs whose samples stand together")
         ordered = first | (np.diff(self.time_s, prepend=self.time_s[0]) >= 0)
-        _all_rows("time_s", self.time_s, ordered, "times that never decrease within a run")
+        check_rows("time_s", self.time_s, ordered, "times that never decrease within a run")
 
 
 def converted(name: str, values: Any, rule: Rule) -> tuple[NDArray[Any], NDArray[np.bool_]]:
@@ -246,20 +252,6 @@ def _is_text(value: Any) -> bool:
 def _checked(name: str, values: Any) -> NDArray[Any]:
     """Return `values` as a read-only array, all of them such as the column may hold."""
     column, good = converted(name, values, RULES[name])
-    _all_rows(name, column_of(name, values), good, RULES[name].allowed())
+    check_rows(name, column_of(name, values), good, RULES[name].allowed())
     column.flags.writeable = False
     return column
-
-
-def _all_rows(
-    name: str, values: NDArray[Any], good: Sequence[bool] | NDArray[np.bool_], allowed: str
-) -> None:
-    """Raise InputError at the first row that is not good."""
-    bad = np.flatnonzero(~np.asarray(good))
-    if bad.size:
-        raise _bad_row(name, int(bad[0]), values[bad[0]], allowed)
-
-
-def _bad_row(name: str, row: int, value: Any, allowed: str) -> InputError:
-    plain = value.item() if isinstance(value, np.generic) else value
-    return InputError(f"{name}, row {row}", plain, allowed)

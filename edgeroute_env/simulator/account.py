@@ -11,8 +11,7 @@ from edgeroute_env.simulator.state import DEADLINE, DIALOGUE_MIN, RELATIVE_COST,
 @compiled
 def weighted_cost(p: Any, latency_s: float, energy_j: float) -> float:
     """Return latency and energy as one cost, by the scenario's `relative_cost` weights."""
-    cost: float = p.cost_per_s * latency_s + p.cost_per_j * energy_j
-    return cost
+    return float(p.cost_per_s * latency_s + p.cost_per_j * energy_j)
 
 
 @inlined

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeroute_env._compile import compiled
-from edgeroute_env.physics.queueing import busy_slots, earliest_slot, kiefer_wolfowitz_step
+from edgeroute_env.physics.queueing import busy_slots, earliest, kiefer_wolfowitz_step
 
 Floats = NDArray[np.float64]
 PLACES_PER_PHONE, SPARE_PLACES = 2, 6
@@ -71,7 +71,7 @@ def look_ahead(ep: Any, queue: EdgeQueue, at_s: float) -> tuple[float, int]:
     for i in range(ep.waiting - 1, -1, -1):
         if waiting[e, i, 0] <= at_s:
             kiefer_wolfowitz_step(ahead, waiting[e, i, 0], waiting[e, i, 1])
-    wait_s = max(0.0, ahead[earliest_slot(ahead)] - at_s)
+    wait_s = max(0.0, ahead[earliest(ahead)] - at_s)
     return wait_s, busy_slots(ahead, at_s + wait_s)
 
 

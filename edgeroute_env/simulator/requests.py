@@ -15,8 +15,7 @@ from edgeroute_env.physics.inference import decode_s_per_token
 def payload_bytes(p: Any, row: Any, dev: Any) -> float:
     """Return the bytes of the turn's request: prompt, history if it is sent again, attachment."""
     tokens = row.prompt_tokens + p.history_resent * dev.context_tokens
-    size: float = tokens * p.bytes_per_token + p.request_bytes + row.attachment_bytes
-    return size
+    return float(tokens * p.bytes_per_token + p.request_bytes + row.attachment_bytes)
 
 
 @compiled

@@ -54,9 +54,14 @@ def serve(p: Any, row: Any, ep: Any, dev: Any, queue: EdgeQueue, action: int, ou
     if action == DEVICE_ROUTE:
         _serve_on_device(p, row, dev, ready_s, out)
     elif row.outage_s > p.outage_wait_s:
-        _fail(p, out)
+        out.failed = 1.0  # given up after a limited wait; the dialogue does not change
+        out.radio_s = p.outage_wait_s
+        out.energy_j = p.outage_wait_s * p.tail_w
+        out.quality = 0.0
     else:
-        sent_s = ready_s + _send(p, row, dev, out)
+        on_air_s, out.energy_j = _uploaded(p, row, dev)
+        out.radio_s = row.outage_s + on_air_s + row.rtt_s
+        sent_s = ready_s + out.radio_s
         if dev.quota_left >= 1.0:
             after_first_token_s = _serve_at_edge(p, row, ep, dev, queue, sent_s, out)
         else:
@@ -68,15 +73,6 @@ def serve(p: Any, row: Any, ep: Any, dev: Any, queue: EdgeQueue, action: int, ou
     out.latency_s = until_decode_s + out.decode_s
     dev.answered_at_s = row.arrival_s + out.latency_s
     dev.battery_j -= out.energy_j
-
-
-@inlined
-def _send(p: Any, row: Any, dev: Any, out: Any) -> float:
-    """Upload the request and return the time until the edge has it, the round trip included."""
-    on_air_s, out.energy_j = _uploaded(p, row, dev)
-    sending_s: float = row.outage_s + on_air_s + row.rtt_s
-    out.radio_s = sending_s
-    return sending_s
 
 
 @inlined
@@ -130,15 +126,6 @@ def _cost_at_edge(p: Any, row: Any, ep: Any, dev: Any, queue: EdgeQueue, ready_s
     queue_s += own_wait_s + row.edge_wait_s
     latency_s = p.scoring_s + (sending_s + down_s) + queue_s + switch_s + fill_s + decode_s
     return weighted_cost(p, latency_s, energy_j + p.edge_power_w * hold_s)
-
-
-@compiled
-def _fail(p: Any, out: Any) -> None:
-    """Give up after a limited wait for the link; the dialogue does not change."""
-    out.failed = 1.0
-    out.radio_s = p.outage_wait_s
-    out.energy_j = p.outage_wait_s * p.tail_w
-    out.quality = 0.0
 
 
 @inlined

@@ -14,6 +14,7 @@ from edgeroute_env.physics import queueing, radio
 from edgeroute_env.physics.inference import EdgeCost
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.traces.cell import cell_maps
+from edgeroute_env.traces.columns import floats
 from edgeroute_env.traces.law import surroundings
 from edgeroute_env.traces.sources import FOLLOWS
 
@@ -25,16 +26,12 @@ UNLIMITED = np.inf
 COST = np.dtype([(name, "f8") for name in EdgeCost._fields])
 
 
-def _floats(names: str) -> list[tuple[str, str]]:
-    return [(name, "f8") for name in names.split()]
-
-
 PARAMETERS = np.dtype(
     [
         ("cost", COST),
         ("objective", "i8"),
         *[(f"hides_{name}", "?") for name in ("edge_load", "cache", "snr")],
-        *_floats(
+        *floats(
             "device_prefill_tokens_per_s device_decode_tokens_per_s device_kv_s_per_token "
             "scoring_s device_switch_s background_depth throttle_start throttle_width "
             "throttle_depth heating_s cooling_s prefill_j_per_token decode_j_per_token "
@@ -67,12 +64,12 @@ EPISODE = np.dtype(
 DEVICE = np.dtype(
     [
         # the phone
-        *_floats("free_at_s heat tail_ends_s battery_j quota_left window_ends_s"),
+        *floats("free_at_s heat tail_ends_s battery_j quota_left window_ends_s"),
         # its dialogue
-        *_floats("turn context_tokens cached_device_tokens cached_edge_tokens last_route"),
-        *_floats("answered_at_s score_sum worst_quality sound_so_far"),
+        *floats("turn context_tokens cached_device_tokens cached_edge_tokens last_route"),
+        *floats("answered_at_s score_sum worst_quality sound_so_far"),
         # how much its user has asked, and what it knows from its edge calls
-        *_floats("asked edge_wait_s edge_told_at_s next_edge_wait_s next_edge_told_at_s"),
+        *floats("asked edge_wait_s edge_told_at_s next_edge_wait_s next_edge_told_at_s"),
     ]
 )
 
@@ -108,7 +105,6 @@ def lower(scenario: Scenario) -> NDArray[Any]:
 def _values(scenario: Scenario) -> dict[str, Any]:
     """Return the parameters of one user by name."""
     device, edge, link = scenario.device, scenario.edge, scenario.radio
-    heat, energy = device.heat, device.energy
     budgets, weights = scenario.budgets, scenario.weights
     values: dict[str, Any] = {
         "cost": tuple(edge.cost()),
@@ -120,18 +116,8 @@ def _values(scenario: Scenario) -> dict[str, Any]:
         "scoring_s": device.scoring_s,
         "device_switch_s": device.switch_s,
         "background_depth": device.background_depth,
-        "throttle_start": heat.throttle_start,
-        "throttle_width": heat.throttle_width,
-        "throttle_depth": heat.throttle_depth,
-        "heating_s": heat.heating_s,
-        "cooling_s": heat.cooling_s,
-        "prefill_j_per_token": energy.prefill_j_per_token,
-        "decode_j_per_token": energy.decode_j_per_token,
-        "transmit_base_w": energy.transmit_base_w,
-        "transmit_w_per_mbit_per_s": energy.transmit_w_per_mbit_per_s,
-        "tail_s": energy.tail_s,
-        "tail_w": energy.tail_w,
-        "receive_w": energy.receive_w,
+        **dict(device.heat),
+        **dict(device.energy),
         "edge_power_w": edge.power_w,
         "slots": edge.slots,
         "edge_switch_s": edge.switch_s,

@@ -61,5 +61,11 @@ DERIVED = (
     Column("expected_wait_s", "f4", 0, LONGEST_S, "mean queueing delay at the reported load"),
 )
 
+
+def floats(names: str) -> list[tuple[str, str]]:
+    """Return the fields of a record type, all of them 8-byte floats."""
+    return [(name, "f8") for name in names.split()]
+
+
 BASE_NAMES = tuple(column.name for column in BASE)
 ROW = np.dtype([(column.name, column.dtype) for column in BASE + DERIVED], align=True)

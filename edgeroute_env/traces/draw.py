@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from edgeroute_env._compile import compiled
 from edgeroute_env.benchmarks import JUDGE_MAX, JUDGE_MIN
+from edgeroute_env.physics.queueing import earliest
 from edgeroute_env.traces.columns import LONGEST_S
 from edgeroute_env.traces.law import NORMAL_CELLS
 from edgeroute_env.traces.lengths import Z_MAX, Z_PER_UNIT
@@ -38,8 +39,7 @@ def normal(table: NDArray[np.float64], u: float) -> float:
     """Return the standard-normal quantile of `u` in [0, 1) by interpolation."""
     place = u * NORMAL_CELLS
     i = int(place)
-    quantile: float = table[i] + (place - i) * (table[i + 1] - table[i])
-    return quantile
+    return float(table[i] + (place - i) * (table[i + 1] - table[i]))
 
 
 @compiled
@@ -47,8 +47,7 @@ def at_normal(table: NDArray[np.float64], z: float) -> float:
     """Return a table's value at a standard-normal argument by interpolation."""
     place = (min(max(z, -Z_MAX), Z_MAX - 1e-9) + Z_MAX) * Z_PER_UNIT
     i = int(place)
-    value: float = table[i] + (place - i) * (table[i + 1] - table[i])
-    return value
+    return float(table[i] + (place - i) * (table[i + 1] - table[i]))
 
 
 @compiled
@@ -64,17 +63,16 @@ def judged(score: float) -> float:
 
 
 @compiled
-def revert(deviation: float, dt_s: float, correlation_s: float, z: float) -> float:
-    """Return an Ornstein-Uhlenbeck deviation of unit variance `dt_s` later."""
-    a = math.exp(-dt_s / correlation_s)
+def revert(deviation: float, passed: float, correlation: float, z: float) -> float:
+    """Return an Ornstein-Uhlenbeck deviation of unit variance some time (or distance) later."""
+    a = math.exp(-passed / correlation)
     return a * deviation + math.sqrt(1.0 - a * a) * z
 
 
 @compiled
 def pick_user(t: Any, block: Any) -> int:
     """Return the user whose episode a block of uniforms draws."""
-    user: int = t.asking[int(block[0, ITEM] * t.asking.size)]
-    return user
+    return int(t.asking[int(block[0, ITEM] * t.asking.size)])
 
 
 @compiled
@@ -97,16 +95,6 @@ def pick_item(t: Any, user: int, u: float) -> int:
 
 
 @compiled
-def _first_to_ask(next_s: NDArray[np.float64]) -> int:
-    """Return the phone whose next turn comes first; on a tie, the lowest index."""
-    first = 0
-    for other in range(1, next_s.size):
-        if next_s[other] < next_s[first]:
-            first = other
-    return first
-
-
-@compiled
 def _place(
     row: Any, arrival_s: float, user: int, device: int, turn: int, ends: bool, benchmark: int
 ) -> None:
@@ -123,12 +111,9 @@ def _place(
 def _follow_up_gap_s(t: Any, u: float) -> float:
     """Return the time until a dialogue's next turn, recorded or drawn."""
     recorded_s = t.recorded_follow_ups_s
-    gap_s: float
     if recorded_s.size:
-        gap_s = recorded_s[int(u * recorded_s.size)]
-    else:
-        gap_s = at_normal(t.follow_up_s, normal(t.normal, u))
-    return gap_s
+        return float(recorded_s[int(u * recorded_s.size)])
+    return at_normal(t.follow_up_s, normal(t.normal, u))
 
 
 @compiled
@@ -151,7 +136,7 @@ def draw_schedule(t: Any, phones: int, block: Any, rows: Any, items: NDArray[np.
     active = normal(t.normal, block[0, ACTIVITY])
     for k in range(rows.size):
         u = block[PHONE_ROWS + phones + k]
-        d = _first_to_ask(next_s)
+        d = earliest(next_s)
         if world.burst_sigma > 0.0:
             rate = math.exp(world.burst_sigma * (active - 0.5 * world.burst_sigma))
             gap_s = (next_s[d] - clock_s) / rate
@@ -246,8 +231,8 @@ def draw_content(t: Any, phones: int, block: Any, rows: Any, items: NDArray[np.i
         device = at_normal(laws[0, 0 if row.quality_device > 0.0 else 1], z_device)
         edge = at_normal(laws[1, 0 if row.quality_edge > 0.0 else 1], z_edge)
         row.prompt_tokens = whole_tokens(recorded_or(record.prompt_tokens, prompt))
-        row.answer_tokens_device = whole_tokens(recorded_or(record.answer_device, device))
-        row.answer_tokens_edge = whole_tokens(recorded_or(record.answer_edge, edge))
+        row.answer_tokens_device = whole_tokens(recorded_or(record.answer_tokens_device, device))
+        row.answer_tokens_edge = whole_tokens(recorded_or(record.answer_tokens_edge, edge))
         row.predicted_tokens_device = about.predicted_device
         row.predicted_tokens_edge = about.predicted_edge
         attached = u[ATTACHMENT] < world.attachment_probability

@@ -18,6 +18,7 @@ from edgeroute_env.benchmarks import Benchmark, LogNormal, QuestionBenchmark
 from edgeroute_env.physics import queueing, radio
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.traces.cell import cell_maps
+from edgeroute_env.traces.columns import floats
 from edgeroute_env.traces.lengths import (
     answer_tables,
     inner_correlation,
@@ -33,44 +34,30 @@ EFFICIENCY_CELLS_PER_DB = 4
 _NORMAL = NormalDist()
 
 WORLD = np.dtype(
-    [
-        (name, "f8")
-        for name in (
-            *("dialogue_gap_mean_s", "burst_sigma", "burst_correlation_s"),
-            *("attachment_probability", "attachment_bytes"),
-            *("cache_survival_s", "background_probability", "eviction_tokens_per_s", "kv_pool"),
-            *("load_mean_logit", "load_sigma", "load_correlation_s", "report_interval_s"),
-            *("environment", "carrier_ghz", "bs_height_m", "ut_height_m", "link_budget_db"),
-            *(
-                "path_loss_1m_db",
-                "path_loss_exponent",
-                "along_line",
-                "fades",
-                "outage_snr_db",
-                "ceiling_db",
-            ),
-            *("distance_min_m", "distance_max_m", "speed_m_per_s"),
-            *("distance_correlation_m", "state_correlation_m"),
-            *("los_sigma_db", "nlos_sigma_db", "los_correlation_m", "nlos_correlation_m"),
-            *("penetration_mean_db", "penetration_sigma_db", "rtt_floor_s", "rtt_excess_mean_s"),
-            *("outage_mean_s", "up_bit_s", "down_bit_s"),
-        )
-    ]
+    floats(
+        "dialogue_gap_mean_s burst_sigma burst_correlation_s "
+        "attachment_probability attachment_bytes "
+        "cache_survival_s background_probability eviction_tokens_per_s kv_pool "
+        "load_mean_logit load_sigma load_correlation_s report_interval_s "
+        "environment carrier_ghz bs_height_m ut_height_m link_budget_db "
+        "path_loss_1m_db path_loss_exponent along_line fades outage_snr_db ceiling_db "
+        "distance_min_m distance_max_m speed_m_per_s "
+        "distance_correlation_m state_correlation_m "
+        "los_sigma_db nlos_sigma_db los_correlation_m nlos_correlation_m "
+        "penetration_mean_db penetration_sigma_db rtt_floor_s rtt_excess_mean_s "
+        "outage_mean_s up_bit_s down_bit_s"
+    )
 )
 
 BENCHMARK = np.dtype(
     [
         ("judged", "i8"),  # 0 right or wrong, 1 a judge's score
-        *[
-            (name, "f8")
-            for name in (
-                *("both_end", "edge_only_end", "device_only_end"),
-                *("device_if_needed", "device_if_not", "edge_if_needed", "edge_if_not"),
-                "answer_correlation",
-                *("predicted_device", "predicted_edge"),
-                *("device_sigma", "edge_sigma", "persistence", "need_margin"),
-            )
-        ],
+        *floats(
+            "both_end edge_only_end device_only_end "
+            "device_if_needed device_if_not edge_if_needed edge_if_not "
+            "answer_correlation predicted_device predicted_edge "
+            "device_sigma edge_sigma persistence need_margin"
+        ),
     ]
 )
 
@@ -89,13 +76,9 @@ ITEM = np.dtype(
 
 # One recorded turn; NaN where the recording holds no value. Row 0 is empty.
 RECORDED_TURN = np.dtype(
-    [
-        (name, "f8")
-        for name in (
-            *("prompt_tokens", "answer_device", "answer_edge", "quality_device"),
-            *("quality_edge", "score"),
-        )
-    ]
+    floats(
+        "prompt_tokens answer_tokens_device answer_tokens_edge quality_device quality_edge score"
+    )
 )
 
 
@@ -192,10 +175,8 @@ def synthetic_items(benchmark: Benchmark) -> NDArray[Any]:
             if count
         ]
     items = np.zeros(len(rows), ITEM)
-    for name, values in zip(
-        ("weight", "turns", "device_mean", "edge_mean"), zip(*rows, strict=True), strict=True
-    ):
-        items[name] = values
+    fields = ["weight", "turns", "device_mean", "edge_mean"]
+    items[fields] = rows
     return items
 
 

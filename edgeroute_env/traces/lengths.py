@@ -17,7 +17,6 @@ from edgeroute_env.benchmarks import Answers, Benchmark, LogNormal, QuestionBenc
 Z_MAX, Z_PER_UNIT = 4.5, 32  # the argument's range and its grid
 _Z = np.linspace(-Z_MAX, Z_MAX, int(2 * Z_MAX * Z_PER_UNIT) + 1)
 _NORMAL = NormalDist()
-_DEVICE, _EDGE = 0, 1
 
 
 def normal_levels() -> NDArray[np.float64]:
@@ -39,14 +38,9 @@ def prompt_tables(benchmark: Benchmark) -> NDArray[np.float64]:
 
 def answer_tables(benchmark: Benchmark) -> NDArray[np.float64]:
     """Return the answer lengths, shape (2 routes, 2: right or wrong, z)."""
-    wrong = _wrong_shares(benchmark)
-    answers = benchmark.answers
-    return np.array(
-        [
-            _right_wrong(answers, answers.device, wrong[_DEVICE]),
-            _right_wrong(answers, answers.edge, wrong[_EDGE]),
-        ]
-    )
+    answers, wrong = benchmark.answers, _wrong_shares(benchmark)
+    laws = zip((answers.device, answers.edge), wrong, strict=True)
+    return np.array([_right_wrong(answers, law, share) for law, share in laws])
 
 
 def inner_correlation(benchmark: Benchmark) -> float:
@@ -57,10 +51,10 @@ def inner_correlation(benchmark: Benchmark) -> float:
     answers = benchmark.answers
     if not isinstance(benchmark, QuestionBenchmark):
         return answers.correlation
-    wrong = _wrong_shares(benchmark)
-    device = _split(answers, answers.device, wrong[_DEVICE])
-    edge = _split(answers, answers.edge, wrong[_EDGE])
-    both_wrong = benchmark.joint.shares()[3] - wrong[_DEVICE] * wrong[_EDGE]
+    device_wrong, edge_wrong = _wrong_shares(benchmark)
+    device = _split(answers, answers.device, device_wrong)
+    edge = _split(answers, answers.edge, edge_wrong)
+    both_wrong = benchmark.joint.shares()[3] - device_wrong * edge_wrong
     tied = device[0] * edge[0] * both_wrong
     return min(max((answers.correlation - tied) / (device[1] * edge[1]), 0.0), 0.99)
 

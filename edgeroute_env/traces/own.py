@@ -16,7 +16,7 @@ from gymnasium.utils import seeding
 from numpy.typing import NDArray
 
 from edgeroute_env.errors import InputError
-from edgeroute_env.recordings.cells import numbered
+from edgeroute_env.recordings.cells import check_times, numbered
 from edgeroute_env.recordings.files import Picked, picked_fields
 from edgeroute_env.recordings.shapes import RULES, Rule
 from edgeroute_env.scenario import Scenario
@@ -27,14 +27,6 @@ from edgeroute_env.traces.law import ITEM, RECORDED_TURN, TraceLaw, synthetic_la
 from edgeroute_env.traces.trace import Trace
 from edgeroute_env.traces.world import draw_load, draw_radio
 
-RECORDED = {  # what the law can take from a recording, by the trace's column
-    "prompt_tokens": "prompt_tokens",
-    "answer_tokens_device": "answer_device",
-    "answer_tokens_edge": "answer_edge",
-    "quality_device": "quality_device",
-    "quality_edge": "quality_edge",
-    "score": "score",
-}
 QUALITIES = ("quality_device", "quality_edge")
 
 
@@ -77,11 +69,7 @@ def trace_from_table(
         raise InputError(f"{path}: {present}", "one quality alone", "both qualities, or neither")
     held = [column.name for column in BASE if column.name in found]
     arrival_s = found["arrival_s"]
-    back = np.flatnonzero(np.diff(arrival_s) < 0)
-    if back.size:
-        at = int(back[0]) + 1
-        allowed = f"at least the time before it, {arrival_s[at - 1]:g}: sort the table by time"
-        raise InputError(f"{path}: arrival_s, row {at}", float(arrival_s[at]), allowed)
+    check_times(f"{path}: arrival_s", arrival_s)
     if arrival_s.min() < 0.0 or arrival_s.max() > LONGEST_S:  # seconds of a calendar
         found["arrival_s"] = arrival_s - arrival_s[0]
     phones = scenario.device.count
@@ -117,9 +105,8 @@ def _completed(
     items["turns"], items["first_recorded"] = lengths, 1 + starts
     rows["benchmark"] = items["benchmark"][dialogue]
     recorded = np.full(1 + turns, np.nan, RECORDED_TURN)
-    for name, taken in RECORDED.items():
-        if name in found:
-            recorded[taken][1:] = found[name][order]
+    for name in set(found).intersection(RECORDED_TURN.names or ()):
+        recorded[name][1:] = found[name][order]
     law = law._replace(items=items, recorded=recorded)
     draw_content(law, phones, block, rows, dialogue)
     draw_radio(law, phones, block, rows)

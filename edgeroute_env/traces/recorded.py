@@ -8,7 +8,6 @@ scorer's scores, out of fold, where the scenario asks for them. They are read, n
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
@@ -16,9 +15,9 @@ from numpy.typing import NDArray
 
 from edgeroute_env.benchmarks import Benchmark, DialogueBenchmark
 from edgeroute_env.errors import InputError
-from edgeroute_env.recordings import files
 from edgeroute_env.recordings.downloads import data_file
-from edgeroute_env.recordings.shapes import Arrivals, Dialogues, Outcomes, SnrRuns
+from edgeroute_env.recordings.files import read_recording
+from edgeroute_env.recordings.shapes import Arrivals, Dialogues, Outcomes, Recording, SnrRuns
 from edgeroute_env.scenario import Mix, Scenario, Table
 from edgeroute_env.semantic.questions import Questions, Recipe, read_questions
 from edgeroute_env.semantic.recorded_scores import (
@@ -39,7 +38,7 @@ from edgeroute_env.traces.sources import Drawn
 
 TraceKind = Literal["synthetic", "recorded"]
 Split = Literal["all", "fit", "evaluation"]
-R = TypeVar("R")
+R = TypeVar("R", bound=Recording)
 
 
 def recorded_files(scenario: Scenario) -> list[str]:
@@ -54,7 +53,6 @@ def recorded_law(scenario: Scenario, split: Split = "all") -> TraceLaw:
     """Return the law of a scenario with its recordings, read from the data folder.
 
     Args:
-        scenario: a scenario that names recorded tables.
         split: "fit" and "evaluation" take disjoint halves of the questions, dialogues, SNR runs
             and arrivals, so that nothing is fitted on what it is measured on.
 
@@ -63,9 +61,8 @@ def recorded_law(scenario: Scenario, split: Split = "all") -> TraceLaw:
             it asks for are not stored.
     """
     if not recorded_files(scenario):
-        raise InputError(
-            "traces", "recorded", f"a scenario with recordings; {scenario.name} has none"
-        )
+        allowed = f"a scenario with recordings; {scenario.name} has none"
+        raise InputError("traces", "recorded", allowed)
     law = asking_half(synthetic_law(scenario), split)
     work = scenario.workload
     turns = [law.recorded]
@@ -77,14 +74,14 @@ def recorded_law(scenario: Scenario, split: Split = "all") -> TraceLaw:
     items, first_item = pooled(pools)
     law = law._replace(items=items, first_item=first_item, recorded=np.concatenate(turns))
     if work.arrivals is not None:
-        gaps_s = _gaps(_read(files.read_arrivals, work.arrivals), split, work.arrivals)
+        gaps_s = _gaps(_read(Arrivals, work.arrivals), split, work.arrivals)
         law = law._replace(recorded_gaps=gaps_s / gaps_s.mean())
     if work.follow_ups is not None:
-        follow_ups = _read(files.read_arrivals, work.follow_ups).follow_up_gaps_s
+        follow_ups = _read(Arrivals, work.follow_ups).follow_up_gaps_s
         kept = _half(follow_ups, split, work.follow_ups)
         law = law._replace(recorded_follow_ups_s=kept)
     if scenario.radio.snr_runs is not None:
-        runs = _read(files.read_snr_runs, scenario.radio.snr_runs)
+        runs = _read(SnrRuns, scenario.radio.snr_runs)
         snr_db, places = _snr(runs, split, scenario.radio.snr_runs)
         law = law._replace(snr_db=snr_db, snr_runs=places)
     return law
@@ -141,41 +138,32 @@ def asking_half(law: TraceLaw, split: Split) -> TraceLaw:
     return law._replace(asking=_every_second(law.asking, split))
 
 
-def _read(reader: Callable[..., R], table: Table) -> R:
-    return reader(data_file(table.file), table.columns, table.where, table.drop_unusable)
+def _read(kind: type[R], table: Table) -> R:
+    path = data_file(table.file)
+    return read_recording(kind, path, table.columns, table.where, table.drop_unusable)
 
 
 def _pool(entry: Mix, split: Split, first: int) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return a benchmark's items and recorded turns; `first` is the index of its first turn."""
     if entry.outcomes is not None:
-        items, turns = _questions(_read(files.read_outcomes, entry.outcomes), first)
+        items, turns = _questions(_read(Outcomes, entry.outcomes), first)
         if entry.scores == "scorer":
-            turns["score"] = _needed(_scored_table(entry.outcomes))
+            table = _scored_table(entry.outcomes)
+            scores = recorded_scores(table.questions, table.recipe)
+            pair = table.questions.pairs.index(table.pair)
+            turns["score"] = scores[:, pair, 0]  # P(only the large model is right)
         return _half(items, split, entry.outcomes), turns
     if entry.dialogues is not None:
-        read = _read(files.read_dialogues, entry.dialogues)
+        read = _read(Dialogues, entry.dialogues)
         items, turns = _dialogues(read, entry.benchmark, entry.dialogues, first)
         return _half(items, split, entry.dialogues), turns
     return synthetic_items(entry.benchmark), np.zeros(0, RECORDED_TURN)
 
 
-def _needed(table: ScoredTable) -> NDArray[np.float64]:
-    """Return P(only the large model is right) by question, (n,)."""
-    scores = recorded_scores(table.questions, table.recipe)
-    return scores[:, table.questions.pairs.index(table.pair), 0]
-
-
 def _questions(outcomes: Outcomes, first: int) -> tuple[NDArray[Any], NDArray[Any]]:
     turns = np.full(len(outcomes), np.nan, RECORDED_TURN)
-    turns["prompt_tokens"] = outcomes.prompt_tokens
-    turns["quality_device"] = outcomes.quality_device
-    turns["quality_edge"] = outcomes.quality_edge
-    for name, values in (
-        ("answer_device", outcomes.answer_tokens_device),
-        ("answer_edge", outcomes.answer_tokens_edge),
-        ("score", outcomes.score),
-    ):
-        if values is not None:
+    for name, values in outcomes.columns().items():
+        if name != "group":
             turns[name] = values
     items = np.zeros(len(outcomes), ITEM)
     items["weight"] = 1.0
@@ -190,7 +178,7 @@ def _dialogues(
     assert isinstance(benchmark, DialogueBenchmark)  # the scenario's validation saw to it
     turns = np.full(len(dialogues), np.nan, RECORDED_TURN)
     turns["prompt_tokens"] = dialogues.prompt_tokens
-    turns["answer_device"] = turns["answer_edge"] = dialogues.answer_tokens
+    turns["answer_tokens_device"] = turns["answer_tokens_edge"] = dialogues.answer_tokens
     starts = np.flatnonzero(dialogues.turn == 1)
     items = np.zeros(len(starts), ITEM)
     items["weight"] = 1.0

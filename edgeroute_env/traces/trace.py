@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from edgeroute_env.errors import InputError
+from edgeroute_env.recordings.cells import check_rows, check_times, column_of
 from edgeroute_env.traces.columns import BASE, BASE_NAMES, ROW, Column
 from edgeroute_env.traces.law import TraceLaw
 from edgeroute_env.traces.world import derive
@@ -75,10 +76,8 @@ class Trace:
         """Return the kernel's rows, ROW (T,), with the columns that follow from the scenario."""
         counts = {"device": phones, "benchmark": len(law.benchmarks), "user": len(law.world)}
         for name, count in counts.items():
-            beyond = np.flatnonzero(self[name] >= count)
-            if beyond.size:
-                at, allowed = int(beyond[0]), f"0 to {count - 1} in this scenario"
-                raise InputError(f"trace: {name}, row {at}", int(self[name][at]), allowed)
+            allowed = f"0 to {count - 1} in this scenario"
+            check_rows(f"trace: {name}", self[name], self[name] < count, allowed)
         rows = np.zeros(len(self), ROW)
         for name in BASE_NAMES:
             rows[name] = self[name]
@@ -102,47 +101,32 @@ class Trace:
 
 def _checked(column: Column, values: ArrayLike, turns: int, source: str) -> NDArray[Any]:
     field = f"{source}: {column.name}"
-    if isinstance(values, np.ma.MaskedArray):
-        raise InputError(field, "a masked array", "values without a mask: fill or drop those")
-    try:
-        array = np.asarray(values)
-    except ValueError:
-        raise InputError(field, "a ragged sequence", f"shape ({turns},)") from None
+    array = column_of(field, values)
     if array.shape != (turns,):
         raise InputError(field, f"shape {array.shape}", f"shape ({turns},), as arrival_s")
     if array.dtype.kind not in ("biuf" if column.dtype == "?" else "iuf"):
         raise InputError(field, f"values of type {array.dtype}", "numbers")
-    bad = ~np.isfinite(array) | (array < column.low) | (array > column.high)
+    good = (array >= column.low) & (array <= column.high)  # NaN is neither
+    allowed = f"numbers from {column.low:g} to {column.high:g} ({column.meaning})"
     if column.dtype in ("i4", "?"):
-        bad |= array != np.floor(array)
-    if bad.any():
-        at = int(np.flatnonzero(bad)[0])
-        whole = "whole " if column.dtype in ("i4", "?") else ""
-        allowed = f"{whole}numbers from {column.low:g} to {column.high:g} ({column.meaning})"
-        raise InputError(f"{field}, row {at}", array[at].item(), allowed)
+        good &= array == np.floor(array)
+        allowed = f"whole {allowed}"
+    check_rows(field, array, good, allowed)
     stored = array.astype(column.dtype)
     return np.frombuffer(stored.tobytes(), stored.dtype)  # bytes stay as they are
 
 
 def _check_order(columns: Mapping[str, NDArray[Any]], source: str) -> None:
-    others = np.flatnonzero(columns["user"] != columns["user"][0])
-    if others.size:
-        at, first = int(others[0]), int(columns["user"][0])
-        allowed = f"{first}, the trace's user from its first turn on"
-        raise InputError(f"{source}: user, row {at}", int(columns["user"][at]), allowed)
-    arrival = columns["arrival_s"]
-    back = np.flatnonzero(np.diff(arrival) < 0)
-    if back.size:
-        at = int(back[0]) + 1
-        allowed = f"at least the time before it, {arrival[at - 1]:g}"
-        raise InputError(f"{source}: arrival_s, row {at}", float(arrival[at]), allowed)
+    user = columns["user"]
+    allowed = f"{user[0]}, the trace's user from its first turn on"
+    check_rows(f"{source}: user", user, user == user[0], allowed)
+    check_times(f"{source}: arrival_s", columns["arrival_s"])
     order = np.argsort(columns["device"], kind="stable")
     device, turn = columns["device"][order], columns["turn"][order]
     ended = columns["last_turn"][order]
     follows = np.concatenate(([False], (device[1:] == device[:-1]) & ~ended[:-1]))
     expected = np.where(follows, np.concatenate(([0], turn[:-1])) + 1, 1)
-    wrong = np.flatnonzero((turn != 1) & (turn != expected))
-    if wrong.size:
-        at = int(order[wrong].min())
-        allowed = "1, or one more than the phone's turn before it in the same dialogue"
-        raise InputError(f"{source}: turn, row {at}", int(columns["turn"][at]), allowed)
+    good = np.empty(turn.size, bool)
+    good[order] = (turn == 1) | (turn == expected)
+    allowed = "1, or one more than the phone's turn before it in the same dialogue"
+    check_rows(f"{source}: turn", columns["turn"], good, allowed)

@@ -13,12 +13,7 @@ import numpy as np
 
 from edgeroute_env._compile import compiled
 from edgeroute_env.physics.inference import eviction_gap_s
-from edgeroute_env.physics.radio import (
-    SNR_MIN_DB,
-    bounded_snr_db,
-    clip_snr_db,
-    shadowing_step,
-)
+from edgeroute_env.physics.radio import SNR_MIN_DB, bounded_snr_db, clip_snr_db
 from edgeroute_env.traces import draw
 from edgeroute_env.traces.cell import LOS_SHARE, LOS_SNR, NLOS_SNR
 from edgeroute_env.traces.draw import at_normal, normal, revert
@@ -33,8 +28,8 @@ def _model_snr_db(t: Any, user: int, where: Any, moved_m: float, u: Any) -> floa
     distance moved, so the mobility does not depend on how often turns come.
     """
     world = t.world[user]
-    where[0] = shadowing_step(
-        where[0], 1.0, moved_m, world.distance_correlation_m, normal(t.normal, u[draw.DISTANCE])
+    where[0] = revert(
+        where[0], moved_m, world.distance_correlation_m, normal(t.normal, u[draw.DISTANCE])
     )
     stays = math.exp(-moved_m / world.state_correlation_m)
     if u[draw.SIGHT] >= stays:  # a new state: the rest of the uniform decides on line of sight
@@ -42,9 +37,7 @@ def _model_snr_db(t: Any, user: int, where: Any, moved_m: float, u: Any) -> floa
         where[1] = 1.0 if fresh < at_normal(t.cell[user, LOS_SHARE], where[0]) else 0.0
     los = where[1] > 0.5
     correlation_m = world.los_correlation_m if los else world.nlos_correlation_m
-    where[2] = shadowing_step(
-        where[2], 1.0, moved_m, correlation_m, normal(t.normal, u[draw.SHADOW])
-    )
+    where[2] = revert(where[2], moved_m, correlation_m, normal(t.normal, u[draw.SHADOW]))
     sigma_db = world.los_sigma_db if los else world.nlos_sigma_db
     mean_db = at_normal(t.cell[user, LOS_SNR if los else NLOS_SNR], where[0])
     snr_db: float = mean_db - sigma_db * where[2] - where[3]
@@ -71,9 +64,8 @@ def draw_radio(t: Any, phones: int, block: Any, rows: Any) -> None:
             chosen = t.snr_runs[int(u[draw.LOAD] * t.snr_runs.shape[0])]
             run[d, 0] = chosen[0]
             run[d, 1] = chosen[1]
-            seen_s[d] = -math.floor(
-                u[draw.REPORT] * chosen[1]
-            )  # where in the run the episode starts
+            # Where in the run the episode starts.
+            seen_s[d] = -math.floor(u[draw.REPORT] * chosen[1])
     for k in range(rows.size):
         u = block[draw.PHONE_ROWS + phones + k]
         row = rows[k]

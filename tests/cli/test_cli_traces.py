@@ -13,8 +13,9 @@ import pytest
 
 from edgeroute_env import EdgeRouteEnv, Trace
 from edgeroute_env.recordings.downloads import datasets, published
-from edgeroute_env.recordings.files import read_arrivals, read_dialogues, read_outcomes
+from edgeroute_env.recordings.files import read_recording
 from edgeroute_env.recordings.importers import IMPORTERS
+from edgeroute_env.recordings.shapes import Arrivals, Dialogues, Outcomes
 from edgeroute_env.traces.columns import BASE_NAMES
 from tests.helpers.command_line import Command, write_scenario
 
@@ -149,14 +150,14 @@ def test_info_names_what_is_wrong_with_a_trace(
 ANSWER = json.dumps({"answer": "18"})
 ZEROEVAL = [{"id": "q0", "question": "How many?", "answer": "# 18", "output": [ANSWER]}]
 PUBLISHED: dict[str, tuple[list[str], Any, int]] = {
-    "routellm": (["prompt,small,large\nWhat?,False,True\nWho?,True,True\n"], read_outcomes, 2),
-    "zeroeval": ([json.dumps(ZEROEVAL), json.dumps(ZEROEVAL)], read_outcomes, 1),
+    "routellm": (["prompt,small,large\nWhat?,False,True\nWho?,True,True\n"], Outcomes, 2),
+    "zeroeval": ([json.dumps(ZEROEVAL), json.dumps(ZEROEVAL)], Outcomes, 1),
     "mtbench101": (
         [
             json.dumps({"task": "GR", "id": 1, "history": [{"user": "Hi.", "bot": "Hello."}] * 3})
             + "\n"
         ],
-        read_dialogues,
+        Dialogues,
         3,
     ),
     "azure": (
@@ -164,7 +165,7 @@ PUBLISHED: dict[str, tuple[list[str], Any, int]] = {
             "TIMESTAMP,ContextTokens,GeneratedTokens\n"
             "2023-11-16 18:15:46.6805900,374,44\n2023-11-16 18:15:50.9951690,396,109\n"
         ],
-        read_arrivals,
+        Arrivals,
         2,
     ),
     "mooncake": (
@@ -178,7 +179,7 @@ PUBLISHED: dict[str, tuple[list[str], Any, int]] = {
                 for i in range(4)
             )
         ],
-        read_arrivals,
+        Arrivals,
         4,
     ),
 }
@@ -190,7 +191,7 @@ def test_every_importer_has_its_example() -> None:
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_published_files_become_the_importers_table(name: str, edgeroute: Command) -> None:
-    texts, reader, rows = PUBLISHED[name]
+    texts, kind, rows = PUBLISHED[name]
     sources = [
         Path(f"source{i}.{'csv' if ',' in text[:9] else 'json'}") for i, text in enumerate(texts)
     ]
@@ -201,7 +202,7 @@ def test_published_files_become_the_importers_table(name: str, edgeroute: Comman
     assert (ended.code, ended.err) == (0, "")
     assert f"{rows} rows" in ended.out
     expected = IMPORTERS[name].read(sources, {}).columns()
-    found = reader("table.parquet").columns()
+    found = read_recording(kind, "table.parquet").columns()
     assert list(found) == list(expected)
     for column, values in expected.items():
         np.testing.assert_array_equal(found[column], values)

@@ -162,7 +162,7 @@ def test_waits_are_those_of_first_come_first_served(servers, gaps_and_services):
 def test_a_step_takes_the_earliest_slot_and_leaves_the_others(free_at, arrival_s, service_s):
     before = np.array(free_at)
     after = before.copy()
-    slot = queueing.earliest_slot(before)
+    slot = queueing.earliest(before)
     assert slot == free_at.index(min(free_at))  # ties: the lowest index
     wait_s = queueing.kiefer_wolfowitz_step(after, arrival_s, service_s)
     assert wait_s == max(0.0, min(free_at) - arrival_s)

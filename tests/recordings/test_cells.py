@@ -11,13 +11,8 @@ import pandas as pd
 import pytest
 
 from edgeroute_env.errors import InputError
-from edgeroute_env.recordings.files import (
-    read_arrivals,
-    read_dialogues,
-    read_outcomes,
-    read_snr_runs,
-)
-from edgeroute_env.recordings.shapes import Arrivals, Dialogues, Outcomes, SnrRuns
+from edgeroute_env.recordings.files import read_recording
+from edgeroute_env.recordings.shapes import Arrivals, Dialogues, Outcomes, Recording, SnrRuns
 from edgeroute_env.traces.trace import Trace
 
 GAPS_S = [0.0, 1.5, 7.0]
@@ -33,10 +28,10 @@ TALKED = {
 }
 MEASURED = {"run": [0, 0, 0], "time_s": GAPS_S, "snr_db": [1.0, 2.0, 3.0]}
 TABLES = [
-    (read_outcomes, {**ANSWERED, "score": [0.1, 0.2, 0.3], "answer_tokens_edge": [1, 2, 3]}),
-    (read_dialogues, TALKED),
-    (read_arrivals, {"time_s": GAPS_S, "session": [0, 1, 2]}),
-    (read_snr_runs, MEASURED),
+    (Outcomes, {**ANSWERED, "score": [0.1, 0.2, 0.3], "answer_tokens_edge": [1, 2, 3]}),
+    (Dialogues, TALKED),
+    (Arrivals, {"time_s": GAPS_S, "session": [0, 1, 2]}),
+    (SnrRuns, MEASURED),
 ]
 
 
@@ -65,8 +60,9 @@ def test_durations_and_dates_become_seconds(kind: str, ending: str, tmp_path: Pa
     frame = pd.DataFrame({**MEASURED, "time_s": times()[kind]})
     path = tmp_path / f"t{ending}"
     frame.to_parquet(path) if ending == ".parquet" else frame.to_csv(path, index=False)
-    for read in (read_arrivals, read_snr_runs):
-        np.testing.assert_allclose(read(path).columns()["time_s"], GAPS_S, atol=1e-6)
+    for recording in (Arrivals, SnrRuns):
+        found = read_recording(recording, path)
+        np.testing.assert_allclose(found.columns()["time_s"], GAPS_S, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -91,31 +87,31 @@ def test_times_of_a_nettrack_log_are_read(tmp_path: Path) -> None:
         "2019.12.17_00.00.02,4.5,I\n"
     )
     columns = {"time_s": "Timestamp", "snr_db": "SNR", "run": "State"}
-    runs = read_snr_runs(path, columns, where={"State": "D"}, drop_unusable=True)
+    runs = read_recording(SnrRuns, path, columns, where={"State": "D"}, drop_unusable=True)
     assert runs.time_s.tolist() == [0.0]
     assert runs.notes == ("left out 1 of 2 rows that cannot be used",)
-    later = read_arrivals(path, {"time_s": "Timestamp"})
+    later = read_recording(Arrivals, path, {"time_s": "Timestamp"})
     assert later.time_s.tolist() == [0.0, 2.0, 3.0]
 
 
 @pytest.mark.parametrize(
-    ("read", "table", "column"),
+    ("kind", "table", "column"),
     [
-        (read, table, column)
-        for read, table in TABLES
+        (kind, table, column)
+        for kind, table in TABLES
         for column in table
         if column not in ("time_s", "task")
     ],
 )
 @pytest.mark.parametrize("dtype", ["timedelta64[ns]", "datetime64[us]"])
 def test_elsewhere_they_are_refused(
-    read: Any, table: dict[str, Any], column: str, dtype: str, tmp_path: Path
+    kind: type[Recording], table: dict[str, Any], column: str, dtype: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "t.parquet"
     times = pd.Series([1, 2, 3]).astype("int64").astype(dtype)
     pd.DataFrame({**table, column: times}).to_parquet(path)
     with pytest.raises(InputError, match=rf"t\.parquet: {column}, row 0"):
-        read(path)
+        read_recording(kind, path)
 
 
 @pytest.mark.parametrize("unit", ["", "[Y]", "[M]"])
@@ -134,7 +130,7 @@ def test_other_texts_are_no_times(values: list[str]) -> None:
 def test_names_are_numbered_in_order(names: list[Any], tmp_path: Path) -> None:
     path = tmp_path / "t.parquet"
     pd.DataFrame({"time_s": GAPS_S, "session": names}).to_parquet(path)
-    for arrivals in (read_arrivals(path), Arrivals(GAPS_S, names)):
+    for arrivals in (read_recording(Arrivals, path), Arrivals(GAPS_S, names)):
         assert arrivals.session is not None
         assert arrivals.session.tolist() == [0, 1, 0]
 

@@ -9,12 +9,8 @@ import pandas as pd
 import pytest
 
 from edgeroute_env.errors import InputError
-from edgeroute_env.recordings.files import (
-    read_arrivals,
-    read_dialogues,
-    read_outcomes,
-    read_snr_runs,
-)
+from edgeroute_env.recordings.files import read_recording
+from edgeroute_env.recordings.shapes import Arrivals, Dialogues, Outcomes, SnrRuns
 from edgeroute_env.scenario_files import load_scenario
 from edgeroute_env.traces.recorded import recorded_law
 
@@ -35,20 +31,20 @@ def write(path: Path, text: str) -> Path:
 
 def test_rows_that_cannot_be_read_are_left_out_and_counted(tmp_path: Path) -> None:
     path = write(tmp_path / "log.csv", LOG)
-    arrivals = read_arrivals(path, LOGGED, drop_unusable=True)
+    arrivals = read_recording(Arrivals, path, LOGGED, drop_unusable=True)
     assert arrivals.time_s.tolist() == [100.0, 190.0]
     assert arrivals.notes == ("left out 1 of 3 rows that cannot be used",)
-    assert read_arrivals(path, {"time_s": "Timestamp"}, drop_unusable=True).notes == ()
+    assert read_recording(Arrivals, path, {"time_s": "Timestamp"}, drop_unusable=True).notes == ()
     with pytest.raises(InputError, match=r"session, row 1.*empty cell.*--drop-unusable"):
-        read_arrivals(path, LOGGED)
+        read_recording(Arrivals, path, LOGGED)
 
 
 @pytest.mark.parametrize("row", ["0,1,-", ",,", "0,1,", "0,x,7", "0,1,NaN", "0,1,1e9", ",1,7"])
 def test_any_unusable_cell_takes_its_row_along(row: str, tmp_path: Path) -> None:
     path = write(tmp_path / "snr.csv", f"run,time_s,snr_db\n0,0,10\n{row}\n0,2,9\n")
     with pytest.raises(InputError, match=r"snr\.csv: (run|time_s|snr_db), row 1"):
-        read_snr_runs(path)
-    runs = read_snr_runs(path, drop_unusable=True)
+        read_recording(SnrRuns, path)
+    runs = read_recording(SnrRuns, path, drop_unusable=True)
     assert runs.snr_db.tolist() == [10.0, 9.0]
     assert runs.run.tolist() == [0, 0]
     assert runs.notes == ("left out 1 of 3 rows that cannot be used",)
@@ -57,7 +53,7 @@ def test_any_unusable_cell_takes_its_row_along(row: str, tmp_path: Path) -> None
 def test_a_table_without_a_usable_row_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "snr.csv", "run,time_s,snr_db\n0,0,-\n0,1,-\n")
     with pytest.raises(InputError, match="none of them usable"):
-        read_snr_runs(path, drop_unusable=True)
+        read_recording(SnrRuns, path, drop_unusable=True)
 
 
 @pytest.mark.parametrize("ending", [".csv", ".csv.gz", ".parquet"])
@@ -87,15 +83,15 @@ def test_rows_are_chosen_by_texts_numbers_and_truths(
     )
     path = tmp_path / f"snr{ending}"
     frame.to_parquet(path) if ending == ".parquet" else frame.to_csv(path, index=False)
-    assert read_snr_runs(path, where=where).snr_db.tolist() == rows
+    assert read_recording(SnrRuns, path, where=where).snr_db.tolist() == rows
 
 
 def test_a_value_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path) -> None:
     path = write(tmp_path / "log.csv", LOG)
     with pytest.raises(InputError, match=r"where Kind.*'Chat'.*API log, Conversation log"):
-        read_arrivals(path, LOGGED, where={"Kind": "Chat"})
+        read_recording(Arrivals, path, LOGGED, where={"Kind": "Chat"})
     with pytest.raises(InputError, match=r"where.*'kind'.*Timestamp, Session ID, Kind"):
-        read_arrivals(path, LOGGED, where={"kind": "API log"})
+        read_recording(Arrivals, path, LOGGED, where={"kind": "API log"})
 
 
 def test_a_scenario_chooses_and_drops_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,7 +110,7 @@ def test_an_index_without_a_name_is_no_column(tmp_path: Path) -> None:
     frame.to_csv(tmp_path / "a.csv")
     frame.set_index(pd.Index([7, 8])).to_parquet(tmp_path / "a.parquet")
     for path in tmp_path.iterdir():
-        assert read_arrivals(path).time_s.tolist() == [0.0, 1.0]
+        assert read_recording(Arrivals, path).time_s.tolist() == [0.0, 1.0]
 
 
 def test_texts_are_counted_in_tokens(tmp_path: Path) -> None:
@@ -129,13 +125,13 @@ def test_texts_are_counted_in_tokens(tmp_path: Path) -> None:
     )
     frame.to_csv(path, index=False)
     columns = {"answer_edge": "reply", "quality_device": "small", "quality_edge": "big"}
-    outcomes = read_outcomes(path, columns)
+    outcomes = read_recording(Outcomes, path, columns)
     assert (outcomes.prompt_tokens >= 3).all()
     assert outcomes.answer_tokens_edge is not None
     assert outcomes.answer_tokens_edge[0] < outcomes.answer_tokens_edge[1]
     assert outcomes.quality_edge.tolist() == [1.0, 1.0]
     with pytest.raises(InputError, match=r"prompt_tokens, row 0: got 'What is two\\nplus two\?'"):
-        read_outcomes(path, {**columns, "prompt_tokens": "prompt"})
+        read_recording(Outcomes, path, {**columns, "prompt_tokens": "prompt"})
 
 
 @pytest.mark.parametrize(
@@ -149,7 +145,7 @@ def test_texts_are_counted_in_tokens(tmp_path: Path) -> None:
 )
 def test_an_error_shows_the_files_own_text(text: str, shown: str, tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
-        read_arrivals(write(tmp_path / "a.csv", text))
+        read_recording(Arrivals, write(tmp_path / "a.csv", text))
     assert "a.csv: time_s, row 1" in str(caught.value)
     assert shown in str(caught.value)
 
@@ -157,20 +153,20 @@ def test_an_error_shows_the_files_own_text(text: str, shown: str, tmp_path: Path
 def test_an_interleaved_dialogue_is_named_as_in_the_file(tmp_path: Path) -> None:
     text = "task,dialogue,turn,prompt_tokens,answer_tokens\nq,a,1,1,2\nq,b,1,1,5\nq,a,2,9,7\n"
     with pytest.raises(InputError, match=r"dialogue, row 2: got 'a again'.*sort the table"):
-        read_dialogues(write(tmp_path / "d.csv", text))
+        read_recording(Dialogues, write(tmp_path / "d.csv", text))
 
 
 def test_long_lists_of_columns_are_cut(tmp_path: Path) -> None:
     names = ",".join(f"column{k}" for k in range(5000))
     path = write(tmp_path / "wide.csv", f"{names}\n{','.join(['1'] * 5000)}\n")
     with pytest.raises(InputError, match="and 4980 more") as caught:
-        read_arrivals(path)
+        read_recording(Arrivals, path)
     assert len(str(caught.value)) < 1000
 
 
 def test_a_column_name_that_is_there_twice_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"columns: got 'time_s'"):
-        read_arrivals(write(tmp_path / "a.csv", "time_s,time_s\n1,2\n"))
+        read_recording(Arrivals, write(tmp_path / "a.csv", "time_s,time_s\n1,2\n"))
 
 
 def test_a_small_file_that_stands_for_a_huge_table_is_refused(tmp_path: Path) -> None:
@@ -184,4 +180,4 @@ def test_a_small_file_that_stands_for_a_huge_table_is_refused(tmp_path: Path) ->
             writer.write_table(table)
     assert path.stat().st_size < 3_000_000
     with pytest.raises(InputError, match="cells"):
-        read_arrivals(path)
+        read_recording(Arrivals, path)

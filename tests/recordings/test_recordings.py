@@ -14,21 +14,9 @@ from hypothesis.extra.numpy import arrays
 
 from edgeroute_env.errors import InputError
 from edgeroute_env.recordings import downloads
-from edgeroute_env.recordings.files import (
-    read_arrivals,
-    read_dialogues,
-    read_outcomes,
-    read_snr_runs,
-    write_table,
-)
+from edgeroute_env.recordings.files import read_recording, write_table
 from edgeroute_env.recordings.shapes import Arrivals, Dialogues, Outcomes, Recording, SnrRuns
 
-READERS = {
-    Outcomes: read_outcomes,
-    Dialogues: read_dialogues,
-    Arrivals: read_arrivals,
-    SnrRuns: read_snr_runs,
-}
 ENDINGS = (".parquet", ".csv", ".csv.gz")
 
 GOOD: dict[type[Recording], dict[str, list[Any]]] = {
@@ -87,7 +75,7 @@ def test_a_written_table_reads_back_the_same(
 ) -> None:
     path = tmp_path / f"table{ending}"
     write_table(make(kind), path)
-    assert_same(READERS[kind](path), make(kind))
+    assert_same(read_recording(kind, path), make(kind))
     assert [left.name for left in tmp_path.iterdir()] == [path.name]
 
 
@@ -101,7 +89,7 @@ def test_any_arrival_times_survive_a_file_to_the_last_bit(
 ) -> None:
     path = tmp_path_factory.mktemp("round_trip") / f"table{ending}"
     write_table(Arrivals(time_s), path)
-    assert_same(read_arrivals(path), Arrivals(time_s))
+    assert_same(read_recording(Arrivals, path), Arrivals(time_s))
 
 
 @given(
@@ -169,11 +157,11 @@ def test_columns_of_other_names_are_mapped(tmp_path: Path) -> None:
     path = tmp_path / "outcomes.csv"
     path.write_text("subject,tok,ok:small,ok:large\nlaw,12,0,1\nlaw,9,1,1\n")
     columns = {"prompt_tokens": "tok", "quality_device": "ok:small", "quality_edge": "ok:large"}
-    outcomes = read_outcomes(path, columns)
+    outcomes = read_recording(Outcomes, path, columns)
     assert outcomes.prompt_tokens.tolist() == [12, 9]
     assert outcomes.quality_device.tolist() == [0.0, 1.0]
     assert outcomes.group is None
-    grouped = read_outcomes(path, {**columns, "group": "subject"})
+    grouped = read_recording(Outcomes, path, {**columns, "group": "subject"})
     assert grouped.group is not None
     assert grouped.group.tolist() == ["law", "law"]
 
@@ -183,7 +171,7 @@ def test_dialogues_are_numbered_from_task_and_id(tmp_path: Path) -> None:
     text = "task,id,turn,user_tok,bot_tok\nGR,7,1,3,4\nGR,7,2,5,6\nSI,7,1,1,1\nSI,2,1,1,1\n"
     path.write_bytes(gzip.compress(text.encode()))
     columns = {"dialogue": "id", "prompt_tokens": "user_tok", "answer_tokens": "bot_tok"}
-    assert read_dialogues(path, columns).dialogue.tolist() == [0, 0, 1, 2]
+    assert read_recording(Dialogues, path, columns).dialogue.tolist() == [0, 0, 1, 2]
 
 
 def test_a_dialogue_taken_up_again_later_is_refused(tmp_path: Path) -> None:
@@ -192,7 +180,7 @@ def test_a_dialogue_taken_up_again_later_is_refused(tmp_path: Path) -> None:
         "task,dialogue,turn,prompt_tokens,answer_tokens\nA,1,1,3,4\nA,2,1,5,6\nA,1,2,1,1\n"
     )
     with pytest.raises(InputError, match="dialogue, row 2"):
-        read_dialogues(path)
+        read_recording(Dialogues, path)
 
 
 @pytest.mark.parametrize(
@@ -213,7 +201,7 @@ def test_every_fault_of_a_file_is_one_error_naming_it(
     path = tmp_path / "arrivals.csv"
     path.write_text(text)
     with pytest.raises(InputError, match=reason) as caught:
-        read_arrivals(path)
+        read_recording(Arrivals, path)
     assert str(path) in str(caught.value)
 
 
@@ -221,20 +209,20 @@ def test_every_fault_of_a_file_is_one_error_naming_it(
 def test_a_damaged_file_is_one_error(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
     with pytest.raises(InputError, match="existing"):
-        read_arrivals(path)
+        read_recording(Arrivals, path)
     write_table(make(Arrivals), path)
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(InputError, match="readable"):
-        read_arrivals(path)
+        read_recording(Arrivals, path)
 
 
 def test_a_missing_mapped_column_tells_which_exist(tmp_path: Path) -> None:
     path = tmp_path / "arrivals.csv"
     path.write_text("time_s,user\n1,2\n")
     with pytest.raises(InputError, match=r"no column 'conversation'.*one of time_s, user"):
-        read_arrivals(path, {"session": "conversation"})
+        read_recording(Arrivals, path, {"session": "conversation"})
     with pytest.raises(InputError, match="columns: got 'sesion'"):
-        read_arrivals(path, {"sesion": "user"})
+        read_recording(Arrivals, path, {"sesion": "user"})
 
 
 def test_a_table_is_replaced_only_when_told(tmp_path: Path) -> None:
@@ -245,14 +233,14 @@ def test_a_table_is_replaced_only_when_told(tmp_path: Path) -> None:
         write_table(Arrivals([1.0]), path)
     assert path.read_bytes() == before
     write_table(Arrivals([1.0]), path, overwrite=True)
-    assert len(read_arrivals(path)) == 1
+    assert len(read_recording(Arrivals, path)) == 1
 
 
-# The documented tables of the data folder: reader, column names, rows.
+# The documented tables of the data folder: kind, column names, rows.
 REAL = [
     (
         "mmlu_outcomes.parquet",
-        read_outcomes,
+        Outcomes,
         {
             "prompt_tokens": "prompt_tok",
             "quality_device": "ok:mistral-7b-v0.1-4bit",
@@ -263,7 +251,7 @@ REAL = [
     ),
     (
         "gsm8k_outcomes.parquet",
-        read_outcomes,
+        Outcomes,
         {
             "prompt_tokens": "prompt_tok",
             "quality_device": "ok:gemma-2-2b-it",
@@ -275,24 +263,24 @@ REAL = [
     ),
     (
         "mtbench101_turn_lengths.csv.gz",
-        read_dialogues,
+        Dialogues,
         {"dialogue": "id", "prompt_tokens": "user_tok", "answer_tokens": "bot_tok"},
         4208,
     ),
-    ("azure2023_conv.csv.gz", read_arrivals, {"time_s": "t_s"}, 19366),
-    ("mooncake_conversation.csv.gz", read_arrivals, {"time_s": "t_s"}, 12031),
-    ("irish5g_snr.csv.gz", read_snr_runs, {"time_s": "t_s"}, 164742),
+    ("azure2023_conv.csv.gz", Arrivals, {"time_s": "t_s"}, 19366),
+    ("mooncake_conversation.csv.gz", Arrivals, {"time_s": "t_s"}, 12031),
+    ("irish5g_snr.csv.gz", SnrRuns, {"time_s": "t_s"}, 164742),
 ]
 
 
-@pytest.mark.parametrize(("name", "reader", "columns", "rows"), REAL)
+@pytest.mark.parametrize(("name", "kind", "columns", "rows"), REAL)
 def test_the_documented_tables_read_cleanly_and_survive_a_file(
-    name: str, reader: Any, columns: dict[str, str], rows: int, tmp_path: Path
+    name: str, kind: type[Recording], columns: dict[str, str], rows: int, tmp_path: Path
 ) -> None:
     path = downloads.data_folder() / name
     if not path.is_file():
         pytest.skip(f"no {name} in the data folder")
-    recording = reader(path, columns)
+    recording = read_recording(kind, path, columns)
     assert len(recording) == rows
     write_table(recording, tmp_path / "copy.parquet")
-    assert_same(reader(tmp_path / "copy.parquet"), recording)
+    assert_same(read_recording(kind, tmp_path / "copy.parquet"), recording)

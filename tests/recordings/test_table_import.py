@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from edgeroute_env.recordings.files import read_outcomes
+from edgeroute_env.recordings.files import read_recording
+from edgeroute_env.recordings.shapes import Outcomes
 
 pytestmark = pytest.mark.thorough
 
@@ -64,7 +65,7 @@ MAPPED = [text for name in NAMES for text in ("--column", name)]
 def test_mapped_columns_arrive_under_the_documented_names(folder: Path) -> None:
     done = run(folder, "outcomes", "mine.csv", *MAPPED, "--out", "out.parquet")
     assert done.returncode == 0, done.stderr
-    outcomes = read_outcomes(folder / "out.parquet")
+    outcomes = read_recording(Outcomes, folder / "out.parquet")
     assert np.array_equal(outcomes.prompt_tokens, [10, 20, 30])
     assert np.array_equal(outcomes.quality_edge, [1.0, 0.5, 1.0])
     assert outcomes.score is None

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from edgeroute_env import EdgeRouteEnv, InputError, Scenario, load_scenario
 from edgeroute_env.evaluation.episodes import generators
 from edgeroute_env.recordings.downloads import data_folder
-from edgeroute_env.recordings.files import read_outcomes
+from edgeroute_env.recordings.files import read_recording
+from edgeroute_env.recordings.shapes import Outcomes
 from edgeroute_env.traces.recorded import Split, recorded_files, recorded_law
 from edgeroute_env.traces.sources import Drawn, Pinned
 
@@ -288,7 +289,7 @@ def test_traces_of_the_published_outcomes_keep_their_marginals(preset: str) -> N
         pytest.skip(f"the data folder lacks one of {', '.join(recorded_files(of))}")
     table = of.workload.mix[0].outcomes
     assert table is not None
-    outcomes = read_outcomes(data_folder() / table.file, table.columns)
+    outcomes = read_recording(Outcomes, data_folder() / table.file, table.columns)
     rows = traces(of, episodes=100).ravel()
     names = ("quality_device", "quality_edge", "prompt_tokens")
     pairs = [(rows[name], getattr(outcomes, name)) for name in names]
