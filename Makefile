@@ -17,10 +17,10 @@ benchmark: $(VENV)/.cli  ## the main job: all routers on the usual scenarios
 	$(BIN)/edgeroute benchmark
 
 test: $(VENV)/.dev  ## all tests but the slow ones
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-fast: $(VENV)/.dev  ## about a minute: no training, no BERT, nothing thorough
-	$(BIN)/python -m pytest -n 2 -m 'not slow and not thorough and not training'
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow and not thorough and not training'
 
 test-slow: $(VENV)/.dev  ## the slow tests alone
 	$(BIN)/python -m pytest -m slow
