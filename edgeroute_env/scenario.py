@@ -8,6 +8,7 @@ those files.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -15,6 +16,7 @@ from pydantic import (
     Field,
     PrivateAttr,
     SerializerFunctionWrapHandler,
+    field_validator,
     model_serializer,
     model_validator,
 )
@@ -60,6 +62,14 @@ class Table(Part):
         default_factory=dict
     )
     drop_unusable: bool = False
+
+    @field_validator("file")
+    @classmethod
+    def _lies_in_the_data_folder(cls, file: str) -> str:
+        path = PurePath(file)
+        if path.is_absolute() or ".." in path.parts or not path.name:
+            raise InputError("", file, "a file in the data folder, without ..")
+        return file
 
     @model_serializer(mode="wrap")
     def _short(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -98,7 +98,11 @@ def read_results(path: Path) -> tuple[dict[str, Any], dict[str, Results]]:
     file = path / BENCHMARK_FILES.json_name if path.is_dir() else path
     content = BENCHMARK_FILES.read(file, "results")
     scenarios = content.pop("scenarios")
-    return content, {name: Results.from_dict(result) for name, result in scenarios.items()}
+    found = {name: Results.from_dict(result) for name, result in scenarios.items()}
+    for name, results in found.items():  # names become file names
+        if name != results.scenario.name:
+            raise InputError(f"{file}: scenarios", name, f"its own name, {results.scenario.name}")
+    return content, found
 
 
 def _is_ours(found: Any) -> bool:

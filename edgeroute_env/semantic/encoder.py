@@ -22,6 +22,8 @@ LAYERS = (3,)
 LAST = -1
 MAX_TOKENS = 512  # of a text, [CLS] and [SEP] included; what comes behind is cut off
 BATCH_TOKENS, BATCH_TEXTS = 4096, 64
+# A head's file names its encoder: neither code nor pickled weights of strangers are run.
+_SAFE: Any = {"trust_remote_code": False}
 
 
 class Encoded(NamedTuple):
@@ -51,8 +53,10 @@ class Encoder:
         speech.disable_progress_bar()
         source = encoder_source(name)
         try:
-            self.tokenizer: Any = transformers.AutoTokenizer.from_pretrained(source)
-            self.model: Any = transformers.AutoModel.from_pretrained(source)
+            self.tokenizer: Any = transformers.AutoTokenizer.from_pretrained(source, **_SAFE)
+            self.model: Any = transformers.AutoModel.from_pretrained(
+                source, use_safetensors=True, **_SAFE
+            )
         except (OSError, ValueError) as error:
             reason = " ".join(str(error).split())[:160]
             allowed = f"a BERT-family encoder's folder or hub name ({reason})"
