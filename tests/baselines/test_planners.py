@@ -29,6 +29,7 @@ pytestmark = pytest.mark.thorough
 SEEDS = EVALUATION_SEEDS[:6]
 # Budgets, caches, late answers, a dialogue's worst, heat, an episode that ends early.
 VARIED = ("paper", "quota", "battery", "long-context", "deadline", "dialogue-min", "hot-phone")
+LONG = ("quota", "long-context", "hot-phone")
 SHORT = {
     "quota": {"budgets.edge_calls": 4, "budgets.window_s": 600.0},
     "battery": {"budgets.battery_j": 150.0},
@@ -39,7 +40,10 @@ def pinned(scenario: Any, seeds: Any = SEEDS) -> Pinned:
     return Pinned(drawn(scenario, "synthetic", "evaluation"), generators(seeds))
 
 
-@pytest.mark.parametrize("preset", VARIED)
+@pytest.mark.parametrize(
+    "preset",
+    [pytest.param(p, marks=[pytest.mark.slow] if p in LONG else []) for p in VARIED],
+)
 def test_on_a_short_horizon_the_bound_is_the_best_of_all_sequences(preset: str) -> None:
     turns = 9 if preset != "paper" else 12
     scenario = load_scenario(preset, {"workload.turns": turns, **SHORT.get(preset, {})})

@@ -89,7 +89,9 @@ def test_resume_keeps_finished_scenarios_that_are_not_asked_for(edgeroute_small:
     assert set(results()["scenarios"]) == {"tiny", "tinier"}
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "stop", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)]
+)
 def test_an_interrupted_run_leaves_what_it_finished(stop: int, tmp_path: Path) -> None:
     write_scenario(tmp_path)
     write_scenario(tmp_path, "tinier", 3)

@@ -18,6 +18,8 @@ from tests.helpers import hostile
 from tests.helpers.bounded import run_finite
 from tests.helpers.hostile import bounded_call
 
+pytestmark = pytest.mark.thorough
+
 SMALL = {"workload.turns": 4}
 
 

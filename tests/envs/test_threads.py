@@ -17,6 +17,8 @@ from gymnasium.error import AlreadyPendingCallError
 from edgeroute_env import EdgeRouteEnv, EdgeRouteVectorEnv
 from edgeroute_env.simulator.batch import Batch
 
+pytestmark = pytest.mark.thorough
+
 MAKERS: list[Callable[[], Any]] = [EdgeRouteEnv, lambda: EdgeRouteVectorEnv(16)]
 
 

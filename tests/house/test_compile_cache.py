@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).parents[2]
 # Small, since it is compiled anew: the point is whether it runs, not what the kernel does.
 COMPILE = """

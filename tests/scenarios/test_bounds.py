@@ -12,6 +12,8 @@ from edgeroute_env import InputError, Scenario, load_scenario
 from edgeroute_env.fields import Within
 from tests.helpers.bounded import CELLULAR, PLAIN, base, numbers, run_finite
 
+pytestmark = pytest.mark.thorough
+
 BASES = {"cellular": CELLULAR, "plain": PLAIN}
 
 
