@@ -21,7 +21,7 @@ torch.manual_seed(0)
 def network(outputs: int) -> nn.Sequential:
     """Return a small network over an observation."""
     return nn.Sequential(
-        *(nn.Linear(32, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, outputs))
+        nn.Linear(32, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, outputs)
     )
 
 

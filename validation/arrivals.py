@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 from scipy.stats import variation
 
 from edgeroute_env.plotting import COLOURS, LINES, MARKERS
-from edgeroute_env.recordings.files import read_recording
 from edgeroute_env.recordings.shapes import Arrivals
+from edgeroute_env.recordings.tables import read_recording
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.scenario_files import load_scenario
 from validation.drawing import line, panels

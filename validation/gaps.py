@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy import stats
 
-from edgeroute_env.recordings.files import read_recording
 from edgeroute_env.recordings.shapes import Arrivals
+from edgeroute_env.recordings.tables import read_recording
 from edgeroute_env.scenario_files import load_scenario
 from validation.drawing import line, panels
 from validation.section import LEVELS, Floats, Section, compare, largest, recording

@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from edgeroute_env.plotting import MARKERS
-from edgeroute_env.recordings.files import read_recording
 from edgeroute_env.recordings.shapes import SnrRuns
+from edgeroute_env.recordings.tables import read_recording
 from validation.drawing import line, panels
 from validation.generated import traces, with_questions
 from validation.measures import autocorrelation

@@ -15,8 +15,8 @@ from edgeroute_env.cli.options import chosen_scenario, console, resolved
 from edgeroute_env.errors import InputError
 from edgeroute_env.evaluation.episodes import generators
 from edgeroute_env.files import refuse_overwrite
-from edgeroute_env.recordings.files import TABLES, Picked, read_recording, write_table
 from edgeroute_env.recordings.importers import IMPORTERS, import_files
+from edgeroute_env.recordings.tables import TABLES, Picked, read_recording, write_table
 from edgeroute_env.traces.columns import BASE
 from edgeroute_env.traces.own import trace_from_table
 from edgeroute_env.traces.recorded import drawn

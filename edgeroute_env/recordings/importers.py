@@ -21,10 +21,10 @@ from typing import Any, NamedTuple
 
 from edgeroute_env.errors import InputError
 from edgeroute_env.recordings.answers import answer_of, first_number, only_number
-from edgeroute_env.recordings.files import make_recording
 from edgeroute_env.recordings.lines import csv_rows, json_lines, naming_line, opened
 from edgeroute_env.recordings.mooncake import mooncake_jsonl
 from edgeroute_env.recordings.shapes import Arrivals, Dialogues, Outcomes, Recording
+from edgeroute_env.recordings.tables import make_recording
 from edgeroute_env.recordings.tokens import count_tokens
 
 _ONE_NUMBER = (

@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 from edgeroute_env.errors import InputError
 from edgeroute_env.recordings.cells import numbered
-from edgeroute_env.recordings.files import make_recording
 from edgeroute_env.recordings.lines import json_lines, naming_line, number_of
 from edgeroute_env.recordings.sessions import BLOCK_TOKENS, Request, session_of_requests
 from edgeroute_env.recordings.shapes import Arrivals
+from edgeroute_env.recordings.tables import make_recording
 
 TimeUnit = Literal["ms", "s"]
 SESSION_FIELDS = ("session_id", "session", "conversation_id")

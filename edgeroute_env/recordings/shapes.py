@@ -31,7 +31,7 @@ Floats: TypeAlias = NDArray[np.float64]
 Texts: TypeAlias = NDArray[np.str_]
 
 
-class Rule(NamedTuple):
+class ColumnRule(NamedTuple):
     """What a column may hold: its type and, for numbers, the range.
 
     A float may be given as a truth or as a time, an int as any name; see `cells`.
@@ -51,12 +51,12 @@ class Rule(NamedTuple):
         return f"{whole} from {self.low:g} to {self.high:g}{also.get(self.given, '')}"
 
 
-_ID = Rule(int, 0, 2**31 - 1, "name")  # what a trace's 4-byte columns hold
-_COUNT = Rule(int, 1, 2**31 - 1)
-_TOKENS = Rule(int, 1, 1e7)
-_SHARE = Rule(float, 0, 1)
-_QUALITY = Rule(float, 0, 1, "truth")
-_TEXT = Rule(str)
+_ID = ColumnRule(int, 0, 2**31 - 1, "name")  # what a trace's 4-byte columns hold
+_COUNT = ColumnRule(int, 1, 2**31 - 1)
+_TOKENS = ColumnRule(int, 1, 1e7)
+_SHARE = ColumnRule(float, 0, 1)
+_QUALITY = ColumnRule(float, 0, 1, "truth")
+_TEXT = ColumnRule(str)
 
 RULES = {
     "prompt_tokens": _TOKENS,
@@ -73,8 +73,8 @@ RULES = {
     "session": _ID,
     "run": _ID,
     "turn": _COUNT,
-    "time_s": Rule(float, -1e12, 1e12, "time"),
-    "snr_db": Rule(float, -100, 100),
+    "time_s": ColumnRule(float, -1e12, 1e12, "time"),
+    "snr_db": ColumnRule(float, -100, 100),
 }
 
 
@@ -216,7 +216,7 @@ class SnrRuns(Recording):
         check_rows("time_s", self.time_s, ordered, "times that never decrease within a run")
 
 
-def converted(name: str, values: Any, rule: Rule) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+def converted(name: str, values: Any, rule: ColumnRule) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """Return a column's values in its rule's type, and which of them it may hold; both (n,)."""
     raw = column_of(name, values)
     if rule.kind is str:

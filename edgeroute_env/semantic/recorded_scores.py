@@ -24,8 +24,8 @@ import numpy as np
 from edgeroute_env.errors import InputError, needs
 from edgeroute_env.files import replacing, sealed, unsealed
 from edgeroute_env.semantic.encoder import DEFAULT_ENCODER, LAYERS
-from edgeroute_env.semantic.features import FEATURES, LENGTH
 from edgeroute_env.semantic.head import FORMAT, Floats
+from edgeroute_env.semantic.prompt_features import FEATURES, LENGTH
 from edgeroute_env.semantic.questions import Questions, Recipe, load_recipe, recipe_names
 from edgeroute_env.semantic.scorer import SHIPPED
 from edgeroute_env.semantic.scorer_settings import DEFAULT_SETTINGS

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from edgeroute_env.errors import InputError
 from edgeroute_env.semantic.encoder import Encoder
-from edgeroute_env.semantic.features import prepared
 from edgeroute_env.semantic.head import Floats, Head
+from edgeroute_env.semantic.prompt_features import prepared
 
 SHIPPED = Path(__file__).parent / "shipped"
 DEFAULT_PAIR = "mmlu-mistral7b-gpt4"

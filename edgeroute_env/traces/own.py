@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from edgeroute_env.errors import InputError
 from edgeroute_env.recordings.cells import check_times, numbered
-from edgeroute_env.recordings.files import Picked, picked_fields
-from edgeroute_env.recordings.shapes import RULES, Rule
+from edgeroute_env.recordings.shapes import RULES, ColumnRule
+from edgeroute_env.recordings.tables import Picked, picked_fields
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.traces import draw
 from edgeroute_env.traces.columns import BASE, LONGEST_S, ROW, Column
@@ -37,14 +37,14 @@ class OwnTrace(NamedTuple):
     notes: tuple[str, ...]
 
 
-def _rule(column: Column) -> Rule:
+def _rule(column: Column) -> ColumnRule:
     """Return what a table may hold in a trace's column."""
     if column.name == "arrival_s":
         return RULES["time_s"]
     given: Any = "name" if column.name == "device" else "number"
     if column.dtype == "?" or column.name in QUALITIES:
         given = "truth"
-    return Rule(float if column.dtype[0] == "f" else int, column.low, column.high, given)
+    return ColumnRule(float if column.dtype[0] == "f" else int, column.low, column.high, given)
 
 
 def trace_from_table(

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from edgeroute_env.benchmarks import Benchmark, DialogueBenchmark
 from edgeroute_env.errors import InputError
 from edgeroute_env.recordings.downloads import data_file
-from edgeroute_env.recordings.files import read_recording
 from edgeroute_env.recordings.shapes import Arrivals, Dialogues, Outcomes, Recording, SnrRuns
+from edgeroute_env.recordings.tables import read_recording
 from edgeroute_env.scenario import Mix, Scenario, Table
 from edgeroute_env.semantic.questions import Questions, Recipe, read_questions
 from edgeroute_env.semantic.recorded_scores import (

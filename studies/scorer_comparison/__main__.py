@@ -25,13 +25,13 @@ from edgeroute_env.cli.options import console, notes, progress
 from edgeroute_env.files import refuse_overwrite, replacing
 from edgeroute_env.recordings.downloads import data_file
 from edgeroute_env.semantic.encoder import DEFAULT_ENCODER, LAST, LAYERS, Encoder
-from edgeroute_env.semantic.features import prepared
+from edgeroute_env.semantic.prompt_features import prepared
 from edgeroute_env.semantic.questions import Questions, load_recipe, read_questions
 from edgeroute_env.semantic.scorer import Scorer, load_head
 from edgeroute_env.semantic.scorer_settings import By
 from edgeroute_env.semantic.training.out_of_fold import FOLDS
 from edgeroute_env.semantic.training.train_head import read_by
-from studies.scorer_comparison.compare import Figures, compare, tested, with_clusters
+from studies.scorer_comparison.compare_scorers import Figures, compare, tested, with_clusters
 from studies.scorer_comparison.show import diagram, table_of
 
 

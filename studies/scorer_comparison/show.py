@@ -7,7 +7,7 @@ from rich.table import Table
 
 from edgeroute_env.files import replacing
 from edgeroute_env.plotting import blank_figure
-from studies.scorer_comparison.compare import Figures
+from studies.scorer_comparison.compare_scorers import Figures
 
 
 def table_of(rows: Sequence[Figures]) -> Table:

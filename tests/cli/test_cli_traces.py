@@ -13,9 +13,9 @@ import pytest
 
 from edgeroute_env import EdgeRouteEnv, Trace
 from edgeroute_env.recordings.downloads import datasets, published
-from edgeroute_env.recordings.files import read_recording
 from edgeroute_env.recordings.importers import IMPORTERS
 from edgeroute_env.recordings.shapes import Arrivals, Dialogues, Outcomes
+from edgeroute_env.recordings.tables import read_recording
 from edgeroute_env.traces.columns import BASE_NAMES
 from tests.helpers.command_line import Command, write_scenario
 

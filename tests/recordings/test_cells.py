@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from edgeroute_env.errors import InputError
-from edgeroute_env.recordings.files import read_recording
 from edgeroute_env.recordings.shapes import Arrivals, Dialogues, Outcomes, Recording, SnrRuns
+from edgeroute_env.recordings.tables import read_recording
 from edgeroute_env.traces.trace import Trace
 
 GAPS_S = [0.0, 1.5, 7.0]

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from edgeroute_env.errors import InputError
-from edgeroute_env.recordings.files import read_recording
 from edgeroute_env.recordings.shapes import Arrivals, Dialogues, Outcomes, SnrRuns
+from edgeroute_env.recordings.tables import read_recording
 from edgeroute_env.scenario_files import load_scenario
 from edgeroute_env.traces.recorded import recorded_law
 

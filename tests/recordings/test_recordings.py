@@ -14,8 +14,8 @@ from hypothesis.extra.numpy import arrays
 
 from edgeroute_env.errors import InputError
 from edgeroute_env.recordings import downloads
-from edgeroute_env.recordings.files import read_recording, write_table
 from edgeroute_env.recordings.shapes import Arrivals, Dialogues, Outcomes, Recording, SnrRuns
+from edgeroute_env.recordings.tables import read_recording, write_table
 
 ENDINGS = (".parquet", ".csv", ".csv.gz")
 

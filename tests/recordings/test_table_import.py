@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from edgeroute_env.recordings.files import read_recording
 from edgeroute_env.recordings.shapes import Outcomes
+from edgeroute_env.recordings.tables import read_recording
 
 pytestmark = pytest.mark.thorough
 

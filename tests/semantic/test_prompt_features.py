@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgeroute_env.semantic.features import FEATURES, LENGTH, length_features, shape_features
+from edgeroute_env.semantic.prompt_features import FEATURES, LENGTH, length_features, shape_features
 
 
 def test_features_are_finite_for_any_text() -> None:

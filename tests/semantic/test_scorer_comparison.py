@@ -19,7 +19,7 @@ from edgeroute_env.semantic.encoder import Encoder
 from edgeroute_env.semantic.questions import load_recipe, read_questions
 from edgeroute_env.semantic.training.train_head import train_scorer
 from studies.scorer_comparison.__main__ import main
-from studies.scorer_comparison.compare import with_clusters
+from studies.scorer_comparison.compare_scorers import with_clusters
 from studies.scorer_comparison.score_figures import (
     apgr,
     auc,

@@ -18,8 +18,8 @@ pytest.importorskip("sklearn")
 from edgeroute_env.errors import InputError
 from edgeroute_env.semantic import training
 from edgeroute_env.semantic.encoder import Encoder
-from edgeroute_env.semantic.features import Prepared
 from edgeroute_env.semantic.head import Head, calibrated, sigmoid
+from edgeroute_env.semantic.prompt_features import Prepared
 from edgeroute_env.semantic.questions import Questions, load_recipe, read_questions
 from edgeroute_env.semantic.scorer_settings import DEFAULT_SETTINGS
 from edgeroute_env.semantic.training.folds import folds

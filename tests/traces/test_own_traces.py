@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from edgeroute_env import EdgeRouteEnv, InputError, Trace
-from edgeroute_env.recordings.files import Picked
+from edgeroute_env.recordings.tables import Picked
 from edgeroute_env.scenario_files import load_scenario
 from edgeroute_env.traces.columns import BASE_NAMES
 from edgeroute_env.traces.own import trace_from_table

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from edgeroute_env import EdgeRouteEnv, InputError, Scenario, load_scenario
 from edgeroute_env.evaluation.episodes import generators
 from edgeroute_env.recordings.downloads import data_folder
-from edgeroute_env.recordings.files import read_recording
 from edgeroute_env.recordings.shapes import Outcomes
+from edgeroute_env.recordings.tables import read_recording
 from edgeroute_env.traces.recorded import Split, recorded_files, recorded_law
 from edgeroute_env.traces.sources import Drawn, Pinned
 

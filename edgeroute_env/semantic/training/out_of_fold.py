@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeroute_env.semantic.features import Prepared
 from edgeroute_env.semantic.head import OUTPUTS, Floats
+from edgeroute_env.semantic.prompt_features import Prepared
 from edgeroute_env.semantic.questions import Questions
 from edgeroute_env.semantic.scorer_settings import DEFAULT_SETTINGS, By, ScorerSettings
 from edgeroute_env.semantic.training.folds import folds

@@ -17,8 +17,8 @@ import torch
 from numpy.typing import NDArray
 
 from edgeroute_env.semantic.encoder import Encoder
-from edgeroute_env.semantic.features import FEATURES, Prepared, prepared
 from edgeroute_env.semantic.head import CLIP, OUTPUTS, Floats, Head
+from edgeroute_env.semantic.prompt_features import FEATURES, Prepared, prepared
 from edgeroute_env.semantic.questions import Questions, Recipe
 from edgeroute_env.semantic.scorer_settings import DEFAULT_SETTINGS, By, ScorerSettings
 from edgeroute_env.semantic.training.folds import folds

@@ -12,8 +12,8 @@ from sklearn.metrics import brier_score_loss
 from sklearn.preprocessing import normalize
 
 from edgeroute_env.errors import InputError
-from edgeroute_env.semantic.features import Prepared
 from edgeroute_env.semantic.head import OUTPUTS, Floats, Head
+from edgeroute_env.semantic.prompt_features import Prepared
 from edgeroute_env.semantic.questions import Questions
 from edgeroute_env.semantic.scorer_settings import DEFAULT_SETTINGS, By
 from edgeroute_env.semantic.training.out_of_fold import out_of_fold

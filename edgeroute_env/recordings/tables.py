@@ -29,10 +29,10 @@ from edgeroute_env.recordings.cells import numbered, numbers
 from edgeroute_env.recordings.shapes import (
     RULES,
     Arrivals,
+    ColumnRule,
     Dialogues,
     Outcomes,
     Recording,
-    Rule,
     SnrRuns,
     converted,
 )
@@ -86,7 +86,7 @@ def read_recording(
     required = [spec.name for spec in specs if spec.default is MISSING]
     rules = {spec.name: RULES[spec.name] for spec in specs}
     if kind is Dialogues:
-        rules["dialogue"] = Rule(str)  # whatever names it
+        rules["dialogue"] = ColumnRule(str)  # whatever names it
     pick = Picked(columns or {}, where or {}, drop_unusable)
     found, note = picked_fields(path, rules, required, pick)
     if kind is Dialogues:
@@ -114,7 +114,7 @@ def make_recording(kind: type[R], path: str | Path, columns: Mapping[str, Any]) 
 
 
 def picked_fields(
-    path: str | Path, rules: Mapping[str, Rule], required: Sequence[str], pick: Picked
+    path: str | Path, rules: Mapping[str, ColumnRule], required: Sequence[str], pick: Picked
 ) -> tuple[dict[str, NDArray[Any]], str | None]:
     """Return the values of fields as far as a table holds them, and how many rows were left out.
 
