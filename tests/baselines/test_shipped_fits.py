@@ -26,8 +26,15 @@ SHIPPED: list[tuple[str, str, dict[str, Any]]] = [
     for name in config_names("fitted")
     for kind, entry in read_yaml(config_path("fitted", f"{name}.yaml")).items()
 ]
+LONG = [("dialogue-min", "recorded"), ("busy-cell", "recorded")]
 each_fit = pytest.mark.parametrize(
-    ("name", "kind", "entry"), SHIPPED, ids=[f"{name}-{kind}" for name, kind, _ in SHIPPED]
+    ("name", "kind", "entry"),
+    [
+        pytest.param(
+            *fit, marks=[pytest.mark.slow] if fit[:2] in LONG else [], id="-".join(fit[:2])
+        )
+        for fit in SHIPPED
+    ],
 )
 
 

@@ -137,6 +137,7 @@ def test_rows_are_chosen_and_dropped(tmp_path: Path) -> None:
     assert "score" in own.notes[1]
 
 
+@pytest.mark.thorough
 def test_the_command_line_makes_a_trace_that_runs(tmp_path: Path) -> None:
     text = "when,question,small,big\n10,What is two?,0,true\n70,Name a prime.,True,1\n80,,1,1\n"
     (tmp_path / "mine.csv").write_text(text)
