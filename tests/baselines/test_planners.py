@@ -29,7 +29,7 @@ pytestmark = pytest.mark.thorough
 SEEDS = EVALUATION_SEEDS[:6]
 # Budgets, caches, late answers, a dialogue's worst, heat, an episode that ends early.
 VARIED = ("paper", "quota", "battery", "long-context", "deadline", "dialogue-min", "hot-phone")
-LONG = ("quota", "long-context", "hot-phone")
+LONG = ("quota", "long-context", "hot-phone", "deadline", "dialogue-min")
 SHORT = {
     "quota": {"budgets.edge_calls": 4, "budgets.window_s": 600.0},
     "battery": {"budgets.battery_j": 150.0},
