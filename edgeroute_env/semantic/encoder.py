@@ -22,8 +22,6 @@ LAYERS = (3,)
 LAST = -1
 MAX_TOKENS = 512  # of a text, [CLS] and [SEP] included; what comes behind is cut off
 BATCH_TOKENS, BATCH_TEXTS = 4096, 64
-# A head's file names its encoder: neither code nor pickled weights of strangers are run.
-_SAFE: Any = {"trust_remote_code": False}
 
 
 class Encoded(NamedTuple):
@@ -52,10 +50,13 @@ class Encoder:
         speech.set_verbosity_error()
         speech.disable_progress_bar()
         source = encoder_source(name)
+        # A head's file names its encoder: neither code nor pickled weights of strangers are run.
         try:
-            self.tokenizer: Any = transformers.AutoTokenizer.from_pretrained(source, **_SAFE)
+            self.tokenizer: Any = transformers.AutoTokenizer.from_pretrained(
+                source, trust_remote_code=False
+            )
             self.model: Any = transformers.AutoModel.from_pretrained(
-                source, use_safetensors=True, **_SAFE
+                source, trust_remote_code=False, use_safetensors=True
             )
         except (OSError, ValueError) as error:
             reason = " ".join(str(error).split())[:160]

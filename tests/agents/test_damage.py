@@ -98,9 +98,9 @@ def test_a_state_that_no_episode_can_reach_is_refused() -> None:
     env.seed(0)
     env.reset()
     state = env.state()
-    for damage in (0, 3, 4):
+    for damaged in (3, 6, 7):  # the episodes; the slots and the observations
         memory = [array.clone() for array in state["memory"]]
-        memory[damage + 3 if damage else 3][:] = 255
+        memory[damaged][:] = 255
         with pytest.raises(InputError, match="mine: "):
             env.restore({**state, "memory": memory}, "mine")
     with pytest.raises(InputError, match="other sizes"):
