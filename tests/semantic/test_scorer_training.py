@@ -69,6 +69,18 @@ def test_out_of_fold_scores_tell_hard_from_easy_and_are_calibrated(
         assert ece(labels[:, k], scores[:, 0, k]) < 0.1
 
 
+def test_labels_that_no_text_tells_are_not_foretold(questions: Questions, inputs: Prepared) -> None:
+    """A head that saw the labels which it scores could tell them: it knows their texts by heart."""
+    others = np.random.default_rng(0).permutation(len(questions))
+    strangers = Prepared(inputs.text[others], inputs.length[others])
+    labels = questions.labels()[:, 0, 0]
+    unseen, _ = out_of_fold(questions, strangers)
+    head = train_head(questions, strangers, about={}, by="question")
+    seen = head.probabilities(strangers.text, strangers.length)
+    assert abs(auc(labels, unseen[:, 0, 0]) - 0.5) < 0.1
+    assert auc(labels, seen[:, 0, 0]) > 0.62
+
+
 def stopping_after(epochs: int) -> Callable[[], None]:
     """Return what a log tells after each epoch, and what stops the training after so many."""
     told: list[None] = []
