@@ -124,7 +124,7 @@ def card(policy: Policy, figures: Mapping[str, Any]) -> str:
 
 Trained on {about["traces"]} traces; what decides is {policy.described}:
 
-    edgeroute train {policy.name} -s {about["scenario"]} --seed {about["seed"]}{changed}
+    edgeroute train {policy.name} -s {about["scenario"]} --seed {about["seed"]} --traces synthetic{changed}
 
 The best of {count} training seeds on validation seeds. It is refused where the scenario has changed
 since (hash {about["scenario_hash"]}). Paired gaps over {figures["episodes"]} evaluation episodes;
