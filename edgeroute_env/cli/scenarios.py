@@ -23,8 +23,8 @@ def scenarios(
     """List the presets, or print one: its values, units and sources."""
     if name is not None:
         table = _values(name)
-        console.print(load_scenario(name).description, highlight=False, markup=False)
-        console.print("[M] measured, [D] derived, [A] assumption", highlight=False, markup=False)
+        console.print(load_scenario(name).description)
+        console.print("[M] measured, [D] derived, [A] assumption")
         rows.print(table)
         return
     table = Table("preset", "id", "what it is")

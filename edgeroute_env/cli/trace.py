@@ -32,7 +32,7 @@ def make(
     out: OutArgument,
     scenario: options.ScenarioOption = "paper",
     seed: Annotated[int, typer.Option(min=0, help="Seed of the trace.")] = 0,
-    traces: options.TracesOption = "synthetic",
+    traces: options.TracesOption = "auto",
     overrides: options.SetOption = None,
     overwrite: options.OverwriteOption = False,
 ) -> None:
@@ -134,7 +134,7 @@ def _refuse(source_format: str, options: dict[str, Any]) -> None:
 
 def _tell(notes: Sequence[str], result: str) -> None:
     for line in (*notes, result):
-        console.print(line, soft_wrap=True, highlight=False, markup=False)
+        console.print(line, soft_wrap=True)
 
 
 @app.command("info")
