@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from edgeroute_env.cli import options
 from edgeroute_env.cli.options import console
+from edgeroute_env.evaluation.tables import blank
 from edgeroute_env.recordings import builders, downloads
 
 app = typer.Typer(help="List, fetch and locate published data.", no_args_is_help=True)
@@ -18,9 +18,7 @@ app = typer.Typer(help="List, fetch and locate published data.", no_args_is_help
 def list_datasets() -> None:
     """List the published datasets: size, licence, the table built from them, and what is here."""
     tables = downloads.recorded_tables()
-    shown = Table()
-    for heading in ("dataset", "size", "licence", "files here", "table", "here"):
-        shown.add_column(heading, overflow="fold")
+    shown = blank(names=("dataset", "size", "licence", "files", "table", "here"))
     for name, dataset in downloads.datasets().items():
         folder = downloads.data_folder()
         here = sum((folder / name / file.path).is_file() for file in downloads.published(name))

@@ -78,7 +78,7 @@ def comparison(results: Results, every: bool = False) -> Table:
     beyond = [name for name in names if not results.role(name).causal]
     if beyond:
         caption += f" Hindsight or oracle, for comparison only: {', '.join(beyond)}."
-    table = _blank(None, caption, numbers=COMPARED, wide=("gain", "95 % interval"))
+    table = blank(None, caption, numbers=COMPARED, wide=("gain", "95 % interval"))
     for name in names:
         row = results.routers[name]
         mean, interval = with_interval(row["over_constant"]).split(" ", 1)
@@ -90,7 +90,7 @@ def differences(results: Results) -> Table:
     """Return the table of each router's return, and of what it is beyond the reference's."""
     reference = results.reference
     caption = "*: differs at 5 %, all routers being tested (sign flips, Holm)."
-    table = _blank("Return, and quantiles of the latency", caption, numbers=RETURNS)
+    table = blank("Return, and quantiles of the latency", caption, numbers=RETURNS)
     table.add_column(f"return vs {reference}", justify="right", overflow="fold")
     for name, row in results.routers.items():
         gain = with_interval(row["difference"]["return"]) + star(row)
@@ -100,7 +100,7 @@ def differences(results: Results) -> Table:
 
 def details(results: Results) -> Table:
     """Return the table of the first token, the energy and what switching cost."""
-    table = _blank("First token, energy, switching: a turn", numbers=DETAILS)
+    table = blank("First token, energy, switching: a turn", numbers=DETAILS)
     for name, row in results.routers.items():
         table.add_row(name, *_cells(row["figures"], DETAILS))
     return table
@@ -109,7 +109,7 @@ def details(results: Results) -> Table:
 def latency_split(results: Results) -> Table:
     """Return the table of where each router's latency goes, in seconds a turn."""
     caption = "Last columns: the radio's share of the time to the whole answer and the first token."
-    table = _blank("Latency by cause, s a turn", caption, numbers=SPLIT)
+    table = blank("Latency by cause, s a turn", caption, numbers=SPLIT)
     for name, row in results.routers.items():
         table.add_row(name, *_cells(row["figures"], SPLIT))
     return table
@@ -122,7 +122,7 @@ def overview(compared: Mapping[str, Results]) -> Table:
         "share of the way from the better constant to the bound."
     )
     columns = ("less the tuned rule", "found", "gap closed")
-    table = _blank("All scenarios", caption, ["scenario", "router"], wide=columns)
+    table = blank("All scenarios", caption, ["scenario", "router"], wide=columns)
     for scenario, results in compared.items():
         shown, tuned = scenario, results.levels["analytic"]
         for name in results.telling():
@@ -204,7 +204,7 @@ def routing_metrics(results: Results) -> Table:
         kind = "exact" if bound["exact"] else "an estimate, mean return after each search"
         caption += f" The bound is {kind}: {search_steps(bound)}."
     title = "Metrics of the routing literature"
-    table = _blank(title, caption, numbers=METRICS, wide=["gap closed"])
+    table = blank(title, caption, numbers=METRICS, wide=["gap closed"])
     for name, row in results.routers.items():
         found = {**results.curves.get(name, {}), "goodput": row["goodput"]}
         gap = row.get("gap_closed")
@@ -237,7 +237,7 @@ def sweep(settings: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Tab
     if not has_effect(rows):
         caption += f" No figure moves with {settings['parameter']} on these traces."
     columns = ["latency s", "quality", "edge calls"]
-    table = _blank(None, caption, ["value", "router"], wide=columns)
+    table = blank(None, caption, ["value", "router"], wide=columns)
     for above, row in zip([None, *rows], rows, strict=False):
         f = row["figures"]
         begins = above is None or above["value"] != row["value"]
@@ -257,7 +257,7 @@ def _saved(
     """Return a table of savings: latency and edge calls in %, quality in points."""
     latency, calls = claims
     columns = [f"latency saved{latency}", f"edge calls saved{calls}", "quality, points"]
-    table = _blank(title, caption, wide=columns)
+    table = blank(title, caption, wide=columns)
     for name, row in rows.items():
         saved = [with_interval(row[share], 100, "%") for share in CLAIMED]
         cells = (*saved, with_interval(row["quality_points"]))
@@ -265,8 +265,8 @@ def _saved(
     return table
 
 
-def _blank(
-    title: str | None,
+def blank(
+    title: str | None = None,
     caption: str | None = None,
     names: Iterable[str] = ("router",),
     numbers: Columns = MappingProxyType({}),
