@@ -38,7 +38,7 @@ def make(
 ) -> None:
     """Draw one trace from a scenario and write it, one row a turn.
 
-    The same as the trace that the environment follows after `reset(seed=SEED)`.
+    The same as an environment of that kind of traces follows after `reset(seed=SEED)`.
     """
     refuse_overwrite(out, overwrite)
     chosen, kind, why = resolved(scenario, overrides, traces)

@@ -83,6 +83,14 @@ def test_the_table_shows_every_value_and_router(edgeroute: Command) -> None:
     assert "No figure moves" not in out
 
 
+@pytest.mark.parametrize("folder", ["[bold]x[/]", "a[1]"])
+def test_paths_are_printed_as_they_are(folder: str, edgeroute: Command) -> None:
+    ended = edgeroute(*LOADS[:-1], folder)
+    names = ("sweep.json", "sweep.csv", "sweep.png")
+    written = ", ".join(str(Path(folder, name)) for name in names)
+    assert (ended.code, ended.err) == (0, f"written: {written}\n")
+
+
 def test_a_parameter_without_effect_is_said_to_have_none(edgeroute: Command) -> None:
     arguments = ("sweep", "quota", "-s", "tiny.yaml", "--values", "500,900", *COMMON)
     assert "No figure moves with quota" in " ".join(edgeroute(*arguments).out.split())
