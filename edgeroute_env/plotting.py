@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # Okabe and Ito's colours, which also differ in luminance; always with a marker or a line style.
-COLOURS = ("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+COLOURS = (
+    *("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"),
+    *("#F0E442", "#7F7F7F"),
+)
 LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 MARKERS = ("o", "s", "^", "D", "x", "v", "P", "*")
 
@@ -24,13 +27,13 @@ def blank_figure(width_inches: float, height_inches: float) -> Figure:
     return Figure(figsize=(width_inches, height_inches), layout="constrained")
 
 
-def styles(names: Iterable[str]) -> list[tuple[str, dict[str, Any]]]:
-    """Return each name with the colour, marker and line of its curve."""
+def styles(names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return the colour, marker and line of each name; no two names have the same pair of both."""
     looks = zip(cycle(COLOURS), cycle(MARKERS), cycle(LINES), strict=False)
-    return [
-        (name, {"color": colour, "marker": marker, "linestyle": line})
+    return {
+        name: {"color": colour, "marker": marker, "linestyle": line}
         for name, (colour, marker, line) in zip(names, looks, strict=False)
-    ]
+    }
 
 
 def add_legend(figure: Figure, axes: Any, columns: int) -> Figure:

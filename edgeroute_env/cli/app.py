@@ -34,7 +34,7 @@ SIMULATE, COMPARE, LEARN, DATA = "Simulate", "Compare", "Fit and learn", "Data a
 
 def _tell_version(asked: bool) -> None:
     if asked:
-        console.print(__version__, highlight=False)
+        console.print(__version__)
         raise typer.Exit
 
 

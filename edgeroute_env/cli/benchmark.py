@@ -14,27 +14,20 @@ from edgeroute_env.cli.options import (
     console,
     notes,
     progress,
-    rows,
     steps_shown,
 )
 from edgeroute_env.errors import InputError, needs
-from edgeroute_env.evaluation import tables
+from edgeroute_env.evaluation import findings, tables
 from edgeroute_env.evaluation.compare import Contender
 from edgeroute_env.evaluation.result_files import command_and_versions, dated_folder
-from edgeroute_env.evaluation.results import BENCHMARK_FILES, Results
+from edgeroute_env.evaluation.results import BENCHMARK_FILES, TABLES_NAME, Results
+from edgeroute_env.files import replacing
 from edgeroute_env.routing import Role
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.scenario_files import scenario_names
 
 SCENARIOS = ("mmlu", "gsm8k", "mtbench101", "paper")
 ALL = "all"  # every preset
-TABLES = (
-    tables.details,
-    tables.latency_split,
-    tables.savings,
-    tables.routing_metrics,
-    tables.against_static,
-)
 
 
 def benchmark(
@@ -55,13 +48,18 @@ def benchmark(
     traces: options.TracesOption = "auto",
     overrides: options.SetOption = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for results.json and .csv; default: results/TIME.")
+        Path | None,
+        typer.Option(help="Folder for results.json, .csv and tables.txt; default: results/TIME."),
     ] = None,
     overwrite: options.OverwriteOption = False,
     resume: options.ResumeOption = False,
+    every: Annotated[bool, typer.Option("--all", help="Print every router's row.")] = False,
     quiet: options.QuietOption = False,
 ) -> None:
     """Compare all routers on identical traces and write the results.
+
+    What was found comes first, in words, then a table of the routers that say most; --out holds the
+    other tables. Gains are over the better of the two constant routers.
 
     Parameters come from stored fits where these match the scenario and the data, and are fitted on
     training seeds otherwise. The packaged policies were trained on synthetic traces.
@@ -76,34 +74,43 @@ def benchmark(
     folder = out or dated_folder()
     found = BENCHMARK_FILES.open(folder, overwrite, resume)
     stored = {} if found is None else found["scenarios"]
-    compared: dict[str, Results] = {}
+    known = {name: Results.from_dict(content) for name, content in stored.items()}
     for scenario, (kind, why) in zip(chosen, kinds, strict=True):
         name = scenario.name
         policies = _policies(scenario, folder if train else None, quiet)
         with progress(quiet) as bar:
-            compared[name] = compare_routers(
+            known[name] = compare_routers(
                 scenario,
                 policies,
                 traces=kind,
                 episodes=episodes,
                 tolerance_points=tolerance,
                 reference=reference,
-                earlier=Results.from_dict(stored[name]) if name in stored else None,
+                earlier=known.get(name),
                 on_step=steps_shown(bar, name),
             )
-        stored[name] = compared[name].as_dict()
-        BENCHMARK_FILES.write(folder, {**command_and_versions(), "scenarios": stored})
-        _show(f"{name} · {kind} traces, {why}", compared[name])
-    if len(chosen) > 1:
-        rows.print(tables.overview(compared))
-    notes.print("written: " + " and ".join(str(folder / name) for name in BENCHMARK_FILES.names))
+        _write(folder, known)
+        _show(f"{name} · {kind} traces, {why}", known[name], every)
+    compared = {scenario.name: known[scenario.name] for scenario in chosen}
+    if len(compared) > 1:
+        console.print(tables.overview(compared))
+        console.print()
+    console.print(findings.of_all(compared))
+    notes.print("written: " + ", ".join(str(folder / name) for name in BENCHMARK_FILES.names))
 
 
-def _show(title: str, results: Results) -> None:
-    console.print(tables.comparison(title, results))
-    for table in TABLES:
-        console.print(table(results))
-    console.print()
+def _write(folder: Path, known: dict[str, Results]) -> None:
+    """Write what is known so far, each file in one move."""
+    content = {name: results.as_dict() for name, results in known.items()}
+    BENCHMARK_FILES.write(folder, {**command_and_versions(), "scenarios": content})
+    with replacing(folder / TABLES_NAME) as part:
+        part.write_text(tables.further(known), encoding="utf-8")
+
+
+def _show(title: str, results: Results, every: bool) -> None:
+    """Print what was found on one scenario: in words, then in a table."""
+    for part in (title, findings.of_scenario(results), "", tables.comparison(results, every), ""):
+        console.print(part)
 
 
 def _chosen(asked: list[str] | None, overrides: list[str] | None) -> list[Scenario]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from edgeroute_env.cli import options
 from edgeroute_env.cli.options import console
+from edgeroute_env.evaluation.tables import blank
 from edgeroute_env.recordings import builders, downloads
 
 app = typer.Typer(help="List, fetch and locate published data.", no_args_is_help=True)
@@ -18,7 +18,7 @@ app = typer.Typer(help="List, fetch and locate published data.", no_args_is_help
 def list_datasets() -> None:
     """List the published datasets: size, licence, the table built from them, and what is here."""
     tables = downloads.recorded_tables()
-    shown = Table("dataset", "size", "licence", "files here", "table", "here")
+    shown = blank(names=("dataset", "size", "licence", "files", "table", "here"))
     for name, dataset in downloads.datasets().items():
         folder = downloads.data_folder()
         here = sum((folder / name / file.path).is_file() for file in downloads.published(name))
@@ -46,7 +46,7 @@ def get(
     files = downloads.download(name, base_url=base_url, progress=not quiet)
     if name not in builders.BUILDERS:
         for path in files.values():
-            console.print(str(path), soft_wrap=True, highlight=False, markup=False)
+            console.print(str(path), soft_wrap=True)
         return
     built = builders.build_table(name, files, downloads.data_folder(), overwrite)
     says = f"{built.rows} rows, as the presets were fitted on"
@@ -56,10 +56,10 @@ def get(
         )
     if built.estimated:
         says += f" (lengths are estimates: {built.estimated})"
-    console.print(f"{built.path}: {says}", soft_wrap=True, highlight=False, markup=False)
+    console.print(f"{built.path}: {says}", soft_wrap=True)
 
 
 @app.command("path")
 def path() -> None:
     """Print the data folder: $EDGEROUTE_DATA, else the user's data folder."""
-    console.print(str(downloads.data_folder()), soft_wrap=True, highlight=False)
+    console.print(str(downloads.data_folder()), soft_wrap=True)

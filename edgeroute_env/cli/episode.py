@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from edgeroute_env.cli import options
-from edgeroute_env.cli.options import console, notes, resolved
+from edgeroute_env.cli.options import console, resolved
+from edgeroute_env.cli.turn_line import heading, turn_line
 from edgeroute_env.envs.edge_route import EdgeRouteEnv
 from edgeroute_env.errors import InputError
 from edgeroute_env.routing import Insider, Learner, Router
@@ -26,11 +27,14 @@ def run(
     ] = None,
     policy: Annotated[Path | None, typer.Option(help="A file of edgeroute train's.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the episode.")] = 0,
-    traces: options.TracesOption = "synthetic",
+    traces: options.TracesOption = "auto",
     trace: Annotated[str | None, typer.Option(help="Replay this trace file instead.")] = None,
     overrides: options.SetOption = None,
 ) -> None:
     """Play one episode with a router and print it turn by turn.
+
+    Times are of arrival, latency and first token (`first`); `refused`: the quota was spent, and the
+    phone answered instead.
 
     `ppo` is the policies that come with the package; --policy takes one of your own, of any
     algorithm that edgeroute train knows.
@@ -40,15 +44,19 @@ def run(
     if isinstance(chooser, Insider | Learner):
         allowed = "a router that decides by observations alone (edgeroute benchmark runs all)"
         raise InputError("--router", router, allowed)
-    env = EdgeRouteEnv(chosen, traces=trace or traces_kind, render_mode="ansi")
-    notes.print(f"{chosen.name} · {trace or traces_kind} trace ({why}) · {router} {given or ''}")
+    env = EdgeRouteEnv(chosen, traces=trace or traces_kind)
+    shown = f"trace {trace}" if trace else f"{traces_kind} traces, {why}"
+    console.print(f"{chosen.name} · {shown} · {router} {given or ''}".rstrip())
+    console.print(heading())
     observation, _ = env.reset(seed=seed)
     chooser.reset(1)
+    followed = env.trace.columns
     total, ended, turns = 0.0, False, 0
     while not ended:
         action = int(chooser.route(observation[None])[0])
-        observation, reward, terminated, truncated, _ = env.step(action)
-        console.print(env.render(), highlight=False, markup=False, soft_wrap=True)
+        observation, reward, terminated, truncated, info = env.step(action)
+        turn = {name: column[turns] for name, column in followed.items()}
+        console.print(turn_line(turn, reward, info), soft_wrap=True)
         total, turns, ended = total + reward, turns + 1, terminated or truncated
     console.print(f"return {total:.3f} over {turns} turns")
 

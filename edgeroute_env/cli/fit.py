@@ -53,5 +53,5 @@ def fit(
         task = bar.add_task("fitting", total=sum(map(settings_tried, names)))
         entry = fit_all(chosen, kind, tolerance, lambda: bar.advance(task), names, known)
     path = store(chosen, kind, entry)
-    console.print(yaml.safe_dump({kind: entry}, sort_keys=True), highlight=False, end="")
+    console.print(yaml.safe_dump({kind: entry}, sort_keys=True), end="")
     notes.print(f"written: {path}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -20,7 +21,8 @@ from rich.progress import (
 )
 
 from edgeroute_env.errors import InputError
-from edgeroute_env.recordings.downloads import data_folder
+from edgeroute_env.evaluation.tables import WIDTH
+from edgeroute_env.recordings.downloads import data_folder, recorded_tables
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.scenario_files import load_scenario, parse_overrides
 from edgeroute_env.traces.recorded import TraceKind, missing_scores, recorded_files
@@ -39,6 +41,14 @@ TracesOption = Annotated[
         help="auto, synthetic or recorded; auto takes recordings where the data folder holds them.",
     ),
 ]
+LearningTracesOption = Annotated[
+    str,
+    typer.Option(
+        "--traces",
+        help="synthetic, recorded or auto (recorded where the data folder holds the recordings); "
+        "synthetic traces leave the recordings unseen, to be measured on.",
+    ),
+]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
 ResumeOption = Annotated[bool, typer.Option("--resume", help="Keep what is finished in --out.")]
 EpisodesOption = Annotated[int, typer.Option(min=2, max=100_000, help="Evaluation episodes.")]
@@ -46,11 +56,13 @@ QuietOption = Annotated[bool, typer.Option("--quiet", help="Show no progress bar
 
 INTERRUPTED = 130  # what a shell says of a program that SIGINT ended
 
-# Tables keep their columns where the output is a file or a pipe.
-console = Console(width=None if sys.stdout.isatty() else 110)
-# A row stays one line there, to search for.
-rows = Console(width=None if sys.stdout.isatty() else 1000)
-notes = Console(stderr=True)
+# Names and paths are printed as they are: brackets in them are no markup.
+_Console = functools.partial(Console, markup=False, highlight=False, emoji=False)
+# Equal on a terminal, in a file and in a pipe.
+console = _Console(width=WIDTH)
+# A row stays one line in a file or a pipe, to search for.
+rows = _Console(width=None if sys.stdout.isatty() else 1000)
+notes = _Console(stderr=True, soft_wrap=True)
 
 
 def chosen_scenario(name: str, overrides: list[str] | None) -> Scenario:
@@ -65,7 +77,7 @@ def chosen_traces(scenario: Scenario, wanted: str) -> tuple[TraceKind, str]:
     files = recorded_files(scenario)
     absent = [name for name in files if not (data_folder() / name).is_file()]
     if wanted == "synthetic":
-        return "synthetic", "as asked"
+        return "synthetic", "drawn from the scenario's law"
     if wanted == "auto" and files and not absent and (commands := missing_scores(scenario)):
         lacking = "no scores of the recorded questions are stored; to make them: "
         return "synthetic", f"packaged calibration; {lacking}{', '.join(commands)}"
@@ -73,7 +85,15 @@ def chosen_traces(scenario: Scenario, wanted: str) -> tuple[TraceKind, str]:
         return "recorded", "from " + ", ".join(files)
     if not files:
         return "synthetic", "the scenario names no recordings"
-    return "synthetic", f"packaged calibration; the data folder lacks {', '.join(absent)}"
+    return "synthetic", f"packaged calibration; the data folder lacks {_to_get(absent)}"
+
+
+def _to_get(absent: list[str]) -> str:
+    """Return missing files with the commands that bring those which are published."""
+    commands = [
+        f"edgeroute data get {name}" for name, table in recorded_tables().items() if table in absent
+    ]
+    return ", ".join(absent) + (f"; to get them: {', '.join(commands)}" if commands else "")
 
 
 def resolved(
@@ -86,7 +106,7 @@ def resolved(
 
 def progress(quiet: bool) -> Progress:
     """Return a progress bar on standard error, so that standard output stays a result."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
     return Progress(*columns, TimeRemainingColumn(), console=notes, disable=quiet, transient=True)
 
 
@@ -117,6 +137,6 @@ def says(bar: Progress, quiet: bool) -> Callable[[str], None]:
 
     def say(line: str) -> None:
         if not quiet:
-            bar.console.print(line, highlight=False, soft_wrap=True)
+            bar.console.print(line)
 
     return say

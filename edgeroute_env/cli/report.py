@@ -46,11 +46,10 @@ def _routers(results: Results) -> dict[str, Router]:
     """Make the routers that figures show as they were; a policy only where it still is the same."""
     from edgeroute_agents import packaged
     from edgeroute_baselines import make_router
-    from edgeroute_env.evaluation.report.turns import shown_names
 
     policies = {policy.name: policy for policy in packaged(results.scenario)}
     found: dict[str, Router] = {}
-    for name in shown_names(results):
+    for name in results.telling():
         if results.role(name) is not Role.LEARNED:
             found[name] = make_router(name, results.routers[name]["parameters"])
         elif name in policies and results.policies[name] == policies[name].fingerprint():

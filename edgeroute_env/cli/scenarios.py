@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 from rich.table import Table
-from rich.text import Text
 
 from edgeroute_env.cli.options import console, rows
+from edgeroute_env.evaluation.tables import blank
 from edgeroute_env.provenance import provenance
 from edgeroute_env.scenario_files import load_scenario, scenario_names
 
@@ -23,11 +23,11 @@ def scenarios(
     """List the presets, or print one: its values, units and sources."""
     if name is not None:
         table = _values(name)
-        console.print(load_scenario(name).description, highlight=False, markup=False)
-        console.print("[M] measured, [D] derived, [A] assumption", highlight=False, markup=False)
+        console.print(load_scenario(name).description)
+        console.print("[M] measured, [D] derived, [A] assumption")
         rows.print(table)
         return
-    table = Table("preset", "id", "what it is")
+    table = blank(names=("preset", "id", "what it is"))
     for preset in scenario_names():
         table.add_row(preset, f"EdgeRoute-{preset}-v0", load_scenario(preset).description)
     console.print(table)
@@ -43,7 +43,7 @@ def _values(name: str) -> Table:
         source, above = "as above" if repeated else row.source, row.source
         mark = f"[{row.mark}]" if row.mark else ""
         cells = (row.field, _shown(row.value), row.unit, mark, source, row.file)
-        table.add_row(*map(Text, cells))
+        table.add_row(*cells)
     return table
 
 

@@ -168,7 +168,7 @@ def _good(path: Path, rows: list[PromptRow], skip_bad: bool) -> list[PromptRow]:
     """Return the rows without fault; tell the others, and stop unless they may be skipped."""
     bad = [row for row in rows if row.fault]
     for row in bad:
-        notes.print(f"{path}, line {row.line}: {row.fault}", markup=False, highlight=False)
+        notes.print(f"{path}, line {row.line}: {row.fault}")
     if bad and not skip_bad:
         raise InputError(str(path), f"{len(bad)} bad rows", "none, or --skip-bad")
     good = [row for row in rows if not row.fault]

@@ -59,7 +59,8 @@ def sweep(
             on_value=lambda measured: _write(folder, asked.settings, measured),
             on_step=steps_shown(bar, chosen.name),
         )
-    console.print(tables.sweep(f"{chosen.name} · {kind} traces, {why}", asked.settings, measured))
+    console.print(f"{chosen.name} · {kind} traces, {why}")
+    console.print(tables.sweep(asked.settings, measured))
     notes.print("written: " + ", ".join(str(folder / name) for name in SWEEP_FILES.names))
 
 

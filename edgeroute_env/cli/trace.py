@@ -8,11 +8,11 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from rich.table import Table
 
 from edgeroute_env.cli import options
 from edgeroute_env.cli.options import chosen_scenario, console, resolved
 from edgeroute_env.errors import InputError
+from edgeroute_env.evaluation import tables
 from edgeroute_env.evaluation.episodes import generators
 from edgeroute_env.files import refuse_overwrite
 from edgeroute_env.recordings.importers import IMPORTERS, import_files
@@ -32,13 +32,13 @@ def make(
     out: OutArgument,
     scenario: options.ScenarioOption = "paper",
     seed: Annotated[int, typer.Option(min=0, help="Seed of the trace.")] = 0,
-    traces: options.TracesOption = "synthetic",
+    traces: options.TracesOption = "auto",
     overrides: options.SetOption = None,
     overwrite: options.OverwriteOption = False,
 ) -> None:
     """Draw one trace from a scenario and write it, one row a turn.
 
-    The same as the trace that the environment follows after `reset(seed=SEED)`.
+    The same as an environment of that kind of traces follows after `reset(seed=SEED)`.
     """
     refuse_overwrite(out, overwrite)
     chosen, kind, why = resolved(scenario, overrides, traces)
@@ -134,16 +134,17 @@ def _refuse(source_format: str, options: dict[str, Any]) -> None:
 
 def _tell(notes: Sequence[str], result: str) -> None:
     for line in (*notes, result):
-        console.print(line, soft_wrap=True, highlight=False, markup=False)
+        console.print(line, soft_wrap=True)
 
 
 @app.command("info")
 def info(path: Annotated[Path, typer.Argument(help="A trace file.")]) -> None:
     """Check a trace file and summarise its columns."""
     trace = Trace.load(path)
-    table = Table(title=f"{path}: {len(trace)} turns", title_justify="left")
-    for heading in ("column", "min", "median", "mean", "max", "meaning"):
-        table.add_column(heading, justify="left" if heading in ("column", "meaning") else "right")
+    figures = ("min", "median", "mean", "max")
+    console.print(f"{path}: {len(trace)} turns", soft_wrap=True)
+    table = tables.blank(names=("column",), wide=figures)
+    table.add_column("meaning", overflow="fold")
     for column in BASE:
         values = trace[column.name].astype(float)
         row = (values.min(), np.median(values), values.mean(), values.max())

@@ -26,7 +26,7 @@ def train(
         typer.Option("--settings", metavar="FILE", help="What edgeroute tune ALGORITHM wrote."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of networks and environments.")] = 0,
-    traces: options.TracesOption = "synthetic",
+    traces: options.LearningTracesOption = "synthetic",
     out: Annotated[
         Path | None, typer.Option(help="Folder; default: runs/SCENARIO-ALGORITHM-SEED.")
     ] = None,

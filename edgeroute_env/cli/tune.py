@@ -16,7 +16,7 @@ from edgeroute_env.scenario_files import parse_overrides
 def tune(
     algorithm: Annotated[str, typer.Argument(help="ppo or dqn.")],
     scenario: options.ScenarioOption = "paper",
-    traces: options.TracesOption = "synthetic",
+    traces: options.LearningTracesOption = "synthetic",
     trials: Annotated[int, typer.Option(min=1, max=1000, help="How many trainings.")] = 20,
     overrides: Annotated[
         list[str] | None,

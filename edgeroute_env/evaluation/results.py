@@ -47,6 +47,17 @@ class Results:
         """Return the routers that play a part, in the order of the table."""
         return [name for name, row in self.routers.items() if row["role"] == role]
 
+    def telling(self) -> list[str]:
+        """Return the routers that say most of all others, in the order of short tables.
+
+        The constants, the paper's rule, the tuned rule, the strongest baseline, what was compared
+        beside the registry's routers, and the bound.
+        """
+        level = self.levels
+        rules = (self.against_static["rule"], level["analytic"], level["strongest"])
+        names = (*self.names(Role.CONSTANT), *rules, *self.policies, *self.names(Role.BOUND))
+        return [name for name in dict.fromkeys(names) if name in self.routers]
+
     def role(self, router: str) -> Role:
         """Return the part that a router plays."""
         return Role(self._row(router)["role"])
@@ -124,4 +135,5 @@ def _rows(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
             yield flat
 
 
-BENCHMARK_FILES = ResultFiles("results", _is_ours, _rows)
+TABLES_NAME = "tables.txt"  # all routers in tables, for people
+BENCHMARK_FILES = ResultFiles("results", _is_ours, _rows, extra=(TABLES_NAME,))

@@ -134,7 +134,11 @@ def _is_ours(found: Any) -> bool:
 def _flat(results: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield one flat row a value and router."""
     for row in results["rows"]:
-        flat = {"value": row["value"], "router": row["router"]}
+        flat = {
+            "traces": results["settings"]["traces"],
+            "value": row["value"],
+            "router": row["router"],
+        }
         for name, parts in row["figures"].items():
             flat |= {name if part == "mean" else f"{name}_{part}": v for part, v in parts.items()}
         yield flat

@@ -28,7 +28,7 @@ def plot_sweep(path: Path, results: dict[str, Any]) -> None:
     figure = blank_figure(*INCHES)
     panels = figure.subplots(len(PANELS), 1, sharex=True)
     for axes, (name, label) in zip(panels, PANELS.items(), strict=True):
-        for router, style in styles(settings["routers"]):
+        for router, style in styles(settings["routers"]).items():
             rows = [row for row in results["rows"] if row["router"] == router]
             x = [row["value"] for row in rows]
             figures = [row["figures"][name] for row in rows]

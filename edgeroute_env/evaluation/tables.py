@@ -1,11 +1,14 @@
-"""Results as tables for a terminal."""
+"""Results as tables for a terminal, every figure whole in 80 columns."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
 from rich.table import Table
 
 from edgeroute_env.evaluation.literature import CLAIMED
@@ -19,11 +22,15 @@ Row = Mapping[str, Any]
 Columns = Mapping[str, tuple[str, str]]
 
 # Columns: what they show, its heading and its format.
+WIDTH = 80  # columns of a terminal that every table fits
 COMPARED = {
     "quality": ("quality", ".3f"),
-    "latency_mean_s": ("latency s", ".2f"),
-    **{f"latency_{p}_s": (p, ".2f") for p in ("p50", "p95", "p99")},
-    "edge_share": ("edge calls", ".1%"),
+    "latency_mean_s": ("latency\nmean, s", ".2f"),
+    "latency_p95_s": ("latency\np95, s", ".2f"),
+    "edge_share": ("edge\ncalls", ".1%"),
+}
+RETURNS = {
+    **{f"latency_{p}_s": (f"latency\n{p}, s", ".2f") for p in ("p50", "p99")},
     "return": ("return", ".2f"),
 }
 DETAILS = {
@@ -58,27 +65,42 @@ def with_interval(
     return f"{mean:{form}}{unit} [{low:{form}}, {high:{form}}]"
 
 
-def comparison(title: str, results: Results) -> Table:
-    """Return the table of one scenario: quality, latency, edge calls and return a router."""
-    reference = results.reference
+def comparison(results: Results, every: bool = False) -> Table:
+    """Return the table of one scenario: the routers that say most of all others, or every one."""
+    level = results.levels
     caption = (
-        f"Means a turn over {results.episodes} episodes on identical traces. Last column: the "
-        f"return less {reference}'s, with its 95 % bootstrap interval."
+        f"Means a turn over {results.episodes} episodes on identical traces. Gain: in return over "
+        f"{level['constant']}, the better constant, with its 95 % bootstrap interval. "
+        f"Paper's rule: {results.against_static['rule']}. Tuned rule: {level['analytic']}. "
+        f"Strongest baseline on these episodes: {level['strongest']}."
     )
-    beyond = [name for name in results.routers if not results.role(name).causal]
+    names = list(results.routers) if every else results.telling()
+    beyond = [name for name in names if not results.role(name).causal]
     if beyond:
         caption += f" Hindsight or oracle, for comparison only: {', '.join(beyond)}."
-    caption += " *: differs at 5 %, all routers being tested (sign flips, Holm)."
-    table = _blank(title, caption, numbers=COMPARED, wide=[f"return vs {reference}"])
+    table = blank(None, caption, numbers=COMPARED, wide=("gain", "95 % interval"))
+    for name in names:
+        row = results.routers[name]
+        mean, interval = with_interval(row["over_constant"]).split(" ", 1)
+        table.add_row(name, *_cells(row["figures"], COMPARED), mean, interval)
+    return table
+
+
+def differences(results: Results) -> Table:
+    """Return the table of each router's return, and of what it is beyond the reference's."""
+    reference = results.reference
+    caption = "*: differs at 5 %, all routers being tested (sign flips, Holm)."
+    table = blank("Return, and quantiles of the latency", caption, numbers=RETURNS)
+    table.add_column(f"return vs {reference}", justify="right", overflow="fold")
     for name, row in results.routers.items():
         gain = with_interval(row["difference"]["return"]) + star(row)
-        table.add_row(name, *_cells(row["figures"], COMPARED), gain)
+        table.add_row(name, *_cells(row["figures"], RETURNS), gain)
     return table
 
 
 def details(results: Results) -> Table:
     """Return the table of the first token, the energy and what switching cost."""
-    table = _blank("First token, energy, switching: a turn", numbers=DETAILS)
+    table = blank("First token, energy, switching: a turn", numbers=DETAILS)
     for name, row in results.routers.items():
         table.add_row(name, *_cells(row["figures"], DETAILS))
     return table
@@ -87,33 +109,38 @@ def details(results: Results) -> Table:
 def latency_split(results: Results) -> Table:
     """Return the table of where each router's latency goes, in seconds a turn."""
     caption = "Last columns: the radio's share of the time to the whole answer and the first token."
-    table = _blank("Latency by cause, s a turn", caption, numbers=SPLIT)
+    table = blank("Latency by cause, s a turn", caption, numbers=SPLIT)
     for name, row in results.routers.items():
         table.add_row(name, *_cells(row["figures"], SPLIT))
     return table
 
 
 def overview(compared: Mapping[str, Results]) -> Table:
-    """Return the table of what deciding is worth on each scenario, and of the radio's share."""
-    learned = learned_names(compared.values())
-    table = _blank(
-        "What deciding is worth: paired gains over the better constant, 95 % intervals",
-        "Bao: the paper's own terms. Strongest baseline: of the causal routers that are not "
-        "learned, the best on these very episodes. Radio: share of edge-only's time to the "
-        "whole answer and to the first token. Last: what the learned routers earn beyond that "
-        "baseline.",
-        ["scenario", *overview_columns(compared.values())],
-        wide=["radio", "of TTFT", *(f"{name} beyond" for name in learned)],
+    """Return the table of how routers stand to the tuned rule on each scenario."""
+    caption = (
+        "Paired differences in return to the tuned rule's, with 95 % bootstrap intervals. Gap: "
+        "share of the way from the better constant to the bound."
     )
+    columns = ("less the tuned rule", "found", "gap closed")
+    table = blank("All scenarios", caption, ["scenario", "router"], wide=columns)
     for scenario, results in compared.items():
-        edge, rows = results.figures(results.edge_only), results.routers
-        table.add_row(
-            scenario,
-            *overview_cells(results, learned),
-            *(f"{edge[share]:.1%}" for share in ("radio_share", "radio_share_ttft")),
-            *(with_interval(rows[n]["over_strongest"]) if n in rows else "-" for n in learned),
-        )
+        shown, tuned = scenario, results.levels["analytic"]
+        for name in results.telling():
+            if name == tuned or results.role(name) in (Role.CONSTANT, Role.BOUND):
+                continue
+            row = results.routers[name]
+            less, gap = row["over_analytic"], row.get("gap_closed")
+            closed = f"{gap['mean']:.0%}" if gap else ""
+            table.add_row(shown, name, with_interval(less), verdict(less), closed)
+            shown = ""
     return table
+
+
+def verdict(less: Mapping[str, float]) -> str:
+    """Return what the interval of a difference says: better, worse or a tie."""
+    if less["low"] > 0.0:
+        return "better"
+    return "worse" if less["high"] < 0.0 else "tie"
 
 
 def learned_names(compared: Iterable[Results]) -> list[str]:
@@ -177,12 +204,12 @@ def routing_metrics(results: Results) -> Table:
         kind = "exact" if bound["exact"] else "an estimate, mean return after each search"
         caption += f" The bound is {kind}: {search_steps(bound)}."
     title = "Metrics of the routing literature"
-    table = _blank(title, caption, numbers=METRICS, wide=["gap closed"])
+    table = blank(title, caption, numbers=METRICS, wide=["gap closed"])
     for name, row in results.routers.items():
         found = {**results.curves.get(name, {}), "goodput": row["goodput"]}
         gap = row.get("gap_closed")
         closed = "" if gap is None else with_interval(gap, 100, "%", ".0f")
-        table.add_row(name, *_cells(found, METRICS), closed)
+        table.add_row(name, *_cells(found, METRICS), _on_two_lines(closed))
     return table
 
 
@@ -201,7 +228,7 @@ def against_static(results: Results) -> Table:
     )
 
 
-def sweep(title: str, settings: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Table:
+def sweep(settings: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Table:
     """Return the table of a sweep: latency, quality and edge share a value and router."""
     caption = (
         f"Value: {settings['label']}. Means a turn over {settings['episodes']} episodes on "
@@ -210,16 +237,16 @@ def sweep(title: str, settings: Mapping[str, Any], rows: Sequence[Mapping[str, A
     if not has_effect(rows):
         caption += f" No figure moves with {settings['parameter']} on these traces."
     columns = ["latency s", "quality", "edge calls"]
-    table = _blank(title, caption, ["value", "router"], wide=columns)
+    table = blank(None, caption, ["value", "router"], wide=columns)
     for above, row in zip([None, *rows], rows, strict=False):
         f = row["figures"]
         begins = above is None or above["value"] != row["value"]
         table.add_row(
             f"{row['value']:g}" if begins else "",
             row["router"],
-            with_interval(f["latency_mean_s"], form=".2f"),
-            with_interval(f["quality"], form=".3f"),
-            with_interval(f["edge_share"], 100, "%", form=".1f"),
+            _on_two_lines(with_interval(f["latency_mean_s"], form=".2f")),
+            _on_two_lines(with_interval(f["quality"], form=".3f")),
+            _on_two_lines(with_interval(f["edge_share"], 100, "%", form=".1f")),
         )
     return table
 
@@ -230,29 +257,45 @@ def _saved(
     """Return a table of savings: latency and edge calls in %, quality in points."""
     latency, calls = claims
     columns = [f"latency saved{latency}", f"edge calls saved{calls}", "quality, points"]
-    table = _blank(title, caption, wide=columns)
+    table = blank(title, caption, wide=columns)
     for name, row in rows.items():
-        shares = (with_interval(row[saved], 100, "%") for saved in CLAIMED)
-        table.add_row(name, *shares, with_interval(row["quality_points"]))
+        saved = [with_interval(row[share], 100, "%") for share in CLAIMED]
+        cells = (*saved, with_interval(row["quality_points"]))
+        table.add_row(name, *map(_on_two_lines, cells))
     return table
 
 
-def _blank(
-    title: str,
+def blank(
+    title: str | None = None,
     caption: str | None = None,
     names: Iterable[str] = ("router",),
     numbers: Columns = MappingProxyType({}),
     wide: Iterable[str] = (),
 ) -> Table:
-    """Return an empty table: columns of names, of numbers, and of cells that never wrap."""
-    table = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
+    """Return an empty table: columns of names, of numbers, and of wider cells.
+
+    What does not fit is folded onto a further line: nothing is cut off.
+    """
+    table = Table(
+        title=title,
+        title_justify="left",
+        caption=caption,
+        caption_justify="left",
+        box=SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=0,
+    )
     for heading in names:
-        table.add_column(heading, no_wrap=True)
-    for heading, _ in numbers.values():
-        table.add_column(heading, justify="right")
-    for heading in wide:
-        table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column(heading, overflow="fold")
+    for heading in (*(heading for heading, _ in numbers.values()), *wide):
+        table.add_column(heading, justify="right", overflow="fold", vertical="top")
     return table
+
+
+def _on_two_lines(cell: str) -> str:
+    """Return a mean with its interval on the next line, which takes half the width."""
+    return cell.replace(" [", "\n[")
 
 
 def _cells(values: Row, columns: Columns) -> Iterator[str]:
@@ -267,6 +310,21 @@ def search_steps(bound: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {value:.2f}" for name, value in bound["found"].items())
 
 
+def further(compared: Mapping[str, Results]) -> str:
+    """Return, as text, the tables that say more than a terminal shows."""
+    text = io.StringIO()
+    console = Console(file=text, width=WIDTH, markup=False, highlight=False, emoji=False)
+    for name, results in compared.items():
+        console.print(f"{name}: {results.traces} traces\n")
+        for table in (comparison(results, every=True), *(make(results) for make in FURTHER)):
+            console.print(table)
+            console.print()
+    return "".join(f"{line.rstrip()}\n" for line in text.getvalue().splitlines())
+
+
 def star(row: Mapping[str, Any]) -> str:
     """Return the mark of a difference in return that is significant."""
     return "*" if row.get("p_holm", 1.0) < LEVEL else ""
+
+
+FURTHER = (differences, details, latency_split, savings, routing_metrics, against_static)

@@ -78,8 +78,11 @@ def test_scenarios_lists_every_preset_and_its_id(edgeroute: Command) -> None:
 # --- run
 
 
-def turns_of(ended: Ended) -> list[str]:
-    return [line for line in ended.out.splitlines() if line.startswith("t=")]
+def turns_of(ended: Ended) -> list[list[str]]:
+    """Return the words of each turn's line: what follows two lines of heading, before the sum."""
+    lines = ended.out.splitlines()
+    names = next(i for i, line in enumerate(lines) if line.split()[:2] == ["time", "turn"])
+    return [line.split() for line in lines[names + 2 : -1]]
 
 
 @pytest.mark.parametrize(
@@ -92,7 +95,7 @@ def test_run_prints_each_turn_and_the_sum_of_its_rewards(
     given = [text for name, value in parameters.items() for text in ("--param", f"{name}={value}")]
     ended = edgeroute("run", "--router", router, *given, "--seed", "7", "--set", "workload.turns=9")
     assert ended.code == 0
-    rewards = [float(line.rpartition("reward ")[2]) for line in turns_of(ended)]
+    rewards = [float(words[-1]) for words in turns_of(ended)]
     assert len(rewards) == 9
     env, chooser = EdgeRouteEnv(overrides={"workload.turns": 9}), make_router(router, parameters)
     observation, total, expected = env.reset(seed=7)[0], 0.0, []
@@ -102,7 +105,7 @@ def test_run_prints_each_turn_and_the_sum_of_its_rewards(
         total += reward
     assert rewards == expected
     assert ended.out.splitlines()[-1] == f"return {total:.3f} over 9 turns"
-    assert "-> edge" in ended.out
+    assert "edge" in {words[6] for words in turns_of(ended)}
 
 
 def test_run_repeats_and_follows_its_seed(edgeroute: Command) -> None:
@@ -118,7 +121,8 @@ def test_run_replays_a_trace_file(edgeroute: Command) -> None:
     edgeroute("trace", "make", "--out", "three.parquet", *arguments)
     drawn = edgeroute("run", "--router", "edge", *arguments)
     replayed = ("run", "--router", "edge", "-s", "tiny.yaml", "--trace", "three.parquet")
-    assert edgeroute(*replayed).out == drawn.out
+    assert turns_of(edgeroute(*replayed)) == turns_of(drawn)
+    assert "tiny · trace three.parquet · edge" in edgeroute(*replayed).out
 
 
 # --- bad input

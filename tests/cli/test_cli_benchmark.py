@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from edgeroute_env.config_files import read_yaml
 from edgeroute_env.evaluation.episodes import run_episodes
 from edgeroute_env.evaluation.metrics import difference, figures
 from edgeroute_env.evaluation.results import read_results
+from edgeroute_env.evaluation.tables import WIDTH, with_interval
 from edgeroute_env.routing import Role
 from edgeroute_env.seeds import EVALUATION_SEEDS, FIT_SEEDS
 from edgeroute_env.traces.sources import Drawn
@@ -33,7 +35,11 @@ MIX = "mix: [{benchmark: gsm8k-qwen1.5b-qwen72b, share: 1, outcomes: {file: q.cs
 def test_results_hold_all_that_is_needed_to_repeat_them(edgeroute_small: Command) -> None:
     ended = edgeroute_small(*ONE, "--set", "weights.edge_call=0.1", "--tolerance", "2")
     assert ended.code == 0
-    assert {path.name for path in Path("out").iterdir()} == {"results.json", "results.csv"}
+    assert {path.name for path in Path("out").iterdir()} == {
+        "results.json",
+        "results.csv",
+        "tables.txt",
+    }
     content = results()
     expected = " ".join(["edgeroute", *ONE, "--set", "weights.edge_call=0.1", "--tolerance", "2"])
     assert content["command"] == expected
@@ -76,37 +82,92 @@ def test_the_csv_holds_the_figures_of_the_json(edgeroute_small: Command) -> None
                 assert float(row[f"difference_{name}_{part}"]) == value
 
 
-def test_the_tables_name_every_router_and_the_traces(edgeroute_small: Command) -> None:
+def rows_of(text: str) -> dict[str, list[str]]:
+    """Return the words after the router's name in the rows of a text's first table."""
+    table = text.partition("─\n")[2].partition("\nMeans ")[0]
+    return {words[0]: words[1:] for words in map(str.split, table.splitlines())}
+
+
+def test_a_finding_in_words_then_nine_rows(edgeroute_small: Command) -> None:
     out = edgeroute_small(*ONE, "--reference", "device").out
-    assert "tiny · synthetic traces, the scenario names no recordings" in out
-    assert "return vs device" in out
-    assert "tolerance of 0.5 points" in out
-    for name in router_names():
-        tables = 4 + (name in FITTED_ROUTERS) + spec(name).role.state_blind
-        assert out.count(f"│ {name} ") == tables, name
-    row = results()["scenarios"]["tiny"]["routers"]["device"]
-    shown = next(line for line in out.splitlines() if line.startswith("│ device ")).split()
-    assert {
-        f"{row['figures']['quality']:.3f}",
-        "+0.00",
-        f"{row['figures']['latency_p99_s']:.2f}",
-    } <= set(shown)
+    found = read_results(Path("out"))[1]["tiny"]
+    lines = out.splitlines()
+    assert lines[0] == "tiny · synthetic traces, the scenario names no recordings"
+    assert lines[1].startswith("bao-multi-queue, the tuned rule, ")
+    shown = rows_of(out)
+    assert list(shown) == found.telling()
+    assert len(shown) <= 9
+    assert {"device", "edge", "bao-multi-queue", "clairvoyant"} <= set(shown)
+    assert found.levels["strongest"] in shown
+    for name, words in shown.items():
+        f = found.figures(name)
+        assert words[:4] == [
+            f"{f['quality']:.3f}",
+            f"{f['latency_mean_s']:.2f}",
+            f"{f['latency_p95_s']:.2f}",
+            f"{f['edge_share']:.1%}",
+        ]
+        gain = with_interval(found.routers[name]["over_constant"])
+        assert " ".join(words[4:]) == gain
+    assert list(rows_of(edgeroute_small(*ONE, "--overwrite", "--all").out)) == router_names()
 
 
-def test_an_overview_tells_what_deciding_is_worth_on_several_scenarios(
+def test_a_file_holds_the_other_tables_of_every_router(edgeroute_small: Command) -> None:
+    edgeroute_small(*TWO, "--reference", "device")
+    text = Path("out/tables.txt").read_text()
+    assert max(map(len, text.splitlines())) <= WIDTH
+    assert "…" not in text
+    assert "return vs device" in text
+    assert "tolerance of 0.5 points" in text
+    first, _, second = text.partition("tinier: synthetic traces")
+    for part in (first, second):
+        lines = part.splitlines()
+        for name in router_names():
+            tables = 5 + (name in FITTED_ROUTERS) + spec(name).role.state_blind
+            assert sum(bool(re.match(rf"{name} +[-+\d]", line)) for line in lines) == tables, name
+
+
+def test_an_overview_and_words_tell_what_several_scenarios_showed(
     edgeroute_small: Command,
 ) -> None:
-    title = "What deciding is worth"
+    title = "All scenarios"
     assert title not in edgeroute_small(*ONE, "--overwrite").out
     out = edgeroute_small(*TWO, "--overwrite").out
-    rows = [line.split() for line in out.partition(title)[2].splitlines() if line.startswith("│")]
-    shown = {row[1]: set(row) for row in rows}
-    assert set(shown) == {"tiny", "tinier"}
-    for name, found in results()["scenarios"].items():
-        edge, level = found["routers"]["edge"]["figures"], found["levels"]
-        share = edge["radio_s"] / edge["latency_mean_s"]
-        worth = f"{level['returns'][level['constant']]:.2f}"
-        assert shown[name] >= {level["constant"], level["strongest"], worth, f"{share:.1%}"}
+    assert max(map(len, out.splitlines())) <= WIDTH
+    rows = out.partition(title)[2].partition("\nPaired")[0].splitlines()
+    assert [row.split()[0] for row in rows if row.startswith("tin")] == ["tiny", "tinier"]
+    for found in read_results(Path("out"))[1].values():
+        level = found.levels
+        less = with_interval(found.routers[found.against_static["rule"]]["over_analytic"])
+        assert any(less in row for row in rows)
+        assert (level["strongest"] in " ".join(rows).split()) == (
+            level["strongest"] not in (level["analytic"], "device", "edge")
+        )
+    closing = " ".join(out.partition("\nPaired")[2].split())
+    assert "No learned policy fits these scenarios." in closing
+    assert "The paper claims 5-15 % of latency and 10-20 % of edge calls" in closing
+
+
+def test_where_recordings_lack_the_command_that_brings_them_is_told(
+    edgeroute_small: Command,
+) -> None:
+    ended = edgeroute_small("run", "-s", "gsm8k", "--router", "edge", "--set", "workload.turns=2")
+    lack = "gsm8k · synthetic traces, packaged calibration; the data folder lacks "
+    first = " ".join(ended.out.partition("    time")[0].split())
+    assert first.startswith(lack)
+    assert "; to get them: edgeroute data get gsm8k, edgeroute data get " in first
+    for words in (("--traces", "synthetic"), ()):
+        ran = edgeroute_small("run", "-s", "tiny.yaml", "--router", "edge", *words)
+        assert "as asked" not in ran.out + ran.err
+        assert "tiny · synthetic traces" in ran.out
+
+
+@pytest.mark.parametrize("folder", ["[bold]x[/]", "a[1]", "[/nothing]", ":smile:"])
+def test_paths_are_printed_as_they_are(edgeroute_small: Command, folder: str) -> None:
+    ended = edgeroute_small(*ONE[:-1], folder)
+    names = ("results.json", "results.csv", "tables.txt")
+    expected = ", ".join(str(Path(folder, name)) for name in names)
+    assert (ended.code, ended.err) == (0, f"written: {expected}\n")
 
 
 def test_all_is_every_preset(edgeroute_small: Command, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,7 +252,7 @@ def test_fit_refuses_a_router_with_nothing_to_fit(edgeroute_small: Command, name
 
 
 def test_rows_that_know_more_than_a_router_could_are_labelled(edgeroute_small: Command) -> None:
-    out = " ".join(edgeroute_small(*ONE).out.split())
+    out = " ".join(edgeroute_small(*ONE, "--all").out.split())
     beyond = "static-split, myopic-oracle, clairvoyant"
     assert f"Hindsight or oracle, for comparison only: {beyond}." in out
     rows = results()["scenarios"]["tiny"]["routers"]

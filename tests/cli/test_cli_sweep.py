@@ -65,6 +65,7 @@ def test_files_hold_all_that_is_needed_to_repeat_them(edgeroute: Command) -> Non
                 assert part["low"] <= value <= part["high"]
     with Path("out/sweep.csv").open(newline="") as file:
         flat = list(csv.DictReader(file))
+    assert {row["traces"] for row in flat} == {"synthetic"}
     assert [(float(row["value"]), row["router"]) for row in flat] == expected
     for row, line in zip(rows, flat, strict=True):
         for name, part in row["figures"].items():
@@ -77,9 +78,17 @@ def test_the_table_shows_every_value_and_router(edgeroute: Command) -> None:
     out = edgeroute(*LOADS).out
     assert "tiny · synthetic traces" in out
     assert label_of("load") in " ".join(out.split())
-    assert (out.count("│ edge "), out.count("│ device ")) == (2, 2)
+    assert (out.count(" edge  "), out.count(" device ")) == (2, 2)
     assert "…" not in out
     assert "No figure moves" not in out
+
+
+@pytest.mark.parametrize("folder", ["[bold]x[/]", "a[1]"])
+def test_paths_are_printed_as_they_are(folder: str, edgeroute: Command) -> None:
+    ended = edgeroute(*LOADS[:-1], folder)
+    names = ("sweep.json", "sweep.csv", "sweep.png")
+    written = ", ".join(str(Path(folder, name)) for name in names)
+    assert (ended.code, ended.err) == (0, f"written: {written}\n")
 
 
 def test_a_parameter_without_effect_is_said_to_have_none(edgeroute: Command) -> None:

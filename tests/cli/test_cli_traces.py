@@ -103,7 +103,7 @@ def test_info_shows_every_column_and_its_figures(edgeroute: Command) -> None:
     assert ended.code == 0
     assert "t.csv: 6 turns" in ended.out
     trace = Trace.load("t.csv")
-    lines = {line.split()[1]: line.split()[3::2] for line in ended.out.splitlines() if "│" in line}
+    lines = {words[0]: words[1:] for words in map(str.split, ended.out.splitlines()) if words}
     for name in BASE_NAMES:
         values = trace[name].astype(float)
         expected = (values.min(), np.median(values), values.mean(), values.max())
@@ -237,7 +237,7 @@ def test_data_lists_the_datasets_and_what_is_here(edgeroute: Command, tmp_path: 
     (tmp_path / "data" / some.dataset / some.path).write_text("")
     lines = edgeroute("data", "list").out.splitlines()
     for name, dataset in datasets().items():
-        line = next(line for line in lines if f" {name} " in line)
+        line = next(line for line in lines if line.startswith(f"{name} "))
         assert dataset.licence in line
         assert f"{int(name == some.dataset)}/{dataset.files}" in line
 

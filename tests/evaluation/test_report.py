@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html.parser
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,9 +12,12 @@ from pathlib import Path
 import pytest
 
 from edgeroute_baselines import make_router
+from edgeroute_env.evaluation.findings import of_all, of_scenario
 from edgeroute_env.evaluation.report.figures import FIGURES
-from edgeroute_env.evaluation.report.turns import shown_names, turns_of
+from edgeroute_env.evaluation.report.turns import turns_of
 from edgeroute_env.evaluation.results import read_results
+from edgeroute_env.evaluation.tables import with_interval
+from edgeroute_env.plotting import styles
 from tests.helpers.command_line import ONE, Command
 
 pytestmark = pytest.mark.thorough
@@ -60,7 +64,40 @@ def test_the_page_needs_no_network_and_holds_every_router(reported: Path) -> Non
     for name in found.routers:
         assert f">{name}" in text
         assert f"{found.figures(name)['return']:.2f}" in text
-    assert text.count("(not causal)") == sum(not found.role(name).causal for name in found.routers)
+    assert text.count("(not causal)<") == sum(not found.role(name).causal for name in found.routers)
+
+
+def test_the_page_opens_with_the_finding_and_the_short_table(reported: Path) -> None:
+    text = (reported / "report.html").read_text("utf-8")
+    found = read_results(Path("out"))[1]["tiny"]
+    body = html.unescape(text.partition("<body>")[2])
+    assert body.index(of_all({"tiny": found})) < body.index(of_scenario(found))
+    assert body.index(of_scenario(found)) < body.index("<table") < body.index("<figure")
+    table = text.partition('<table class="telling">')[2].partition("</table>")[0]
+    assert re.findall(r"<tr[^>]*>\n<td>([^<]*)</td>", table) == found.telling()
+    for name in found.telling():
+        assert f"<td>{with_interval(found.routers[name]['over_constant'])}</td>" in table
+
+
+def test_the_page_fits_a_phones_screen(reported: Path) -> None:
+    text = (reported / "report.html").read_text("utf-8")
+    assert '<meta name="viewport" content="width=device-width, initial-scale=1">' in text
+    assert re.search(r"\btd \{[^}]*white-space: nowrap", text)  # an interval is not broken
+    assert re.search(r"\.wide \{[^}]*overflow-x: auto", text)
+    # All that may be wider than the screen has a box of its own.
+    wide = len(re.findall(r"<(?:table|pre)\b", text))
+    assert wide == len(re.findall(r'<div class="wide"><(?:table|pre)\b', text)) >= 3
+    assert "no unit" not in text
+    for path in reported.glob("*.svg"):
+        assert "no unit" not in path.read_text("utf-8")
+
+
+def test_a_router_has_a_colour_and_marker_of_its_own() -> None:
+    nine = styles(map(str, range(9)))
+    assert len({style["color"] for style in nine.values()}) == 9
+    many = styles(map(str, range(40)))
+    assert len({(style["color"], style["marker"]) for style in many.values()}) == 40
+    assert {name: many[name] for name in nine} == nine
 
 
 def test_every_figure_is_there_as_png_and_svg(reported: Path) -> None:
@@ -79,7 +116,7 @@ def test_every_axis_has_a_unit(edgeroute_small: Command) -> None:
     edgeroute_small(*ONE)
     found = read_results(Path("out"))[1]["tiny"]
     names = ("edge", "bao-multi-queue", "clairvoyant")
-    assert set(names) <= set(shown_names(found))
+    assert set(names) <= set(found.telling())
     routers = {n: make_router(n, found.routers[n]["parameters"]) for n in names}
     turns = turns_of(found, routers)
     for name in names[:2]:  # what is drawn is what was stored
@@ -87,14 +124,17 @@ def test_every_axis_has_a_unit(edgeroute_small: Command) -> None:
             found.figures(name)["latency_mean_s"]
         )
     for draw, _ in FIGURES.values():
-        panels = draw(found, turns).axes
+        panels = draw(found, turns, styles(turns)).axes
         assert panels
         columns = {axes.get_subplotspec().colspan.start: axes for axes in panels}
         rows = {axes.get_subplotspec().rowspan.start: axes for axes in panels[::-1]}
         for axes in columns.values():  # the lowest names the shared axis
-            assert ", " in axes.get_xlabel() or "(no unit)" in axes.get_xlabel()
+            assert ", " in axes.get_xlabel()
         for axes in rows.values():
-            assert ", " in axes.get_ylabel() or "(no unit)" in axes.get_ylabel()
+            # Names on an axis have no unit.
+            assert ", " in axes.get_ylabel() or set(names) <= {
+                tick.get_text() for tick in axes.get_yticklabels()
+            }
 
 
 def test_bad_results_and_folders_are_refused(reported: Path, edgeroute_small: Command) -> None:

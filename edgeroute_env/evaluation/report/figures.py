@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import cycle
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from edgeroute_env.evaluation.report.turns import SEEN, Shown
 from edgeroute_env.evaluation.results import Results
-from edgeroute_env.plotting import COLOURS, add_legend, blank_figure, styles
+from edgeroute_env.plotting import COLOURS, add_legend, blank_figure
 from edgeroute_env.routing import ROUTES
 from edgeroute_env.simulator.state import LATENCY_PARTS
 
@@ -25,9 +25,10 @@ LABELS = {
     "score": "semantic score, probability",
 }
 Turns = Mapping[str, Shown]
+Looks = Mapping[str, Mapping[str, Any]]  # the style of each router, equal in all figures
 
 
-def pareto(results: Results, turns: Turns) -> Figure:
+def pareto(results: Results, turns: Turns, looks: Looks) -> Figure:
     """Quality against latency and against edge calls; lines are thresholds moved."""
     figure = blank_figure(9.0, 4.2)
     panels = figure.subplots(1, 2, sharey=True)
@@ -36,7 +37,7 @@ def pareto(results: Results, turns: Turns) -> Figure:
         ("edge_share", 1, "edge calls, share of turns"),
     )
     for axes, (name, column, label) in zip(panels, sides, strict=True):
-        for router, style in styles(turns):
+        for router, style in _styled(turns, looks):
             f = results.figures(router)
             points = sorted(results.curves.get(router, {}).get("points", []))
             if points:
@@ -51,11 +52,11 @@ def pareto(results: Results, turns: Turns) -> Figure:
     return add_legend(figure, panels[0], 4)
 
 
-def latency_distribution(results: Results, turns: Turns) -> Figure:
+def latency_distribution(results: Results, turns: Turns, looks: Looks) -> Figure:
     """The distribution of latency over all turns."""
     figure = blank_figure(7.0, 4.2)
     axes = figure.subplots()
-    for router, style in styles(turns):
+    for router, style in _styled(turns, looks):
         values = np.sort(turns[router].run.turns("latency_s"))
         share = np.arange(1, values.size + 1) / values.size
         axes.plot(values, share, label=router, markevery=(0.05, 0.2), markersize=5, **style)
@@ -66,7 +67,7 @@ def latency_distribution(results: Results, turns: Turns) -> Figure:
     return add_legend(figure, axes, 4)
 
 
-def latency_split(results: Results, turns: Turns) -> Figure:
+def latency_split(results: Results, turns: Turns, looks: Looks) -> Figure:
     """Where the latency goes."""
     figure = blank_figure(7.0, 0.45 * len(turns) + 1.6)
     axes = figure.subplots()
@@ -77,16 +78,15 @@ def latency_split(results: Results, turns: Turns) -> Figure:
         axes.barh(names, width, left=left, label=part, color=colour, hatch=hatch, edgecolor="white")
         left += width
     axes.set_xlabel("mean latency, s a turn")
-    axes.set_ylabel("router (no unit)")
     return add_legend(figure, axes, 4)
 
 
-def edge_share(results: Results, turns: Turns) -> Figure:
+def edge_share(results: Results, turns: Turns, looks: Looks) -> Figure:
     """How often the edge is chosen, over what the router saw."""
     figure = blank_figure(10.0, 3.8)
     panels = figure.subplots(1, len(SEEN), sharey=True)
     for axes, name in zip(panels, SEEN, strict=True):
-        for router, style in styles(turns):
+        for router, style in _styled(turns, looks):
             shown = turns[router]
             routed = shown.run.routed
             x, chosen = shown.seen[name][routed], shown.run.actions[routed]
@@ -103,7 +103,7 @@ def edge_share(results: Results, turns: Turns) -> Figure:
     return add_legend(figure, panels[0], 4)
 
 
-def timeline(results: Results, turns: Turns) -> Figure:
+def timeline(results: Results, turns: Turns, looks: Looks) -> Figure:
     """One episode, turn by turn: where each router sent it and how long that took."""
     figure = blank_figure(9.0, 1.3 * len(turns) + 1.0)
     panels = figure.subplots(len(turns), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
@@ -111,8 +111,8 @@ def timeline(results: Results, turns: Turns) -> Figure:
         routed = shown.run.routed[:, 0]
         turn = np.flatnonzero(routed) + 1
         latency = shown.run.outcomes["latency_s"][routed, 0]
-        looks = zip(ROUTES, "o^", (COLOURS[2], COLOURS[1]), strict=True)
-        for action, (label, marker, colour) in enumerate(looks):
+        sides = zip(ROUTES, "o^", COLOURS[:2], strict=True)
+        for action, (label, marker, colour) in enumerate(sides):
             where = shown.run.actions[routed, 0] == action
             axes.plot(
                 turn[where], latency[where], marker=marker, linestyle="", markersize=4,
@@ -127,7 +127,11 @@ def timeline(results: Results, turns: Turns) -> Figure:
     return add_legend(figure, panels[0], 4)
 
 
-FIGURES: dict[str, tuple[Callable[[Results, Turns], Figure], str]] = {
+def _styled(turns: Turns, looks: Looks) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    return ((router, looks[router]) for router in turns)
+
+
+FIGURES: dict[str, tuple[Callable[[Results, Turns, Looks], Figure], str]] = {
     "pareto": (pareto, "Quality against latency and edge calls; lines: thresholds moved"),
     "latency": (latency_distribution, "Distribution of the latency of a turn"),
     "split": (latency_split, "Mean latency by cause"),

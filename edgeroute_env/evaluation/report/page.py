@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgeroute_env.errors import needs
+from edgeroute_env.evaluation import findings
 from edgeroute_env.evaluation.report.figures import FIGURES
 from edgeroute_env.evaluation.report.turns import Shown
 from edgeroute_env.evaluation.results import Results
 from edgeroute_env.evaluation.statistics import LEVEL
-from edgeroute_env.evaluation.tables import with_interval
+from edgeroute_env.evaluation.tables import further, with_interval
 from edgeroute_env.files import replacing
+from edgeroute_env.plotting import styles
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,14 +39,30 @@ def write_report(
     Raises:
         InputError: packages are missing, or the folder cannot be written to.
     """
+    # A router has one colour and marker, whichever others stand beside it.
+    looks = styles(dict.fromkeys(router for shown in turns.values() for router in shown))
     sections = []
     for name, shown in turns.items():
         pictures = {
-            caption: _saved(draw(results[name], shown), folder / f"{name}-{key}")
+            caption: _saved(draw(results[name], shown, looks), folder / f"{name}-{key}")
             for key, (draw, caption) in FIGURES.items()
         }
-        sections.append({"name": name, "results": results[name], "figures": pictures})
-    text = _template().render(made_by=made_by, sections=sections, level=f"{100 * LEVEL:.0f} %")
+        found = results[name]
+        sections.append(
+            {
+                "name": name,
+                "results": found,
+                "finding": findings.of_scenario(found),
+                "tables": further({name: found}),
+                "figures": pictures,
+            }
+        )
+    text = _template().render(
+        made_by=made_by,
+        finding=findings.of_all({name: results[name] for name in turns}),
+        sections=sections,
+        level=f"{100 * LEVEL:.0f} %",
+    )
     path = folder / PAGE
     with replacing(path) as part:
         part.write_text(text, encoding="utf-8")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edgeroute_env.envs.observation import decode
 from edgeroute_env.evaluation.episodes import Episodes, generators, run_episodes
 from edgeroute_env.evaluation.results import Results
-from edgeroute_env.routing import Bound, Role, Router
+from edgeroute_env.routing import Bound, Router
 from edgeroute_env.traces.recorded import drawn
 from edgeroute_env.traces.sources import Pinned
 
@@ -42,16 +42,6 @@ class _Watched:
     def route(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
         self.shown.append(observations.copy())
         return self._router.route(observations)
-
-
-def shown_names(results: Results) -> list[str]:
-    """Return the routers that figures show, those that say most of all the others."""
-    level = results.levels
-    rules = (results.against_static["rule"], level["analytic"], level["strongest"])
-    names = [*results.names(Role.CONSTANT), *rules]
-    for role in (Role.PLANNER, Role.LEARNED, Role.BOUND):
-        names += results.names(role)
-    return list(dict.fromkeys(names))
 
 
 def turns_of(results: Results, routers: Mapping[str, Router]) -> dict[str, Shown]:
