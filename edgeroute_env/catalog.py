@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Annotated, Any
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from edgeroute_env.config_files import config_path, read_yaml
 from edgeroute_env.errors import InputError
@@ -22,18 +22,37 @@ Efficiency = Annotated[float, Within(1e-3, 2.0)]
 GIBI, TERA, BILLION = 2.0**30, 1e12, 1e9
 
 
-class ModelSpec(Part):
+class Entry(Part):
+    """What a catalog holds. One error names all fields that are missing, with their meaning."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_complete(cls, given: Any) -> Any:
+        if isinstance(given, Mapping):
+            missing = {
+                name: spec.description
+                for name, spec in cls.model_fields.items()
+                if spec.is_required() and name not in given
+            }
+            if missing:
+                field = next(iter(missing)) if len(missing) == 1 else ""
+                told = "; ".join(f"{name}: {meaning}" for name, meaning in missing.items())
+                raise InputError(field, "nothing", f"all required fields: {told}")
+        return given
+
+
+class ModelSpec(Entry):
     """A decoder-only transformer: parameters in billions, its shape, bytes per value."""
 
-    name: str
-    parameters_b: Billions
-    body_parameters_b: Billions
-    tied_embeddings: Flag
-    layers: Size
-    hidden: Size
-    heads: Size
-    kv_heads: Size
-    head_size: Size
+    name: str = Field(description="a name of your choice")
+    parameters_b: Billions = Field(description="all parameters, 10^9")
+    body_parameters_b: Billions = Field(description="parameters without embeddings, 10^9")
+    tied_embeddings: Flag = Field(description="whether input and output share embeddings")
+    layers: Size = Field(description="number of layers")
+    hidden: Size = Field(description="hidden size")
+    heads: Size = Field(description="attention heads")
+    kv_heads: Size = Field(description="heads of keys and values")
+    head_size: Size = Field(description="size of a head")
     weight_bytes: BytesPerValue = 2.0
     kv_value_bytes: BytesPerValue = 2.0
 
@@ -63,19 +82,26 @@ class ModelSpec(Part):
         )
 
 
-class GpuSpec(Part):
+class GpuSpec(Entry):
     """A GPU and the constants of the latency law fitted to it."""
 
-    name: str
-    peak_tflops: Annotated[float, Within(1e-3, 1e15)]  # the ends are for parts that take no time
-    bandwidth_tb_per_s: Annotated[float, Within(1e-4, 1e15)]
-    memory_gib: Annotated[float, Within(1e-2, 1e5)]
-    mfu: Efficiency
-    mbu: Efficiency
-    launch_s: Overhead
-    layer_s: Overhead
-    all_reduce_s: Overhead
-    link_gb_per_s: Annotated[float, Within(1e-3, 1e15)]
+    name: str = Field(description="a name of your choice")
+    # The ends are for parts that take no time.
+    peak_tflops: Annotated[float, Within(1e-3, 1e15)] = Field(
+        description="peak dense BF16 rate, TFLOP/s"
+    )
+    bandwidth_tb_per_s: Annotated[float, Within(1e-4, 1e15)] = Field(
+        description="memory bandwidth, TB/s"
+    )
+    memory_gib: Annotated[float, Within(1e-2, 1e5)] = Field(description="memory, GiB")
+    mfu: Efficiency = Field(description="share of peak_tflops reached in prefill")
+    mbu: Efficiency = Field(description="share of bandwidth_tb_per_s reached")
+    launch_s: Overhead = Field(description="fixed time a forward pass, s")
+    layer_s: Overhead = Field(description="fixed time a layer, s")
+    all_reduce_s: Overhead = Field(description="fixed time of an all-reduce between GPUs, s")
+    link_gb_per_s: Annotated[float, Within(1e-3, 1e15)] = Field(
+        description="bandwidth between GPUs, GB/s"
+    )
 
     def constants(self) -> inference.Gpu:
         """Return the GPU as the formulas of `physics.inference` take it (SI units)."""
@@ -92,12 +118,12 @@ class GpuSpec(Part):
         )
 
 
-class DeviceSpeed(Part):
+class DeviceSpeed(Entry):
     """Measured speeds of one model on one phone, cold and otherwise idle."""
 
-    name: str
-    prefill_tokens_per_s: Rate
-    decode_tokens_per_s: Rate
+    name: str = Field(description="a name of your choice")
+    prefill_tokens_per_s: Rate = Field(description="speed of the prompt, tokens/s")
+    decode_tokens_per_s: Rate = Field(description="speed of the answer, tokens/s")
 
 
 def from_catalog(kind: str) -> Callable[[Any], Any]:

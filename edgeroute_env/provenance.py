@@ -21,6 +21,7 @@ from pydantic import BaseModel
 from edgeroute_env.benchmarks import DialogueBenchmark, QuestionBenchmark
 from edgeroute_env.catalog import DeviceSpeed, GpuSpec, ModelSpec
 from edgeroute_env.config_files import Loader, config_path
+from edgeroute_env.measured import fit_gpu
 from edgeroute_env.scenario_files import laid_over, load_scenario, scenario_file
 from edgeroute_env.users import LAWS, Law
 
@@ -99,7 +100,7 @@ def unit_of(field: str) -> str:
 def _rows(value: Any, tree: Any, path: tuple[str, ...]) -> Iterator[Row]:
     """Yield the rows of a validated value; `tree` holds the leaves from its files."""
     if isinstance(value, BaseModel):
-        fields = _named(value, tree) if isinstance(tree, _Leaf) else tree
+        fields = _named(value, tree) if isinstance(tree, _Leaf) else _fitted(value, tree)
         for name in type(value).model_fields:
             if isinstance(value, Law) and getattr(value, name) is None:
                 continue  # a field of another kind of law
@@ -121,6 +122,32 @@ def _child(tree: Any, key: Any) -> Any:
     if isinstance(tree, dict):
         return tree.get(str(key))
     return tree[key] if isinstance(tree, list) else tree
+
+
+def _fitted(part: BaseModel, tree: Any) -> Any:
+    """Return a part's tree; what measured points make has a leaf that says how it was found."""
+    if not isinstance(tree, dict) or "measured" not in tree:
+        return tree
+    given = _plain(tree)
+    if isinstance(part, GpuSpec):
+        sources = fit_gpu(given).sources
+    else:
+        words = "mean over the measured points"
+        sources = {name: words for name in type(part).model_fields if name not in given}
+    made = {
+        name: _Leaf(
+            None, _Note("A" if words.startswith("default") else "D", words), tree["name"].file
+        )
+        for name, words in sources.items()
+    }
+    return {**tree, **made}
+
+
+def _plain(tree: Any) -> Any:
+    """Return the values of a tree without their comments."""
+    if isinstance(tree, dict):
+        return {name: _plain(item) for name, item in tree.items()}
+    return [_plain(item) for item in tree] if isinstance(tree, list) else tree.value
 
 
 def _named(part: BaseModel, leaf: _Leaf) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from pydantic import (
 )
 
 from edgeroute_env.benchmarks import Benchmark, from_benchmark_files
-from edgeroute_env.catalog import DeviceSpeed, GpuSpec, ModelSpec, from_catalog
+from edgeroute_env.catalog import GIBI, DeviceSpeed, GpuSpec, ModelSpec, from_catalog
 from edgeroute_env.errors import InputError
 from edgeroute_env.fields import (
     Bytes,
@@ -42,8 +42,9 @@ from edgeroute_env.fields import (
     Watts,
     Within,
 )
+from edgeroute_env.measured import measured_gpu, measured_phone
 from edgeroute_env.objective import Budgets, Objective, Weights
-from edgeroute_env.physics.inference import EdgeCost, edge_cost
+from edgeroute_env.physics.inference import EdgeCost, edge_cost, gpus_needed, usable_bytes
 from edgeroute_env.users import Users, drawn_users
 
 LONGEST_EPISODE_S = 1e8  # three years; a trace's clock ends at ten times that
@@ -114,7 +115,9 @@ class Device(Part):
 
     count: Annotated[int, Within(1, 1024)]
     model: Annotated[ModelSpec, BeforeValidator(from_catalog("models"))]
-    speed: Annotated[DeviceSpeed, BeforeValidator(from_catalog("devices"))]
+    speed: Annotated[
+        DeviceSpeed, BeforeValidator(measured_phone), BeforeValidator(from_catalog("devices"))
+    ]
     kv_bandwidth_bytes_per_s: Annotated[float, Within(1e3, 1e21)]  # 1e21: reading costs nothing
     scoring_s: Seconds
     switch_s: Seconds
@@ -144,7 +147,7 @@ class Edge(Part):
     """
 
     model: Annotated[ModelSpec, BeforeValidator(from_catalog("models"))]
-    gpu: Annotated[GpuSpec, BeforeValidator(from_catalog("gpus"))]
+    gpu: Annotated[GpuSpec, BeforeValidator(measured_gpu), BeforeValidator(from_catalog("gpus"))]
     tensor_parallel: Annotated[int, Within(1, 64)]
     slots: Annotated[int, Within(1, 1024)]
     switch_s: Seconds
@@ -156,6 +159,18 @@ class Edge(Part):
     def cost(self) -> EdgeCost:
         """Return the coefficients of the server's prefill and decode time."""
         return edge_cost(self.model.shape(), self.gpu.constants(), self.tensor_parallel)
+
+    def what_holds_the_model(self) -> str:
+        """Return in words what would hold the model's weights and a KV cache."""
+        model, gpu = self.model.shape(), self.gpu.constants()
+        enough, free = gpus_needed(model, gpu), usable_bytes(gpu)
+        sizes = (
+            f"{self.model.name} takes {model.stored_bytes / GIBI:.1f} GiB and one {self.gpu.name} "
+            f"of {self.gpu.memory_gib:g} GiB has {max(free, 0.0) / GIBI:.1f} GiB free for it"
+        )
+        if enough is None:
+            return f"a GPU with more memory: {sizes}"
+        return f"at least {enough} GPUs: {sizes}"
 
 
 class PathLoss(Part):
@@ -312,8 +327,9 @@ class Scenario(Part):
     @model_validator(mode="after")
     def _parts_fit(self) -> Scenario:
         if self.edge.cost().kv_pool_tokens <= 0:
-            allowed = f"enough GPUs to hold {self.edge.model.name} and a KV cache"
-            raise InputError("edge.tensor_parallel", self.edge.tensor_parallel, allowed)
+            raise InputError(
+                "edge.tensor_parallel", self.edge.tensor_parallel, self.edge.what_holds_the_model()
+            )
         cost, spent = self.objective.relative_cost, self.device.energy
         uploads_for_nothing = spent.transmit_base_w + spent.transmit_w_per_mbit_per_s < 1e-6
         if cost is not None and cost.latency_weight < 1e-6 and uploads_for_nothing:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,16 @@ from tests.helpers.command_line import Command, in_process, write_scenario
 
 ROOT = Path(__file__).parents[1]
 MARKS = {"agents": "training", "semantic": "training", "cli": "thorough", "validation": "thorough"}
+# Packages of the extras `agents`, `bert` and `onnx`: tests of what needs them run where they are.
+OPTIONAL = {
+    "torch",
+    "stable_baselines3",
+    "sb3_contrib",
+    "transformers",
+    "sklearn",
+    "optuna",
+    "onnx",
+}
 # No load, no delay, no outage, no eviction; single-turn questions on one phone.
 AT_REST: dict[str, Any] = {
     "user": 0,
@@ -59,6 +69,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         folder = item.path.relative_to(ROOT / "tests").parts[0]
         if folder in MARKS:
             item.add_marker(MARKS[folder])
+
+
+class Module(pytest.Module):
+    """A test file; it is skipped where an optional package that it imports is not installed."""
+
+    def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
+        try:
+            return super().collect()
+        except self.CollectError as error:
+            cause = error.__cause__
+            if isinstance(cause, ModuleNotFoundError) and cause.name in OPTIONAL:
+                pytest.skip(f"needs {cause.name}, which is not installed", allow_module_level=True)
+            raise
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> Module:
+    """Collect each test file as a `Module` of ours."""
+    module: Module = Module.from_parent(parent, path=module_path)
+    return module
 
 
 @pytest.fixture(scope="session")

@@ -6,14 +6,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 
+from edgeroute_env.benchmarks import SCORE_LEVELS
 from edgeroute_env.cli import options
 from edgeroute_env.cli.options import console, notes, progress
+from edgeroute_env.config_files import config_names, config_path, read_yaml
 from edgeroute_env.errors import InputError
 from edgeroute_env.files import refuse_overwrite
 from edgeroute_env.recordings.downloads import data_file
 from edgeroute_env.semantic.encoder import DEFAULT_ENCODER, Encoder
+from edgeroute_env.semantic.head import sigmoid
 from edgeroute_env.semantic.prompt_files import PromptRow, read_prompts, write_rows
 from edgeroute_env.semantic.questions import load_recipe, read_questions
 from edgeroute_env.semantic.recorded_scores import store_scores, stored_scores
@@ -34,15 +38,27 @@ def text(
     prompt: Annotated[str, typer.Argument(help="The prompt.")],
     head: HeadOption = DEFAULT_PAIR,
 ) -> None:
-    """Print how likely the large model is needed for a prompt."""
+    """Print how likely the large model is needed for a prompt, and what this number means."""
     if not prompt.strip():
         raise InputError("PROMPT", prompt, "a text")
     scorer, pair = _scorer(head)
     found = scorer.score([prompt], pair)
-    console.print(f"{pair}: P(only the large model is right) = {found.needed[0]:.3f}")
-    console.print(f"P(the model on the device is wrong) = {found.device_wrong[0]:.3f}")
+    score = float(found.needed[0])
     cut = f", truncated to the first {scorer.encoder.max_tokens}" if found.truncated[0] else ""
-    console.print(f"{found.tokens[0]} tokens of the encoder{cut}")
+    told = [
+        f"{pair}: score = {score:.3f}",
+        "The score is the probability, from 0 to 1, that only the large model is right: of the "
+        f"prompts with this score, {score:.1%} need the large model.",
+        f"P(the model on the device is wrong) = {found.device_wrong[0]:.3f}; where both models "
+        "are wrong, the large one does not help.",
+        _place(pair, score),
+        f"A router with threshold theta sends the prompt to the edge if theta is below {score:.3f}."
+        " Bao's rule first takes off alpha for each second that the edge is slower.",
+        f"Scorer: head {head}, encoder {scorer.head.about['encoder']}; the prompt has "
+        f"{found.tokens[0]} tokens{cut}.",
+    ]
+    for line in filter(None, told):
+        console.print(line, width=min(80, console.width), markup=False, highlight=False)
 
 
 @app.command("file")
@@ -156,6 +172,20 @@ def train(
     head.save(out, overwrite)
     log.close()
     console.print(f"{', '.join(head.pairs)}: {out}", soft_wrap=True)
+
+
+def _place(pair: str, score: float) -> str:
+    """Say where a score lies among a benchmark's questions; empty for a pair without benchmark."""
+    if pair not in config_names("benchmarks"):
+        return ""
+    spread = read_yaml(config_path("benchmarks", f"{pair}.yaml"))["score"]["logits"]
+    scores = sigmoid(np.array(spread))
+    below = np.interp(score, scores, SCORE_LEVELS)
+    low, middle, high = np.interp([0.05, 0.5, 0.95], SCORE_LEVELS, scores)
+    return (
+        f"Of the benchmark's questions, about {below:.0%} score lower. Nine in ten score between "
+        f"{low:.3f} and {high:.3f}, the median is {middle:.3f}."
+    )
 
 
 def _scorer(head: str) -> tuple[Scorer, str]:

