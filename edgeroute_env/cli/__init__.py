@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+import threading
 from contextlib import suppress
 
 from edgeroute_env.errors import InputError, needs
@@ -19,6 +20,7 @@ def main() -> None:
     """
     try:
         _prepare_streams()
+        threading.excepthook = _end_of_thread
         with needs("the command line", "cli"):
             from edgeroute_env.cli.app import app
         try:
@@ -31,7 +33,7 @@ def main() -> None:
         _end("", BROKEN_PIPE)
     except OSError as error:
         place = os.fsdecode(error.filename) if error.filename else "standard output or a file"
-        _end(str(InputError(place, error.strerror or error, "a place with room, to write to")), 2)
+        _end(str(InputError(place, error.strerror or error, "what can be read and written")), 2)
     except SystemExit as ended:
         if isinstance(ended.__context__, BrokenPipeError):  # rich and typer end with 1 then
             _end("", BROKEN_PIPE)
@@ -50,6 +52,15 @@ def _prepare_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _end_of_thread(ended: threading.ExceptHookArgs) -> None:
+    """Show how a thread failed, but for what the system refused its files.
+
+    TensorBoard's thread, which writes the curves, hands that on to the main one.
+    """
+    if not issubclass(ended.exc_type, OSError):
+        threading.__excepthook__(ended)
 
 
 def _end(message: str, code: int) -> None:

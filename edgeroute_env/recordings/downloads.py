@@ -18,7 +18,7 @@ from typing import Any
 
 from edgeroute_env.config_files import config_path
 from edgeroute_env.errors import InputError, missing_package
-from edgeroute_env.files import new_part, own_parts
+from edgeroute_env.files import new_part, own_parts, writing
 
 DATA_VARIABLE = "EDGEROUTE_DATA"
 GITHUB = "https://raw.githubusercontent.com"
@@ -167,7 +167,8 @@ def _fetch(file: PublishedFile, path: Path, url: str) -> None:
     try:
         if path.is_file() and _sha256(path) == file.sha256:
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
         part = next(own_parts(path), None)  # what an interrupted download left
         if part is None:
             part, handle = new_part(path)
