@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.command_line import TWO, Ended, results
+from tests.helpers.command_line import Ended
 
 pytestmark = pytest.mark.thorough
 
@@ -129,21 +129,6 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path) -> None:
         refused(run, "File too large")
         assert path.read_text() == "before"
         assert os.listdir(tmp_path) == ["a.csv"]
-
-
-@pytest.mark.slow
-def test_a_benchmark_on_a_full_disk_keeps_what_is_finished(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    two = ("benchmark", "paper", "battery", "--traces", "synthetic", *TWO[3:])
-    refused(ended(*two, most_bytes=200_000), "File too large")
-    finished = results()["workloads"]
-    assert list(finished) == ["paper"]
-    assert ended(*two, "--resume").code == 0
-    whole = results()["workloads"]
-    assert list(whole) == ["paper", "battery"]
-    assert whole["paper"] == finished["paper"]
 
 
 @pytest.mark.training
