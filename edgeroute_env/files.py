@@ -1,24 +1,41 @@
-"""Output files: never overwritten unasked, never half-written."""
+"""Output files: never overwritten unasked, never half-written.
+
+A file is written under a name that nobody can foretell, beside its own, and gets its own once it
+is whole and on the disk.
+"""
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
+import secrets
+import stat
+import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from edgeroute_env.errors import InputError
 
+JUST_MADE_S = 60.0  # how long an empty part may be one that its writer has yet to lock
+
 
 def refuse_overwrite(path: Path, overwrite: bool) -> None:
     """Raise InputError where `path` cannot be written or exists and may not be replaced."""
     if path.is_dir():
         raise InputError("output", str(path), "a file, not a folder")
-    if path.exists() and not overwrite:
+    _refuse_device(path)
+    if os.path.lexists(path) and not overwrite:
         raise InputError("output", str(path), "a path that does not exist yet, or --overwrite")
-    if not path.absolute().parent.is_dir():
+    if not path.parent.is_dir():
         raise InputError("output", str(path), "a path in an existing folder")
+
+
+def _refuse_device(path: Path) -> None:
+    if path.exists() and not path.is_file():  # /dev/full itself would be replaced
+        raise InputError("output", str(path), "a plain file, no device or pipe")
 
 
 def open_folder(
@@ -35,7 +52,7 @@ def open_folder(
     for name in files:
         if (folder / name).is_dir():
             raise InputError("--out", str(folder), f"a folder where {name} is no folder")
-        if (folder / name).exists() and not (overwrite or resume):
+        if os.path.lexists(folder / name) and not (overwrite or resume):
             ways = "or --overwrite" if resume is None else "--overwrite or --resume"
             raise InputError("--out", str(folder), f"a folder without {name}, {ways}")
     try:
@@ -58,16 +75,78 @@ def unsealed(content: bytes) -> bytes:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path` and move it there once the block has succeeded."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+def writing(path: Path) -> Iterator[None]:
+    """Turn what the system says of writing to `path` in the block into an InputError."""
     try:
-        yield part
-        os.replace(part, path)
+        yield
     except OSError as error:
-        raise InputError(
-            "output", str(path), f"a place to write to ({error.strerror or error})"
-        ) from None
-    finally:
+        reason = error.strerror or error
+        raise InputError("output", str(path), f"a place to write to ({reason})") from None
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give an empty temporary file beside `path`; move it there once the block has succeeded.
+
+    The file keeps the permissions of the one that it replaces. A link at `path` is replaced
+    itself, so that nothing outside the folder is written to.
+
+    Raises:
+        InputError: `path` is a device, or the system refuses to write; what was there stays.
+    """
+    _refuse_device(path)
+    with writing(path):
+        _remove_leftovers(path)
+        part, handle = new_part(path)
+        try:
+            with os.fdopen(handle, "rb") as file:
+                _lock(handle)
+                if path.is_file() and not path.is_symlink():
+                    part.chmod(stat.S_IMODE(path.stat().st_mode))
+                yield part
+                os.fsync(file)
+            os.replace(part, path)
+        finally:
+            with suppress(OSError):
+                part.unlink()
+
+
+def new_part(path: Path) -> tuple[Path, int]:
+    """Make an empty file beside `path`, to become it later; return it and its open handle."""
+    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
+    return part, os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+
+
+def own_parts(path: Path) -> Iterator[Path]:
+    """Yield the unfinished files for `path`: plain ones of this user, no planted links."""
+    for part in sorted(path.parent.glob(f".{glob.escape(path.name)}.*.part")):
+        with suppress(FileNotFoundError):
+            found = part.lstat()
+            owned = not hasattr(os, "getuid") or found.st_uid == os.getuid()
+            if stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and owned:
+                yield part
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove what killed writers of `path` left; one that still runs holds a lock on its file."""
+    for part in own_parts(path):
         with suppress(OSError):
-            part.unlink()
+            handle = os.open(part, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
+            with os.fdopen(handle, "rb"):
+                found = os.fstat(handle)
+                is_new = not found.st_size and time.time() - found.st_mtime < JUST_MADE_S
+                if not is_new and _lock(handle):
+                    part.unlink()
+
+
+def _lock(handle: int) -> bool:
+    """Lock an open file until it is closed or the process ends; False where that fails."""
+    if sys.platform == "win32":  # killed writers' files stay there
+        return False
+    import fcntl
+
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

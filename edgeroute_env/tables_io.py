@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from edgeroute_env.errors import InputError, missing_package
 from edgeroute_env.files import refuse_overwrite, replacing
+from edgeroute_env.packed import open_packed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,11 +96,16 @@ def _read_csv(path: Path, texts: bool) -> pd.DataFrame:
     parse = csv.ParseOptions(newlines_in_values=True)
     convert = csv.ConvertOptions()
     if texts:
-        with csv.open_csv(path, parse_options=parse) as file:
+        with _opened(path) as raw, csv.open_csv(raw, parse_options=parse) as file:
             convert.column_types = dict.fromkeys(file.schema.names, pyarrow.string())
-    table = csv.read_csv(path, parse_options=parse, convert_options=convert)
+    with _opened(path) as raw:
+        table = csv.read_csv(raw, parse_options=parse, convert_options=convert)
     frame: pd.DataFrame = table.to_pandas()  # reads floats back exactly, "NA" as text
     return frame
+
+
+def _opened(path: Path) -> BinaryIO:
+    return open_packed(path) if path.suffix.lower() == ".gz" else path.open("rb")
 
 
 def column_sha256(values: pd.Series[Any]) -> str:

@@ -9,7 +9,7 @@ leaves the gradient's mean as it is and takes out most of what the traces cause.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import gymnasium as gym
 import numpy as np
@@ -20,13 +20,16 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from edgeroute_baselines.linear import LinearRouter
 from edgeroute_env.envs.observation import observation_space
-from edgeroute_env.envs.setup import ScenarioLike, TracesLike, checked_number, prepare
+from edgeroute_env.envs.setup import Busy, ScenarioLike, TracesLike, checked_number, prepare
 from edgeroute_env.errors import InputError
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.simulator.batch import Batch
 from edgeroute_env.simulator.checks import checked_actions
 from edgeroute_env.simulator.state import OUTCOME
 
+Stepped: TypeAlias = tuple[
+    NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]
+]
 _STATE = ("episodes", "devices", "waiting", "slots", "observations")  # of a batch, but its traces
 
 
@@ -64,6 +67,7 @@ class EdgeRouteSB3VecEnv(VecEnv):
         self.scenario, source = prepare(scenario, overrides, traces)
         num_envs = checked_number(num_envs, self.scenario, source)
         self.render_mode = None
+        self._busy = Busy()
         self.batch = Batch(self.scenario, source, num_envs)
         if paired and rule is None:
             raise InputError("paired", paired, "False where no rule is given")
@@ -78,24 +82,37 @@ class EdgeRouteSB3VecEnv(VecEnv):
         super().__init__(num_envs, seen_space(rule is not None, paired), gym.spaces.Discrete(2))
 
     def reset(self) -> NDArray[np.float32]:
-        """Start all episodes; the seed given by `seed` is used once, then the streams continue."""
-        seeds = [s for s in self._seeds if s is not None]
-        if seeds or not self._generators:
-            self._generators = [seeding.np_random(s)[0] for s in self._seeds]
-        self._reset_seeds()
-        self._reset_options()
-        self.batch.renew()
-        self._begin(np.arange(self.num_envs))
-        return self._seen()
+        """Start all episodes; the seed given by `seed` is used once, then the streams continue.
+
+        Like `step`, it raises AlreadyPendingCallError where another thread is inside.
+        """
+        with self._busy:
+            seeds = [s for s in self._seeds if s is not None]
+            if seeds or not self._generators:
+                self._generators = [seeding.np_random(s)[0] for s in self._seeds]
+            self._reset_seeds()
+            self._reset_options()
+            self.batch.renew()
+            self._begin(np.arange(self.num_envs))
+            return self._seen()
+
+    def step(self, actions: NDArray[np.int64]) -> Stepped:
+        """Route the current turn of every environment; see `step_async` and `step_wait`."""
+        with self._busy:
+            self._actions[:] = checked_actions(actions, self.num_envs)
+            return self._step()
 
     def step_async(self, actions: NDArray[np.int64]) -> None:
         """Take the actions, shape (n,); InvalidAction where they are not 0 or 1."""
-        self._actions[:] = checked_actions(actions, self.num_envs)
+        with self._busy:
+            self._actions[:] = checked_actions(actions, self.num_envs)
 
-    def step_wait(
-        self,
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:
-        """Route the current turn of every environment."""
+    def step_wait(self) -> Stepped:
+        """Route the current turn of every environment as `step_async` was told."""
+        with self._busy:
+            return self._step()
+
+    def _step(self) -> Stepped:
         batch = self.batch
         if self._rule is None:  # else what is returned is joined of copies
             batch.renew()
@@ -143,21 +160,22 @@ class EdgeRouteSB3VecEnv(VecEnv):
         Raises:
             InputError: names `source` where the state is of other arguments, or damaged.
         """
-        if self._shadow is not None:
-            self._shadow.batch.share_traces(self.batch.traces)
-        arrays = self._arrays()
-        sizes = [array.nbytes for array in arrays]
-        if [memory.numel() for memory in state["memory"]] != sizes:
-            raise InputError(source, "arrays of other sizes", "a state of the same arguments")
-        for array, memory in zip(arrays, state["memory"], strict=True):
-            array.reshape(-1).view(np.uint8)[:] = memory.numpy()
-        self.batch.check(source)
-        if self._shadow is not None:
-            self._shadow.batch.check(source)
-        self._generators = [seeding.np_random(0)[0] for _ in state["streams"]]
-        for generator, stream in zip(self._generators, state["streams"], strict=True):
-            generator.bit_generator.state = stream
-        self._seen()
+        with self._busy:
+            if self._shadow is not None:
+                self._shadow.batch.share_traces(self.batch.traces)
+            arrays = self._arrays()
+            sizes = [array.nbytes for array in arrays]
+            if [memory.numel() for memory in state["memory"]] != sizes:
+                raise InputError(source, "arrays of other sizes", "a state of the same arguments")
+            for array, memory in zip(arrays, state["memory"], strict=True):
+                array.reshape(-1).view(np.uint8)[:] = memory.numpy()
+            self.batch.check(source)
+            if self._shadow is not None:
+                self._shadow.batch.check(source)
+            self._generators = [seeding.np_random(0)[0] for _ in state["streams"]]
+            for generator, stream in zip(self._generators, state["streams"], strict=True):
+                generator.bit_generator.state = stream
+            self._seen()
 
     def _arrays(self) -> list[NDArray[Any]]:
         """Return the arrays, contiguous, that the next step depends on."""

@@ -24,7 +24,7 @@ from edgeroute_agents.policy import FILE, Policy, load_policy
 from edgeroute_agents.vec_env import EdgeRouteSB3VecEnv
 from edgeroute_baselines.linear import LinearRouter
 from edgeroute_env.errors import InputError, shown
-from edgeroute_env.files import replacing, sealed, unsealed
+from edgeroute_env.files import replacing, sealed, unsealed, writing
 from edgeroute_env.simulator.state import FIGURES, LATENCY_PARTS, REWARD_TERMS
 
 CHECKPOINT, LOG = "training.checkpoint", "training.log"
@@ -253,7 +253,8 @@ class Watch(BaseCallback):
         return f"{gap}, edge {verdict.edge_share:.1%}"
 
     def _note(self, line: str) -> None:
-        with (self._folder / LOG).open("a", encoding="utf-8") as file:
+        path = self._folder / LOG
+        with writing(path), path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
         self._follower.say(line)
 

@@ -7,11 +7,8 @@ SHA-256, licence and format. `download` fetches a dataset and verifies its files
 from __future__ import annotations
 
 import csv
-import glob
 import hashlib
 import os
-import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +18,7 @@ from typing import Any
 
 from edgeroute_env.config_files import config_path
 from edgeroute_env.errors import InputError, missing_package
+from edgeroute_env.files import new_part, own_parts, writing
 
 DATA_VARIABLE = "EDGEROUTE_DATA"
 GITHUB = "https://raw.githubusercontent.com"
@@ -169,12 +167,12 @@ def _fetch(file: PublishedFile, path: Path, url: str) -> None:
     try:
         if path.is_file() and _sha256(path) == file.sha256:
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = _unfinished(path)
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        part = next(own_parts(path), None)  # what an interrupted download left
         if part is None:
-            handle, name = tempfile.mkstemp(".part", f".{path.name}.", path.parent)
+            part, handle = new_part(path)
             os.close(handle)
-            part = Path(name)
         try:
             _continue(url, part, file.bytes)
         finally:
@@ -185,20 +183,9 @@ def _fetch(file: PublishedFile, path: Path, url: str) -> None:
             part.unlink()
             allowed = f"{file.bytes} bytes with SHA-256 {file.sha256}"
             raise InputError(url, found, allowed)
-        part.chmod(0o666 & ~_umask())
         os.replace(part, path)
     except OSError as error:  # the network's errors are among them
         raise InputError(url, str(error)[:300], "a file that can be fetched; try again") from None
-
-
-def _unfinished(path: Path) -> Path | None:
-    """Return what an interrupted download of `path` left, if it is a plain file of our own."""
-    for part in sorted(path.parent.glob(f".{glob.escape(path.name)}.*.part")):
-        found = part.lstat()
-        owned = not hasattr(os, "getuid") or found.st_uid == os.getuid()
-        if stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and owned:
-            return part
-    return None
 
 
 def _continue(url: str, part: Path, size_bytes: int) -> None:
@@ -246,9 +233,3 @@ def _source(url: str, begun: int) -> Iterator[tuple[bool, Iterator[bytes]]]:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import csv
-import gzip
+import io
 import json
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 from edgeroute_env.errors import InputError
+from edgeroute_env.packed import open_packed
 
 LARGEST = 2.0**64
 
@@ -54,9 +55,9 @@ def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 @contextmanager
 def opened(path: Path, newline: str | None = None) -> Iterator[IO[str]]:
     """Open a text file, compressed or not; InputError where it cannot be read."""
-    opener: Callable[..., IO[str]] = gzip.open if path.suffix == ".gz" else open
     try:
-        with opener(path, "rt", encoding="utf-8-sig", newline=newline) as file:
+        raw = open_packed(path) if path.suffix == ".gz" else path.open("rb")
+        with raw, io.TextIOWrapper(raw, "utf-8-sig", newline=newline) as file:
             yield file
     except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
         raise InputError(str(path), str(error), "a readable text file") from None

@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 
 from edgeroute_env.errors import InputError, needs
-from edgeroute_env.files import replacing, sealed, unsealed
+from edgeroute_env.files import replacing, sealed, unsealed, writing
 from edgeroute_env.semantic.encoder import DEFAULT_ENCODER, LAYERS
 from edgeroute_env.semantic.head import FORMAT, Floats
 from edgeroute_env.semantic.prompt_features import FEATURES, LENGTH
@@ -86,8 +86,9 @@ def store_scores(questions: Questions, scores: Floats) -> Path:
         InputError: the folder cannot be written to.
     """
     path = _cached(score_key(questions))
-    with replacing(path) as part:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as part:
         memory = io.BytesIO()
         np.save(memory, scores)
         part.write_bytes(sealed(memory.getvalue()))

@@ -70,6 +70,13 @@ def test_a_resumed_training_equals_an_uninterrupted_one(algorithm: str, tmp_path
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_equal_trainings_write_equal_checkpoints(algorithm: str, tmp_path: Path) -> None:
+    for name in "ab":  # memory that was never written would differ
+        training(algorithm, settings={"frames": 256}).run(tmp_path / name)
+    assert (tmp_path / "a" / CHECKPOINT).read_bytes() == (tmp_path / "b" / CHECKPOINT).read_bytes()
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_training_changes_the_network_and_keeps_the_best(algorithm: str, tmp_path: Path) -> None:
     more = {"distilled_turns": 30_000, "validation_episodes": 48, "quality": "expected"}
     made = training(algorithm, settings=more)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import Any
 
 import numpy as np
 import pytest
+from gymnasium.error import AlreadyPendingCallError
 
 from edgeroute_agents.vec_env import EdgeRouteSB3VecEnv, with_margin
 from edgeroute_baselines.linear import LinearRouter
 from edgeroute_env import EdgeRouteVectorEnv, InputError, load_scenario
+from edgeroute_env.simulator.batch import Batch
 from edgeroute_env.simulator.features import COUNT
 from tests.helpers.learning import BAO_RULE, LINEAR_RULE, TURNS, short
 
@@ -140,3 +144,36 @@ def test_a_margin_keeps_its_sign() -> None:
     seen, _ = env.reset(seed=0)
     column = with_margin(seen, LINEAR_RULE)[:, -1]
     assert np.array_equal(column > 0, LINEAR_RULE.margins(seen) > 0)
+
+
+def test_a_second_thread_inside_a_step_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    env, alone = EdgeRouteSB3VecEnv(4, short()), EdgeRouteSB3VecEnv(4, short())
+    for each in (env, alone):
+        each.seed(0)
+        each.reset()
+    inside, go_on, actions = Event(), Event(), np.ones(4, np.int64)
+    step, state = Batch.step, env.state()
+
+    def slow(batch: Batch, chosen: Any) -> None:
+        inside.set()
+        assert go_on.wait(10)
+        step(batch, chosen)
+
+    monkeypatch.setattr(Batch, "step", slow)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(env.step, actions)
+        assert inside.wait(10)
+        for call in (
+            env.reset,
+            env.step_wait,
+            lambda: env.step(1 - actions),
+            lambda: env.step_async(1 - actions),
+            lambda: env.restore(state),
+        ):
+            with pytest.raises(AlreadyPendingCallError, match="another thread"):
+                call()
+        go_on.set()
+        seen = first.result()[0]
+    monkeypatch.undo()
+    assert np.array_equal(seen, alone.step(actions)[0])
+    assert np.array_equal(env.step(actions)[0], alone.step(actions)[0])
