@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 
 from edgeroute_env.errors import InputError, needs
@@ -14,5 +15,13 @@ def main() -> None:
             from edgeroute_env.cli.app import app
         app()
     except InputError as error:
-        print(f"edgeroute: {error}", file=sys.stderr)
-        sys.exit(2)
+        _refuse(error)
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:  # wherever a path is first looked at
+            raise
+        _refuse(InputError("path", error.filename, "a shorter name"))
+
+
+def _refuse(error: InputError) -> None:
+    print(f"edgeroute: {error}", file=sys.stderr)
+    sys.exit(2)
