@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from edgeroute_env.errors import InputError, shown
+from edgeroute_env.files import read_whole
 
 _PACKAGE = Path(__file__).parent
 
@@ -116,9 +117,7 @@ def _written_out(node: yaml.Node, field: str, sizes: dict[int, int | None]) -> i
 def read_yaml(path: Path) -> dict[str, Any]:
     """Return the mapping in a YAML file; InputError if it cannot be read or holds none."""
     try:
-        with path.open("rb") as file:
-            content = file.read(4 * LONGEST_TEXT + 1)  # a character takes 4 bytes at most
-        text = content.decode("utf-8")
+        text = read_whole(path, 4 * LONGEST_TEXT).decode("utf-8")  # 4 bytes a character at most
     except (OSError, ValueError) as error:  # ValueError: no UTF-8, or a path with a null byte
         raise InputError(str(path), str(error), "a readable YAML file") from None
     value = parse_yaml(text, str(path))

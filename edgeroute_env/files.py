@@ -61,6 +61,21 @@ def open_folder(
         raise InputError("--out", str(folder), f"a usable folder ({error})") from None
 
 
+def read_whole(path: Path, most_bytes: int = 2**26) -> bytes:
+    """Return a file's content; OSError or ValueError where it is none, or too large to be ours."""
+    check_size(path, most_bytes)
+    return path.read_bytes()
+
+
+def check_size(path: Path, most_bytes: int) -> None:
+    """Raise OSError or ValueError for what is no regular file, or larger than `most_bytes`."""
+    size = path.stat().st_size
+    if not path.is_file():  # a pipe would be waited for, a device would never end
+        raise ValueError("not a regular file")
+    if size > most_bytes:
+        raise ValueError(f"{size} bytes; at most {most_bytes}")
+
+
 def sealed(content: bytes) -> bytes:
     """Return a file's content behind its SHA-256, so that damage is noticed."""
     return hashlib.sha256(content).digest() + content

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from numpy.typing import NDArray
 
 from edgeroute_env.errors import InputError, missing_package
-from edgeroute_env.files import refuse_overwrite, replacing
+from edgeroute_env.files import check_size, refuse_overwrite, replacing
 from edgeroute_env.packed import open_packed
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 FORMATS = ".parquet, .csv or .csv.gz"
 MOST_CELLS = 2**28
+MOST_BYTES = 2**31
 CHECKSUM = b"edgeroute_sha256"  # of the content, in a parquet file's metadata
 
 
@@ -63,6 +64,7 @@ def read_frame(path: str | os.PathLike[str], texts: bool = False) -> pd.DataFram
     if not path.is_file():
         raise InputError("file", str(path), "an existing table file")
     try:
+        check_size(path, MOST_BYTES)
         frame = _read_parquet(path) if kind == "parquet" else _read_csv(path, texts)
     except Exception as error:  # pandas and pyarrow raise many kinds, all mean the same here
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"

@@ -119,12 +119,13 @@ def card(policy: Policy, figures: Mapping[str, Any]) -> str:
     tables = "\n".join(
         _table(kind, figures[kind], kept) for kind in ("synthetic", "recorded") if kind in figures
     )
-    changed = "".join(f" --set {name}={value}" for name, value in _changed(policy).items())
+    changed = f" --traces {about['traces']}"
+    changed += "".join(f" --set {name}={value}" for name, value in _changed(policy).items())
     return f"""# {policy.name} on `{about["scenario"]}`
 
 Trained on {about["traces"]} traces; what decides is {policy.described}:
 
-    edgeroute train {policy.name} -s {about["scenario"]} --seed {about["seed"]} --traces synthetic{changed}
+    edgeroute train {policy.name} -s {about["scenario"]} --seed {about["seed"]}{changed}
 
 The best of {count} training seeds on validation seeds. It is refused where the scenario has changed
 since (hash {about["scenario_hash"]}). Paired gaps over {figures["episodes"]} evaluation episodes;

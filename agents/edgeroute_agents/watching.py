@@ -24,10 +24,11 @@ from edgeroute_agents.policy import FILE, Policy, load_policy
 from edgeroute_agents.vec_env import EdgeRouteSB3VecEnv
 from edgeroute_baselines.linear import LinearRouter
 from edgeroute_env.errors import InputError, shown
-from edgeroute_env.files import replacing, sealed, unsealed, writing
+from edgeroute_env.files import read_whole, replacing, sealed, unsealed, writing
 from edgeroute_env.simulator.state import FIGURES, LATENCY_PARTS, REWARD_TERMS
 
 CHECKPOINT, LOG = "training.checkpoint", "training.log"
+MOST_BYTES = 2**31  # of a checkpoint: DQN's memory takes most
 CURVE_FRAMES = 16_384  # frames a point of the curves
 CURVES = {
     **{f"reward/{term}": f"reward_{term}" for term in REWARD_TERMS},
@@ -183,7 +184,9 @@ class Watch(BaseCallback):
         if not path.is_file():
             raise InputError("--resume", str(path), "the checkpoint of an interrupted training")
         try:
-            content = torch.load(io.BytesIO(unsealed(path.read_bytes())), weights_only=True)
+            content = torch.load(
+                io.BytesIO(unsealed(read_whole(path, MOST_BYTES))), weights_only=True
+            )
             key = content["key"]
         except Exception as error:  # a damaged file fails in many ways
             reason = " ".join(str(error).split())[:160]

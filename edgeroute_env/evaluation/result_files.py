@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import platform
 import shlex
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeroute_env.errors import InputError
-from edgeroute_env.files import open_folder, replacing
+from edgeroute_env.files import open_folder, read_whole, replacing
 
 _PACKAGES = ("edgeroute", "gymnasium", "numba", "numpy", "pydantic", "scipy")
 
@@ -54,23 +55,32 @@ class ResultFiles:
     def read(self, path: Path, field: str) -> dict[str, Any]:
         """Return what a JSON file holds; InputError names `field` where it is not ours."""
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            found = json.loads(read_whole(path))
+        except (OSError, ValueError, RecursionError) as error:
             raise InputError(field, str(path), f"a readable {self.json_name} ({error})") from None
+        if not isinstance(found, dict) or found.pop("sha256", None) != _checksum(found):
+            allowed = f"a {self.json_name} as edgeroute wrote it: its checksum does not fit"
+            raise InputError(field, str(path), allowed)
         if not self.is_ours(found):
             raise InputError(field, str(path), f"a {self.json_name} that edgeroute wrote")
-        return dict(found)
+        return found
 
     def write(self, folder: Path, content: dict[str, Any]) -> None:
         """Write the JSON and the CSV file, each in one move."""
         json_path, csv_path = (folder / name for name in self.names[:2])
         with replacing(json_path) as part:
-            part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+            stated = {**content, "sha256": _checksum(content)}
+            part.write_text(json.dumps(stated, indent=1) + "\n", encoding="utf-8")
         with replacing(csv_path) as part, part.open("w", encoding="utf-8", newline="") as file:
             rows = list(self.rows(content))
             writer = csv.DictWriter(file, list(rows[0]) if rows else [])
             writer.writeheader()
             writer.writerows(rows)
+
+
+def _checksum(content: dict[str, Any]) -> str:
+    """Return the SHA-256 of what results say; how their JSON is laid out does not count."""
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def command_and_versions(*more: str) -> dict[str, Any]:

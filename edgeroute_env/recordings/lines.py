@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import IO, Any
 
 from edgeroute_env.errors import InputError
+from edgeroute_env.files import check_size
 from edgeroute_env.packed import open_packed
 
 LARGEST = 2.0**64
+MOST_BYTES = 2**32  # of a published file: Azure's week takes more than 1e9
 
 
 def csv_rows(path: Path, required: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
@@ -55,6 +57,10 @@ def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 @contextmanager
 def opened(path: Path, newline: str | None = None) -> Iterator[IO[str]]:
     """Open a text file, compressed or not; InputError where it cannot be read."""
+    try:
+        check_size(path, MOST_BYTES)
+    except (OSError, ValueError) as error:  # ValueError: or a path with a null byte
+        raise InputError(str(path), str(error), "a readable text file") from None
     try:
         raw = open_packed(path) if path.suffix == ".gz" else path.open("rb")
         with raw, io.TextIOWrapper(raw, "utf-8-sig", newline=newline) as file:

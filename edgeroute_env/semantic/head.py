@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeroute_env.errors import InputError, needs
-from edgeroute_env.files import refuse_overwrite, replacing
+from edgeroute_env.files import read_whole, refuse_overwrite, replacing
+from edgeroute_env.semantic.prompt_features import LENGTH
 
 Floats = NDArray[np.float64]
 OUTPUTS = ("needed", "device_wrong")  # P(only the large model is right), P(the device is wrong)
@@ -100,20 +102,52 @@ class Head:
     def load(cls, path: str | Path) -> Head:
         """Read a head; InputError where the file is missing, damaged or of another kind."""
         with needs("the semantic scorer", "bert"):
-            import safetensors
-        safe_open: Any = safetensors.safe_open  # typed for torch alone
+            import safetensors.numpy
         if not Path(path).is_file():
             raise InputError("head", str(path), "an existing head file")
         try:
-            with safe_open(str(path), framework="numpy") as file:
-                metadata = file.metadata() or {}
-                arrays = {name: file.get_tensor(name).astype(np.float64) for name in file.keys()}  # noqa: SIM118  (not a mapping)
+            content = read_whole(Path(path))
+            length = int.from_bytes(content[:8], "little")
+            metadata = json.loads(content[8 : 8 + length]).get("__metadata__", {})
+            arrays = safetensors.numpy.load(content)
+            if metadata.get("format") != FORMAT or set(arrays) != set(_ARRAYS):
+                raise ValueError(f"not of format {FORMAT}")
+            head = cls(**_float64(arrays), about=json.loads(metadata["about"]))
+            head._check()
         except Exception as error:  # the reader's own kinds of errors
             reason = " ".join(str(error).split())[:160]
-            raise InputError("head", str(path), f"a safetensors file ({reason})") from None
-        if metadata.get("format") != FORMAT or set(arrays) != set(_ARRAYS):
-            raise InputError("head", str(path), f"a head of format {FORMAT}")
-        return cls(**arrays, about=json.loads(metadata["about"]))
+            allowed = f"a head of format {FORMAT}, a safetensors file ({reason})"
+            raise InputError("head", str(path), allowed) from None
+        return head
+
+    def _check(self) -> None:
+        """Raise ValueError where the arrays do not belong together."""
+        pairs = self.about["pairs"]
+        if not isinstance(pairs, list) or not pairs or not all(isinstance(p, str) for p in pairs):
+            raise ValueError("its pairs are no list of names")
+        (members, inputs, hidden), outputs = self.hidden_weight.shape, len(OUTPUTS) * len(pairs)
+        shapes = {
+            "text_mean": (inputs,),
+            "text_scale": (inputs,),
+            "hidden_bias": (members, hidden),
+            "out_weight": (members, hidden, outputs),
+            "out_bias": (members, outputs),
+            "length_mean": (len(LENGTH),),
+            "length_scale": (len(LENGTH),),
+            "length_weight": (len(LENGTH), outputs),
+            "length_bias": (outputs,),
+            "mix": (5, outputs),
+        }
+        for name, shape in shapes.items():
+            if getattr(self, name).shape != shape:
+                raise ValueError(f"{name} has shape {getattr(self, name).shape}, not {shape}")
+
+
+def _float64(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Floats]:
+    for name, array in arrays.items():
+        if array.dtype.kind != "f" or not np.isfinite(array).all():
+            raise ValueError(f"{name} holds what are no finite numbers")
+    return {name: array.astype(np.float64) for name, array in arrays.items()}
 
 
 _ARRAYS = tuple(spec.name for spec in fields(Head) if spec.name != "about")

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from edgeroute_env.errors import InputError
-from edgeroute_env.files import refuse_overwrite, replacing
+from edgeroute_env.files import check_size, refuse_overwrite, replacing
 from edgeroute_env.tables_io import read_frame
 
 PROMPT_FORMATS = (".csv", ".jsonl", ".parquet")
+MOST_BYTES = 2**28  # all prompts are held at once
 
 
 class PromptRow(NamedTuple):
@@ -31,8 +32,10 @@ def read_prompts(path: Path, column: str) -> list[PromptRow]:
         InputError: the file is missing, of another format, unreadable, empty, or lacks the column.
     """
     reader = {".csv": _csv, ".jsonl": _jsonl, ".parquet": _parquet}[_kind("file", path)]
-    if not path.is_file():
-        raise InputError("file", str(path), "an existing file")
+    try:
+        check_size(path, MOST_BYTES)
+    except (OSError, ValueError) as error:
+        raise InputError("file", str(path), f"an existing file of prompts ({error})") from None
     try:
         rows = [row if row.fault else _checked(row, column) for row in reader(path)]
     except UnicodeDecodeError as error:
@@ -107,7 +110,7 @@ def _jsonl(path: Path) -> Iterator[PromptRow]:
                 continue
             try:
                 values = json.loads(text)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 yield PromptRow(line, {}, f"not JSON: {error}")
                 continue
             if isinstance(values, dict):

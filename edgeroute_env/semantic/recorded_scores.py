@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 
 from edgeroute_env.errors import InputError, needs
-from edgeroute_env.files import replacing, sealed, unsealed, writing
+from edgeroute_env.files import read_whole, replacing, sealed, unsealed, writing
 from edgeroute_env.semantic.encoder import DEFAULT_ENCODER, LAYERS
 from edgeroute_env.semantic.head import FORMAT, Floats
 from edgeroute_env.semantic.prompt_features import FEATURES, LENGTH
@@ -74,7 +74,7 @@ def stored_scores(questions: Questions) -> Floats | None:
     key = score_key(questions)
     for path in (SHIPPED / f"{key}.scores", _cached(key)):
         with suppress(OSError, ValueError, EOFError):  # absent or damaged
-            content = io.BytesIO(unsealed(path.read_bytes()))
+            content = io.BytesIO(unsealed(read_whole(path)))
             return np.asarray(np.load(content, allow_pickle=False), np.float64)
     return None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -35,7 +34,7 @@ def test_resume_keeps_finished_scenarios_and_computes_the_rest(edgeroute_small: 
     edgeroute_small(*TWO)
     whole = results()
     partial = {**whole, "scenarios": {"tiny": {**whole["scenarios"]["tiny"], "fits": "kept"}}}
-    Path("out/results.json").write_text(json.dumps(partial))
+    BENCHMARK_FILES.write(Path("out"), partial)
     assert edgeroute_small(*TWO, "--resume").code == 0
     resumed = results()["scenarios"]
     assert resumed["tiny"]["fits"] == "kept"  # not computed again
@@ -58,7 +57,7 @@ def test_resume_computes_anew_what_was_asked_differently(
     edgeroute_small(*ONE)
     marked = results()
     marked["scenarios"]["tiny"]["fits"] = "kept"
-    Path("out/results.json").write_text(json.dumps(marked))
+    BENCHMARK_FILES.write(Path("out"), marked)
     assert edgeroute_small(*ONE, *change, "--resume").code == 0
     assert results()["scenarios"]["tiny"]["fits"] != "kept"
 

@@ -48,6 +48,7 @@ def write_scenario(folder: Path, name: str = "tiny", turns: int = 6, more: str =
 def results(folder: str | Path = "out") -> dict[str, Any]:
     """Read what `edgeroute benchmark` wrote."""
     content: dict[str, Any] = json.loads((Path(folder) / "results.json").read_text())
+    del content["sha256"]
     return content
 
 

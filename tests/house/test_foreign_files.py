@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from edgeroute_env import InputError, load_scenario
-from edgeroute_env.evaluation.results import read_results
-from tests.helpers.command_line import Command
+from edgeroute_env.evaluation.results import BENCHMARK_FILES, read_results
+from tests.helpers.command_line import Command, results
 
 
 @pytest.mark.parametrize("file", ["../secret.csv", "/etc/passwd", "data/../../secret.csv", ""])
@@ -30,9 +28,9 @@ def test_results_are_named_as_their_scenario(
     asked = ("benchmark", "tiny.yaml", "--episodes", "2", "--traces", "synthetic", "--quiet")
     assert edgeroute_small(*asked, "--out", "out").code == 0
     path = tmp_path / "out" / "results.json"
-    content: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    content = results(path.parent)
     (result,) = content["scenarios"].values()
-    path.write_text(json.dumps({**content, "scenarios": {name: result}}), "utf-8")
+    BENCHMARK_FILES.write(path.parent, {**content, "scenarios": {name: result}})
     with pytest.raises(InputError, match="its own name, tiny"):
         read_results(path)
     ended = edgeroute_small("report", "out")
