@@ -17,6 +17,7 @@ from edgeroute_env.cli.options import (
     rows,
     steps_shown,
 )
+from edgeroute_env.cli.own_router import OWN, own_contender
 from edgeroute_env.errors import InputError, needs
 from edgeroute_env.evaluation import tables
 from edgeroute_env.evaluation.compare import Contender
@@ -42,6 +43,14 @@ def benchmark(
         list[str] | None,
         typer.Argument(help=f"Presets, YAML files, or {ALL}; default: " + " ".join(SCENARIOS)),
     ] = None,
+    more: Annotated[
+        list[str] | None,
+        typer.Option("--scenario", "-s", help="The same as an argument; may be repeated."),
+    ] = None,
+    own_routers: Annotated[
+        list[str] | None,
+        typer.Option("--router", metavar=OWN, help="Add a router of yours; may be repeated."),
+    ] = None,
     episodes: options.EpisodesOption = 200,
     tolerance: Annotated[
         float, typer.Option(min=0.0, max=100.0, help="Quality that a saving may cost, in points.")
@@ -63,15 +72,17 @@ def benchmark(
 ) -> None:
     """Compare all routers on identical traces and write the results.
 
-    Parameters come from stored fits where these match the scenario and the data, and are fitted on
-    training seeds otherwise. The packaged policies were trained on synthetic traces.
+    Parameters come from stored fits where these match the scenario and the data. Otherwise they are
+    fitted on training seeds and kept in the user's data folder. The packaged policies
+    were trained on synthetic traces.
     """
     from edgeroute_baselines import benchmark as compare_routers
     from edgeroute_baselines import router_names
 
     if reference not in router_names():
         raise InputError("--reference", reference, "one of " + ", ".join(router_names()))
-    chosen = _chosen(scenarios, overrides)
+    chosen = _chosen([*(scenarios or []), *(more or [])], overrides)
+    own = [own_contender(text) for text in own_routers or []]
     kinds = [chosen_traces(scenario, traces) for scenario in chosen]
     folder = out or dated_folder()
     found = BENCHMARK_FILES.open(folder, overwrite, resume)
@@ -83,7 +94,7 @@ def benchmark(
         with progress(quiet) as bar:
             compared[name] = compare_routers(
                 scenario,
-                policies,
+                [*policies, *own],
                 traces=kind,
                 episodes=episodes,
                 tolerance_points=tolerance,

@@ -49,7 +49,10 @@ def sweep(
     from edgeroute_baselines import Sweep
 
     chosen, kind, why = resolved(scenario, overrides, traces)
-    asked = Sweep(chosen, parameter, _numbers(values), routers or ROUTERS, kind, episodes)
+    named = tuple(routers or ROUTERS)
+    with progress(quiet) as bar:
+        on_fit = steps_shown(bar, chosen.name)
+        asked = Sweep(chosen, parameter, _numbers(values), named, kind, episodes, on_fit)
     folder = out or dated_folder()
     found = SWEEP_FILES.open(folder, overwrite, resume)
     earlier = [] if found is None else _kept(found, asked.settings, folder)
