@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 from edgeroute_env.cli.options import notes, progress, steps_shown
 from edgeroute_env.scenario import Scenario
@@ -15,9 +16,26 @@ def fit_on_the_spot(
     """Fit those routers that no stored fit is valid for, with a progress bar, and say so."""
     from edgeroute_baselines.fitted import fit_missing
 
-    with progress(quiet) as bar:
-        _, new = fit_missing(scenario, traces, routers, on_step=steps_shown(bar, scenario.name))
+    with fitting_bar(scenario, quiet) as on_step:
+        _, new = fit_missing(scenario, traces, routers, on_step=on_step)
     say_fitted(scenario, traces, new)
+
+
+@contextmanager
+def fitting_bar(scenario: Scenario, quiet: bool) -> Iterator[Callable[[str, int], None]]:
+    """Give what moves a progress bar, which is shown only once there is something to fit."""
+    bar = progress(quiet)
+    on_step = steps_shown(bar, scenario.name)
+
+    def started(stage: str, steps: int) -> None:
+        bar.start()
+        on_step(stage, steps)
+
+    try:
+        yield started
+    finally:
+        if bar.live.is_started:  # to stop an idle bar prints an empty line
+            bar.stop()
 
 
 def say_fitted(scenario: Scenario, traces: TraceKind, new: Iterable[str]) -> None:
