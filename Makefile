@@ -36,8 +36,8 @@ speed: $(VENV)/.cli  ## steps per CPU-second beside CartPole-v1
 fit: $(addprefix fit-,$(PRESETS))  ## fit all routers again, e.g. make -j2 fit (over an hour of CPU)
 
 fit-%: $(VENV)/.cli
-	$(BIN)/edgeroute fit -s $* --traces synthetic --overwrite --quiet
-	$(if $(filter $*,$(WITHOUT_RECORDINGS)),,$(BIN)/edgeroute fit -s $* --traces recorded --overwrite --quiet)
+	$(BIN)/edgeroute fit -s $* --packaged --traces synthetic --overwrite --quiet
+	$(if $(filter $*,$(WITHOUT_RECORDINGS)),,$(BIN)/edgeroute fit -s $* --packaged --traces recorded --overwrite --quiet)
 
 pretrain: $(addprefix pretrain-,$(PRESETS))  ## train the packaged policies again, e.g. make -j2 pretrain (hours of CPU)
 

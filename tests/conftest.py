@@ -141,10 +141,8 @@ def short_searches() -> Iterator[None]:
 def edgeroute_small(
     edgeroute: Command, short_searches: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Command:
-    """Fit on small grids and by short searches, into the folder's `fitted`; add tinier.yaml."""
+    """Fit on small grids and by short searches; add tinier.yaml."""
     write_scenario(tmp_path, "tinier", 3)
-    (tmp_path / "fitted").mkdir()
-    monkeypatch.setattr(fitted, "config_path", tmp_path.joinpath)
     monkeypatch.setattr(fitted, "FIT_EPISODES", 5)
     monkeypatch.setattr(fitting, "REFINEMENT", ())
     small = {"alpha_per_s": (0.0, 0.1), "theta": (0.0, 0.3, 0.8)}

@@ -39,6 +39,7 @@ from edgeroute_env.traces.recorded import TraceKind, drawn
 from edgeroute_env.traces.sources import TraceSource
 
 BAO, LINEAR = "bao-multi-queue", "linear"
+RULES = (BAO, LINEAR)  # the fitted rules that a training needs
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from edgeroute_baselines.bao import BaoRouter
 from edgeroute_baselines.benchmarking import benchmark
-from edgeroute_baselines.fitted import fit_all, fitted_router, stored_parameters
+from edgeroute_baselines.fitted import fit_all, fit_missing, fitted_router, stored_parameters
 from edgeroute_baselines.linear import LinearRouter
 from edgeroute_baselines.registry import ROUTERS, RouterSpec, make_router, router_names
 from edgeroute_baselines.rollout import RolloutRouter
@@ -27,6 +27,7 @@ __all__ = [
     "Sweep",
     "benchmark",
     "fit_all",
+    "fit_missing",
     "fitted_router",
     "make_router",
     "router_names",

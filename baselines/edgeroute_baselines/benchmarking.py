@@ -11,12 +11,10 @@ from edgeroute_baselines.bao import papers_rule
 from edgeroute_baselines.fitted import (
     FITTED_ROUTERS,
     fingerprint,
-    fit_all,
+    fit_missing,
     parameters,
-    stored_fits,
-    unfitted,
 )
-from edgeroute_baselines.fitting import fit_in_hindsight, trials
+from edgeroute_baselines.fitting import fit_in_hindsight
 from edgeroute_baselines.length import TOKENS
 from edgeroute_baselines.registry import ANALYTIC, EDGE_ONLY, make_router, router_names, spec
 from edgeroute_baselines.static import SHARES
@@ -47,8 +45,8 @@ def benchmark(
 ) -> Results:
     """Compare all routers of the registry, and others, on identical traces of one scenario.
 
-    Parameters come from stored fits where these match the scenario and the data, and are fitted on
-    training seeds otherwise, which takes minutes.
+    Parameters come from stored fits where these match the scenario and the data. Otherwise they are
+    fitted on training seeds, which takes minutes, and kept in the user's data folder.
 
     `others` are learned policies and routers of one's own. A saving may cost `tolerance_points` of
     quality, in points of 100; differences are taken to `reference`. Results that answer this very
@@ -60,6 +58,9 @@ def benchmark(
     """
     chosen = load_scenario(scenario)
     names = [*router_names(), *(other.name for other in others)]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError("router", name, "routers with a name of their own each")
     if reference not in names:
         raise InputError("reference", reference, "one of " + ", ".join(names))
     if not 2 <= episodes <= len(EVALUATION_SEEDS):
@@ -87,15 +88,14 @@ def _fitted(
     scenario: Scenario, traces: TraceKind, tolerance_points: float, on_step: OnStep
 ) -> tuple[dict[str, Any], str]:
     """Return the fits of all routers, and where they come from in words."""
-    entry = stored_fits(scenario, traces, tolerance_points)
-    absent = unfitted(entry)
-    if entry is not None and not absent:
-        return entry, "stored"
-    on_trial = functools.partial(on_step, "fitting", sum(map(trials, absent)))
+    entry, new = fit_missing(scenario, traces, FITTED_ROUTERS, tolerance_points, on_step)
+    assert entry is not None  # all are fitted now
     in_words = "fitted in this run"
-    if entry is not None:
-        in_words = f"stored; {in_words}: {', '.join(absent)}"
-    return fit_all(scenario, traces, tolerance_points, on_trial, absent, entry), in_words
+    if not new:
+        return entry, "stored"
+    if len(new) < len(FITTED_ROUTERS):
+        in_words = f"stored; {in_words}: {', '.join(new)}"
+    return entry, in_words
 
 
 def _compared(

@@ -1,23 +1,31 @@
-"""Stored fits: `configs/fitted/SCENARIO.yaml`, valid for the scenario and data they name."""
+"""Stored fits, valid for the scenario and data they name.
+
+Those of the presets come with the package, in `configs/fitted/SCENARIO.yaml`. All others are kept
+in the user's data folder, in `fits/SCENARIO-HASH.yaml`: scenarios of one name do not clash.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import functools
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from edgeroute_baselines.fitting import Fit, Fitter, OperatingPoint, Parameters
+from edgeroute_baselines.fitting import Fit, Fitter, OperatingPoint, Parameters, trials
 from edgeroute_baselines.registry import ROUTERS, make_router, spec
 from edgeroute_env import InputError, __version__
 from edgeroute_env.config_files import config_path, read_yaml
 from edgeroute_env.files import replacing
-from edgeroute_env.recordings.downloads import data_file
+from edgeroute_env.recordings.downloads import data_file, data_folder
 from edgeroute_env.routing import Router
 from edgeroute_env.scenario import Scenario
-from edgeroute_env.scenario_files import scenario_hash
+from edgeroute_env.scenario_files import scenario_hash, scenario_names
 from edgeroute_env.seeds import FIT_SEEDS
 from edgeroute_env.semantic.recorded_scores import score_key
 from edgeroute_env.tables_io import content_sha256, read_frame
@@ -25,6 +33,10 @@ from edgeroute_env.traces.recorded import TraceKind, drawn, recorded_files, scor
 
 FIT_EPISODES, FIT_TURNS, FEWEST_EPISODES = 400, 51_200, 40
 FITTED_ROUTERS = tuple(name for name, router in ROUTERS.items() if router.fitted)
+TOLERANCE_POINTS = 0.5  # of quality, of 100, that a saving may cost unless another is asked for
+
+Content = dict[str, Any]  # entries by kind of traces, as a file holds them
+_unkept: dict[Path, Content] = {}  # what no file could take, for the rest of this process
 
 
 def fingerprint(scenario: Scenario, traces: TraceKind) -> dict[str, str]:
@@ -95,12 +107,49 @@ def stored_fits(
     An entry is valid for the routers that it holds; `unfitted` names the others. With a tolerance,
     only fits for that very tolerance are valid.
     """
-    entry: dict[str, Any] | None = _entries(scenario).get(traces)
-    if entry is None or tolerance_points not in (None, entry["tolerance_points"]):
-        return None
-    if entry["fingerprint"] != fingerprint(scenario, traces):
-        return None
-    return entry
+    hashes = fingerprint(scenario, traces)
+    found = [_content(path).get(traces) for path in _files(scenario, traces)]
+    valid = [
+        entry
+        for entry in found
+        if entry is not None
+        and entry["fingerprint"] == hashes
+        and tolerance_points in (None, entry["tolerance_points"])
+    ]
+    return max(valid, key=lambda entry: len(entry["routers"]), default=None)
+
+
+def fit_missing(
+    scenario: Scenario,
+    traces: TraceKind,
+    routers: Iterable[str] = FITTED_ROUTERS,
+    tolerance_points: float | None = None,
+    on_step: Callable[[str, int], None] = lambda stage, steps: None,
+) -> tuple[dict[str, Any] | None, list[str]]:
+    """Fit those of some routers that no stored fit is valid for, and keep their fits.
+
+    Returns the entry with the fits of all of them, None where none of them has parameters, and the
+    names of those fitted now. `on_step` is called after each setting with the stage of the work
+    and its number of settings. Fits that no file can take are kept for this process, and one
+    warning says so.
+    """
+    owners = dict.fromkeys(spec(name).parameters_of or name for name in routers)
+    entry = stored_fits(scenario, traces, tolerance_points)
+    absent = [name for name in unfitted(entry) if name in owners]
+    if not absent:
+        return entry, []
+    points = TOLERANCE_POINTS if tolerance_points is None else tolerance_points
+    if entry is not None:
+        points = entry["tolerance_points"]
+    on_trial = functools.partial(on_step, "fitting", sum(map(trials, absent)))
+    entry = fit_all(scenario, traces, points, on_trial, absent, entry)
+    path = own_file(scenario, traces)
+    try:
+        store(path, traces, entry)
+    except InputError as error:
+        _unkept.setdefault(path, {})[traces] = entry
+        logging.getLogger(__name__).warning("fits are used but not kept: %s", error)
+    return entry, absent
 
 
 def to_extend(
@@ -116,19 +165,22 @@ def to_extend(
     return entry if entry["seeds"] == _named(fit_seeds(scenario)) else None
 
 
-def has_entry(scenario: Scenario, traces: TraceKind) -> bool:
-    """Return whether there is a fit under the scenario's name, valid or not."""
-    return traces in _entries(scenario)
+def has_entry(path: Path, traces: TraceKind) -> bool:
+    """Return whether a file holds a fit, valid or not."""
+    return traces in _content(path)
 
 
-def store(scenario: Scenario, traces: TraceKind, entry: dict[str, Any]) -> Path:
-    """Write an entry of `fit_all` into the scenario's file and return its path."""
-    path, content = fitted_file(scenario), _entries(scenario)
-    content[traces] = entry
+def store(path: Path, traces: TraceKind, entry: dict[str, Any]) -> None:
+    """Write an entry of `fit_all` into a file of fits; InputError if it cannot be written."""
+    content = {**_content(path), traces: entry}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        allowed = f"a place to write to ({error.strerror or error})"
+        raise InputError("output", str(path), allowed) from None
     with replacing(path) as part:
         text = "# Written by `edgeroute fit`; fitted on training seeds.\n"
         part.write_text(text + yaml.safe_dump(content, sort_keys=True), encoding="utf-8")
-    return path
 
 
 def parameters(entry: dict[str, Any], name: str, point: str = "best_return") -> Parameters:
@@ -157,7 +209,10 @@ def fitted_parameters(scenario: Scenario, traces: TraceKind, name: str) -> Param
     """Return a router's stored parameters; InputError where no valid fit is stored."""
     found = stored_parameters(scenario, traces, name)
     if found is None:
-        allowed = f"a scenario with a valid fit; edgeroute fit -s {scenario.name} makes one"
+        way = "edgeroute_baselines.fit_missing makes one"
+        if scenario.name in scenario_names():
+            way = f"edgeroute fit {name} -s {scenario.name} --traces {traces} makes one"
+        allowed = f"a scenario with a valid fit; {way}"
         raise InputError("scenario", f"{scenario.name}, {traces} traces", allowed)
     return found
 
@@ -167,15 +222,29 @@ def fitted_router(scenario: Scenario, traces: TraceKind, name: str) -> Router:
     return make_router(name, fitted_parameters(scenario, traces, name))
 
 
-def fitted_file(scenario: Scenario) -> Path:
-    """Return where the fits of a scenario are stored."""
+def packaged_file(scenario: Scenario) -> Path:
+    """Return where the fits of a preset come from, in the package or a checkout."""
     return config_path("fitted", f"{scenario.name}.yaml")
 
 
-def _entries(scenario: Scenario) -> dict[str, Any]:
-    """Return all that is stored for a scenario, valid or not, by kind of traces."""
-    path = fitted_file(scenario)
-    return read_yaml(path) if path.is_file() else {}
+def own_file(scenario: Scenario, traces: TraceKind) -> Path:
+    """Return where the fits of a scenario are kept in the user's data folder."""
+    hashes = json.dumps(fingerprint(scenario, traces), sort_keys=True)
+    digest = hashlib.sha256(hashes.encode()).hexdigest()[:12]
+    return data_folder() / "fits" / f"{scenario.name}-{digest}.yaml"
+
+
+def _files(scenario: Scenario, traces: TraceKind) -> list[Path]:
+    """Return the files that may hold a scenario's fits; the package's own come first."""
+    try:
+        return [packaged_file(scenario), own_file(scenario, traces)]
+    except InputError:  # a bare installation does not know where the user's data folder is
+        return [packaged_file(scenario)]
+
+
+def _content(path: Path) -> Content:
+    """Return all that is stored in a file, valid or not, by kind of traces."""
+    return read_yaml(path) if path.is_file() else _unkept.get(path, {})
 
 
 def _named(seeds: Sequence[int]) -> str:

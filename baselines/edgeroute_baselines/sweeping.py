@@ -7,8 +7,8 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from edgeroute_baselines.fitted import fingerprint, stored_parameters
-from edgeroute_baselines.registry import make_router
+from edgeroute_baselines.fitted import fingerprint, fit_missing, fitted_parameters
+from edgeroute_baselines.registry import make_router, spec
 from edgeroute_env import InputError
 from edgeroute_env.evaluation.sweep import label_of, measure, variants
 from edgeroute_env.scenario import Scenario
@@ -37,18 +37,20 @@ class Sweep:
         routers: Sequence[str],
         traces: TraceKind = "synthetic",
         episodes: int = 100,
+        on_fit: Callable[[str, int], None] = lambda stage, steps: None,
     ) -> None:
         """Check all that is asked for, before anything runs.
 
         `parameter` is a name in `KNOBS` of edgeroute_env.evaluation.sweep, or a dotted field.
-        Routers with parameters need a stored fit to the scenario.
+        Routers without a stored fit to the scenario are fitted first; `on_fit` is called after
+        each setting with the stage of the work and its number of settings.
 
         Raises:
             InputError: names what cannot be used.
         """
         chosen = load_scenario(scenario)
         self._variants = variants(chosen, parameter, sorted(values))
-        self._fits = {name: _deployed(chosen, traces, name) for name in routers}
+        self._fits = _deployed(chosen, traces, routers, on_fit)
         self._sources = {
             value: drawn(variant, traces, "evaluation") for value, variant in self._variants.items()
         }
@@ -91,10 +93,15 @@ class Sweep:
         return rows
 
 
-def _deployed(scenario: Scenario, traces: TraceKind, name: str) -> dict[str, float]:
-    """Return what a router is deployed with."""
-    found = stored_parameters(scenario, traces, name)
-    if found is None:
-        allowed = f"a router without parameters (no stored {traces} fit matches this scenario)"
-        raise InputError("router", name, allowed)
-    return found
+def _deployed(
+    scenario: Scenario,
+    traces: TraceKind,
+    routers: Sequence[str],
+    on_fit: Callable[[str, int], None],
+) -> dict[str, dict[str, float]]:
+    """Return what each router is deployed with; what is chosen in hindsight cannot be."""
+    for name in routers:
+        if spec(name).parameters and not spec(name).role.causal:
+            raise InputError("router", name, "a router whose parameters are not set in hindsight")
+    fit_missing(scenario, traces, routers, on_step=on_fit)
+    return {name: fitted_parameters(scenario, traces, name) for name in routers}

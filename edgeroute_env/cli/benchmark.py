@@ -16,6 +16,7 @@ from edgeroute_env.cli.options import (
     progress,
     steps_shown,
 )
+from edgeroute_env.cli.own_router import OWN, own_contender
 from edgeroute_env.errors import InputError, needs
 from edgeroute_env.evaluation import findings, tables
 from edgeroute_env.evaluation.compare import Contender
@@ -34,6 +35,14 @@ def benchmark(
     scenarios: Annotated[
         list[str] | None,
         typer.Argument(help=f"Presets, YAML files, or {ALL}; default: " + " ".join(SCENARIOS)),
+    ] = None,
+    more: Annotated[
+        list[str] | None,
+        typer.Option("--scenario", "-s", help="The same as an argument; may be repeated."),
+    ] = None,
+    own_routers: Annotated[
+        list[str] | None,
+        typer.Option("--router", metavar=OWN, help="Add a router of yours; may be repeated."),
     ] = None,
     episodes: options.EpisodesOption = 200,
     tolerance: Annotated[
@@ -61,15 +70,17 @@ def benchmark(
     What was found comes first, in words, then a table of the routers that say most; --out holds the
     other tables. Gains are over the better of the two constant routers.
 
-    Parameters come from stored fits where these match the scenario and the data, and are fitted on
-    training seeds otherwise. The packaged policies were trained on synthetic traces.
+    Parameters come from stored fits where these match the scenario and the data. Otherwise they are
+    fitted on training seeds and kept in the user's data folder. The packaged policies were trained
+    on synthetic traces.
     """
     from edgeroute_baselines import benchmark as compare_routers
     from edgeroute_baselines import router_names
 
     if reference not in router_names():
         raise InputError("--reference", reference, "one of " + ", ".join(router_names()))
-    chosen = _chosen(scenarios, overrides)
+    chosen = _chosen([*(scenarios or []), *(more or [])], overrides)
+    own = [own_contender(text) for text in own_routers or []]
     kinds = [chosen_traces(scenario, traces) for scenario in chosen]
     folder = out or dated_folder()
     found = BENCHMARK_FILES.open(folder, overwrite, resume)
@@ -81,7 +92,7 @@ def benchmark(
         with progress(quiet) as bar:
             known[name] = compare_routers(
                 scenario,
-                policies,
+                [*policies, *own],
                 traces=kind,
                 episodes=episodes,
                 tolerance_points=tolerance,

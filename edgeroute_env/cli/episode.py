@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from edgeroute_env.cli import options
+from edgeroute_env.cli.fitting import fit_on_the_spot
 from edgeroute_env.cli.options import console, resolved
+from edgeroute_env.cli.own_router import OWN, is_own, own_router
 from edgeroute_env.cli.turn_line import heading, turn_line
 from edgeroute_env.envs.edge_route import EdgeRouteEnv
 from edgeroute_env.errors import InputError
@@ -16,12 +19,13 @@ from edgeroute_env.routing import Insider, Learner, Router
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.traces.recorded import TraceKind
 
+ROUTER_HELP = f"A router's name, or one of your own: {OWN}."
 PARAMETER_HELP = "A parameter of the router, e.g. theta=0.3; default: the stored fit."
 
 
 def run(
     scenario: options.ScenarioOption = "paper",
-    router: Annotated[str, typer.Option(help="A router's name.")] = "bao-multi-queue",
+    router: Annotated[str, typer.Option(help=ROUTER_HELP)] = "bao-multi-queue",
     parameter: Annotated[
         list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help=PARAMETER_HELP)
     ] = None,
@@ -30,6 +34,7 @@ def run(
     traces: options.TracesOption = "auto",
     trace: Annotated[str | None, typer.Option(help="Replay this trace file instead.")] = None,
     overrides: options.SetOption = None,
+    quiet: options.QuietOption = False,
 ) -> None:
     """Play one episode with a router and print it turn by turn.
 
@@ -39,8 +44,24 @@ def run(
     `ppo` is the policies that come with the package; --policy takes one of your own, of any
     algorithm that edgeroute train knows.
     """
+    from edgeroute_agents import learned_names
+    from edgeroute_baselines import make_router
+
     chosen, traces_kind, why = resolved(scenario, overrides, traces)
-    chooser, given = _router(router, chosen, traces_kind, _parsed(parameter or []), policy)
+    given = _parsed(parameter or [])
+    if router in learned_names():
+        if given:
+            raise InputError("--param", ", ".join(given), f"none: {router} has learned its own")
+        chooser: Router = _learned(router, chosen, scenario, overrides, policy)
+    elif policy is not None:
+        allowed = f"given with --router {' or '.join(learned_names())} alone"
+        raise InputError("--policy", str(policy), allowed)
+    elif is_own(router):
+        chooser = own_router(router)
+    else:
+        if not given:
+            given = _fitted(router, chosen, traces_kind, quiet)
+        chooser = make_router(router, given)
     if isinstance(chooser, Insider | Learner):
         allowed = "a router that decides by observations alone (edgeroute benchmark runs all)"
         raise InputError("--router", router, allowed)
@@ -61,29 +82,37 @@ def run(
     console.print(f"return {total:.3f} over {turns} turns")
 
 
-def _router(
-    name: str, scenario: Scenario, traces: TraceKind, given: dict[str, float], policy: Path | None
-) -> tuple[Router, dict[str, float]]:
-    """Return a router with its parameters: learned, with those given or as it was fitted."""
-    from edgeroute_agents import learned_names, learned_router
-    from edgeroute_baselines import make_router
-    from edgeroute_baselines.fitted import stored_parameters
+def _learned(
+    name: str,
+    scenario: Scenario,
+    source: str,
+    overrides: list[str] | None,
+    policy: Path | None,
+) -> Router:
+    """Return a learned router; InputError tells how to train one that is not packaged."""
+    from edgeroute_agents import learned_router
+    from edgeroute_agents.policy import FILE, pretrained_scenarios
+
+    if policy is None and scenario.name not in pretrained_scenarios(name):
+        train = shlex.join(["edgeroute", "train", name, "-s", source])
+        allowed = f"a packaged policy's scenario, or --policy FILE; to make one: {train}"
+        if overrides:
+            allowed = (
+                f"a packaged policy's scenario, or --policy {FILE}; train on a file of its own"
+            )
+        raise InputError("scenario", scenario.name, allowed)
+    return learned_router(name, scenario, policy)
+
+
+def _fitted(name: str, scenario: Scenario, traces: TraceKind, quiet: bool) -> dict[str, float]:
+    """Return a router's parameters, fitted now where no stored fit is valid."""
+    from edgeroute_baselines.fitted import fitted_parameters
     from edgeroute_baselines.registry import spec
 
-    if name in learned_names():
-        if given:
-            raise InputError("--param", ", ".join(given), f"none: {name} has learned its own")
-        return learned_router(name, scenario, policy), {}
-    if policy is not None:
-        allowed = f"given with --router {' or '.join(learned_names())} alone"
-        raise InputError("--policy", str(policy), allowed)
-    if not given:
-        found = stored_parameters(scenario, traces, name)
-        if found is None:
-            allowed = f"{', '.join(spec(name).parameters)} (no stored fit matches this scenario)"
-            raise InputError("--param", "none", allowed)
-        given = dict(found)
-    return make_router(name, given), given
+    if spec(name).parameters and not spec(name).role.causal:
+        raise InputError("--param", "none", ", ".join(spec(name).parameters))
+    fit_on_the_spot(scenario, traces, [name], quiet)
+    return dict(fitted_parameters(scenario, traces, name))
 
 
 def _parsed(assignments: list[str]) -> dict[str, float]:

@@ -21,10 +21,13 @@ def fit(
     tolerance: Annotated[
         float, typer.Option(min=0.0, max=100.0, help="Quality that a saving may cost, in points.")
     ] = 0.5,
+    packaged: Annotated[
+        bool, typer.Option("--packaged", help="Store with the package's presets (make fit).")
+    ] = False,
     overwrite: options.OverwriteOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
-    """Fit a router's parameters on training seeds; store them with their provenance.
+    """Fit a router's parameters on training seeds; store them in the user's data folder.
 
     One or two parameters by grid search, more by CMA-ES around the fitted analytic rule. Fits of
     other routers to the same scenario, data and tolerance stay as they are.
@@ -32,8 +35,9 @@ def fit(
     from edgeroute_baselines.fitted import (
         FITTED_ROUTERS,
         fit_all,
-        fitted_file,
         has_entry,
+        own_file,
+        packaged_file,
         store,
         to_extend,
     )
@@ -43,15 +47,15 @@ def fit(
     if router not in (ALL, *FITTED_ROUTERS):
         raise InputError("router", router, ", ".join((ALL, *FITTED_ROUTERS)))
     names = FITTED_ROUTERS if router == ALL else (router,)
+    path = packaged_file(chosen) if packaged else own_file(chosen, kind)
     known = to_extend(chosen, kind, tolerance)
-    replaces = has_entry(chosen, kind) if known is None else set(names) & set(known["routers"])
+    replaces = has_entry(path, kind) if known is None else set(names) & set(known["routers"])
     if replaces and not overwrite:
-        path = fitted_file(chosen)
         raise InputError("fit", str(path), f"--overwrite, to replace its {kind} fit")
     notes.print(f"{chosen.name} · {kind} traces, {why}")
     with progress(quiet) as bar:
         task = bar.add_task("fitting", total=sum(map(settings_tried, names)))
         entry = fit_all(chosen, kind, tolerance, lambda: bar.advance(task), names, known)
-    path = store(chosen, kind, entry)
+    store(path, kind, entry)
     console.print(yaml.safe_dump({kind: entry}, sort_keys=True), end="")
     notes.print(f"written: {path}")

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from edgeroute_env.cli import options
+from edgeroute_env.cli.fitting import fit_on_the_spot
 from edgeroute_env.cli.options import INTERRUPTED, notes, on_interrupt, progress, resolved, says
 from edgeroute_env.errors import needs
 from edgeroute_env.files import open_folder
@@ -48,9 +49,10 @@ def train(
     folder = out or Path("runs") / f"{chosen.name}-{algorithm}-{seed}"
     open_folder(folder, [FILE], overwrite, resume)
     with needs("edgeroute train", "agents"):
-        from edgeroute_agents.train import Training
+        from edgeroute_agents.train import RULES, Training
         from edgeroute_agents.watching import Follower
     notes.print(f"{chosen.name} · {kind} traces, {why} · {algorithm}, {asked.frames:,} frames")
+    fit_on_the_spot(chosen, kind, RULES, quiet)
     with progress(quiet) as bar:
         task = bar.add_task(algorithm, total=asked.frames)
         follower = Follower(

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from edgeroute_env.cli import options
+from edgeroute_env.cli.fitting import fit_on_the_spot
 from edgeroute_env.cli.options import INTERRUPTED, notes, on_interrupt, progress, resolved, says
 from edgeroute_env.errors import needs
 from edgeroute_env.scenario_files import parse_overrides
@@ -43,7 +44,9 @@ def tune(
     chosen, kind, why = resolved(scenario, None, traces)
     folder = out or Path("runs") / f"{chosen.name}-{algorithm}-tuned"
     with needs(f"edgeroute tune {algorithm}", "agents"):
+        from edgeroute_agents.train import RULES
         from edgeroute_agents.tuning import TUNED, HyperparameterSearch, SearchTask
+    fit_on_the_spot(chosen, kind, RULES, quiet)
     with progress(quiet) as bar:
         task = bar.add_task(algorithm, total=trials * start.frames)
         search = HyperparameterSearch(

@@ -205,9 +205,6 @@ def test_the_command_trains_and_refuses(edgeroute: Command, tmp_path: Path) -> N
         2,
         "edgeroute: algorithm: got 'a2c'; allowed: one of ppo, dqn",
     )
-    without = edgeroute("train", "ppo", "-s", "tiny.yaml", *some, "--overwrite")
-    assert without.code == 2
-    assert "edgeroute fit -s tiny makes one" in without.err
 
 
 def test_an_interrupt_stops_after_the_rollout(

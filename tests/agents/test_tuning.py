@@ -191,7 +191,6 @@ def test_results_are_replaced_or_resumed_only_where_that_was_asked_for(
         ("--resume", "--seed", "1"): "these differ: seed, training_seeds",
         ("--resume", "--set", "gamma=0.9"): "these differ: start",
         ("--overwrite", "--seed", "800"): "seed: got 800; allowed: a whole number from 0 to 799",
-        ("--overwrite", "-s", "tiny.yaml"): "edgeroute fit -s tiny makes one",
     }.items():
         refused = edgeroute(*words, "2", *more)
         assert (refused.code, refused.err.count("\n")) == (2, 1)

@@ -13,6 +13,7 @@ from edgeroute_baselines.fitted import (
     FITTED_ROUTERS,
     fingerprint,
     fit_all,
+    own_file,
     parameters,
     store,
     stored_fits,
@@ -29,10 +30,9 @@ pytestmark = pytest.mark.thorough
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Keep stored fits out of the presets' own folder."""
-    (tmp_path / "fitted").mkdir()
-    monkeypatch.setattr(fitted, "config_path", tmp_path.joinpath)
-    return tmp_path / "fitted"
+    """Keep stored fits out of the user's own data folder."""
+    monkeypatch.setenv("EDGEROUTE_DATA", str(tmp_path))
+    return tmp_path / "fits"
 
 
 @pytest.fixture(scope="module")
@@ -59,13 +59,14 @@ def test_a_fit_carries_its_provenance_and_every_router(entry: dict[str, Any]) ->
 
 def test_a_stored_fit_reads_back_as_it_was(folder: Path, entry: dict[str, Any]) -> None:
     assert stored_fits(small(), "synthetic") is None
-    path = store(small(), "synthetic", entry)
-    assert path == folder / "small.yaml"
-    assert [found.name for found in folder.iterdir()] == ["small.yaml"]
+    path = own_file(small(), "synthetic")
+    store(path, "synthetic", entry)
+    assert list(folder.iterdir()) == [path]
+    assert path.name.startswith("small-")
     assert stored_fits(small(), "synthetic") == entry
     assert stored_fits(small(), "synthetic", 0.5) == entry
     other = {**entry, "seeds": "made up"}
-    store(small(), "recorded", other)
+    store(path, "recorded", other)
     assert read_yaml(path) == {"synthetic": entry, "recorded": other}
 
 
@@ -81,14 +82,13 @@ def test_a_stored_fit_reads_back_as_it_was(folder: Path, entry: dict[str, Any]) 
         {"radio.snr_runs": {"file": "snr.csv"}},
         {"budgets.edge_calls": 5},
         {"objective.quality": "expected"},
-        {"name": "other"},
     ],
     ids=str,
 )
 def test_a_stored_fit_is_void_for_another_scenario(
     change: dict[str, Any], folder: Path, entry: dict[str, Any]
 ) -> None:
-    store(small(), "synthetic", entry)
+    store(own_file(small(), "synthetic"), "synthetic", entry)
     assert stored_fits(small(**change), "synthetic") is None
     assert stored_fits(small(description="told otherwise"), "synthetic") == entry
 
@@ -96,7 +96,7 @@ def test_a_stored_fit_is_void_for_another_scenario(
 def test_a_stored_fit_is_void_for_another_tolerance_or_kind(
     folder: Path, entry: dict[str, Any]
 ) -> None:
-    store(small(), "synthetic", entry)
+    store(own_file(small(), "synthetic"), "synthetic", entry)
     assert stored_fits(small(), "synthetic", 0.6) is None
     assert stored_fits(small(), "synthetic", 0.0) is None
     assert stored_fits(small(), "recorded") is None
@@ -106,7 +106,7 @@ def test_a_stored_fit_holds_for_the_routers_in_it_and_names_the_others(
     folder: Path, entry: dict[str, Any]
 ) -> None:
     incomplete = {**entry, "routers": dict(list(entry["routers"].items())[1:])}
-    store(small(), "synthetic", incomplete)
+    store(own_file(small(), "synthetic"), "synthetic", incomplete)
     assert stored_fits(small(), "synthetic") == incomplete
     first = next(iter(entry["routers"]))
     assert unfitted(incomplete) == [first]
@@ -142,11 +142,11 @@ def test_a_fit_joins_only_an_entry_of_its_own_provenance(
     folder: Path, entry: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fitted, "FIT_EPISODES", 2)
-    store(small(), "synthetic", entry)
+    store(own_file(small(), "synthetic"), "synthetic", entry)
     assert to_extend(small(), "synthetic", 0.5) == entry
     assert to_extend(small(), "synthetic", 0.6) is None
     for change in ({"version": "0.0"}, {"seeds": "0 to 7"}, {"fingerprint": {}}):
-        store(small(), "synthetic", {**entry, **change})
+        store(own_file(small(), "synthetic"), "synthetic", {**entry, **change})
         assert to_extend(small(), "synthetic", 0.5) is None
 
 
@@ -165,7 +165,7 @@ def test_a_stored_fit_is_void_once_its_data_change(
     of = small(**{"workload.arrivals": {"file": "gaps.csv"}})
     found = {**entry, "fingerprint": fingerprint(of, "recorded")}
     assert set(found["fingerprint"]) == {"scenario", "gaps.csv"}
-    store(of, "recorded", found)
+    store(own_file(of, "recorded"), "recorded", found)
     assert stored_fits(of, "recorded") == found
     table.write_text(table.read_text() + "13\n")
     assert stored_fits(of, "recorded") is None

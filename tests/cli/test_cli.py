@@ -155,7 +155,7 @@ BAD: list[tuple[tuple[str, ...], list[str]]] = [
     ((*RUN, "--trace", "noise.parquet"), ["noise.parquet", "readable parquet"]),
     ((*RUN, "--trace", "noise.csv"), ["noise.csv", "columns", "arrival_s"]),
     ((*RUN, "--param", "theta=1"), ["edge: parameters", "theta", "none"]),
-    (("run", "--router", "score-threshold", "-s", "tiny.yaml"), ["--param", "'none'", "theta"]),
+    (("run", "--router", "static-split", "-s", "tiny.yaml"), ["--param", "'none'", "edge_share"]),
     (("run", "--router", "bao-single", "--param", "theta=1"), ["parameters", "alpha_per_s"]),
     (("run", "--router", "score-threshold", "--param", "theta=x"), ["--param", "'theta=x'"]),
     ((*BENCHMARK[:-2], "tiny.yaml", "tiny.yaml"), ["--out", "tiny.yaml", "folder"]),

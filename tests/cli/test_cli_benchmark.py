@@ -208,22 +208,23 @@ def test_fits_and_tables_use_their_own_seeds(
 
 
 def test_fit_keeps_a_valid_fit_unless_told_otherwise(edgeroute_small: Command) -> None:
-    fit = ("fit", "-s", "tiny.yaml", "--quiet")
+    fit = ("fit", "pacing", "-s", "tiny.yaml", "--quiet")
     assert edgeroute_small(*fit).code == 0
-    first = Path("fitted/tiny.yaml").read_bytes()
+    (stored,) = Path("data/fits").iterdir()
+    first = stored.read_bytes()
     refused = edgeroute_small(*fit, "--tolerance", "7")
     assert (refused.code, refused.err.count("\n")) == (2, 1)
-    assert "tiny.yaml" in refused.err
+    assert stored.name in refused.err
     assert "--overwrite" in refused.err
-    assert Path("fitted/tiny.yaml").read_bytes() == first
+    assert stored.read_bytes() == first
     assert edgeroute_small(*fit, "--tolerance", "7", "--overwrite").code == 0
-    assert b"tolerance_points: 7" in Path("fitted/tiny.yaml").read_bytes()
+    assert b"tolerance_points: 7" in stored.read_bytes()
 
 
 def test_fit_of_one_router_leaves_the_others_alone(edgeroute_small: Command) -> None:
     fit = ("fit", "-s", "tiny.yaml", "--quiet")
     assert edgeroute_small("fit", "pacing", *fit[1:]).code == 0
-    stored = Path("fitted/tiny.yaml")
+    (stored,) = Path("data/fits").iterdir()
     assert set(read_yaml(stored)["synthetic"]["routers"]) == {"pacing"}
     first = read_yaml(stored)["synthetic"]
     refused = edgeroute_small("fit", "pacing", *fit[1:])
@@ -234,14 +235,18 @@ def test_fit_of_one_router_leaves_the_others_alone(edgeroute_small: Command) -> 
     assert set(both["routers"]) == {"pacing", "score-threshold"}
     assert both["routers"]["pacing"] == first["routers"]["pacing"]
     assert {**both, "routers": None} == {**first, "routers": None}
-    # A benchmark fits what is missing, and keeps what is there.
+    # A benchmark fits what is missing, and keeps what is there beside it.
     assert edgeroute_small(*ONE).code == 0
     found = results()["scenarios"]["tiny"]
     assert found["fits"].startswith("stored; fitted in this run: length-threshold, ")
     assert "pacing" not in found["fits"]
     kept = first["routers"]["pacing"]["best_return"]["parameters"]
     assert found["routers"]["pacing"]["parameters"] == kept
-    assert read_yaml(stored)["synthetic"] == both
+    every = read_yaml(stored)["synthetic"]["routers"]
+    assert set(every) == set(FITTED_ROUTERS)
+    assert {name: every[name] for name in both["routers"]} == both["routers"]
+    assert edgeroute_small(*ONE, "--overwrite").code == 0
+    assert results()["scenarios"]["tiny"]["fits"] == "stored"
 
 
 @pytest.mark.parametrize("name", ["edge", "static-split", "myopic-oracle", "nobody"])
@@ -294,9 +299,11 @@ def test_two_scenarios_of_one_name_are_refused_or_both_kept(edgeroute_small: Com
     assert ended.code == 2 or len(results()["scenarios"]) == 2
 
 
-def test_fit_does_not_replace_the_fit_of_another_scenario(edgeroute_small: Command) -> None:
-    edgeroute_small("fit", "-s", "tiny.yaml", "--quiet")
-    first = Path("fitted/tiny.yaml").read_bytes()
+def test_fits_of_two_scenarios_of_one_name_are_both_kept(edgeroute_small: Command) -> None:
+    edgeroute_small("fit", "pacing", "-s", "tiny.yaml", "--quiet")
+    (path,) = Path("data/fits").iterdir()
+    first = path.read_bytes()
     Path("tinier.yaml").write_text(Path("tiny.yaml").read_text().replace("turns: 6", "turns: 3"))
-    edgeroute_small("fit", "-s", "tinier.yaml", "--quiet")
-    assert Path("fitted/tiny.yaml").read_bytes() == first
+    edgeroute_small("fit", "pacing", "-s", "tinier.yaml", "--quiet")
+    assert path.read_bytes() == first
+    assert len(list(Path("data/fits").iterdir())) == 2

@@ -1,0 +1,52 @@
+"""How commands fit the routers that a scenario has no stored fit of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+from edgeroute_env.cli.options import notes, progress, steps_shown
+from edgeroute_env.scenario import Scenario
+from edgeroute_env.traces.recorded import TraceKind
+
+
+def fit_on_the_spot(
+    scenario: Scenario, traces: TraceKind, routers: Iterable[str], quiet: bool = False
+) -> None:
+    """Fit those routers that no stored fit is valid for, with a progress bar, and say so."""
+    from edgeroute_baselines.fitted import fit_missing
+
+    with fitting_bar(scenario, quiet) as on_step:
+        _, new = fit_missing(scenario, traces, routers, on_step=on_step)
+    say_fitted(scenario, traces, new)
+
+
+@contextmanager
+def fitting_bar(scenario: Scenario, quiet: bool) -> Iterator[Callable[[str, int], None]]:
+    """Give what moves a progress bar, which is shown only once there is something to fit."""
+    bar = progress(quiet)
+    on_step = steps_shown(bar, scenario.name)
+
+    def started(stage: str, steps: int) -> None:
+        bar.start()
+        on_step(stage, steps)
+
+    try:
+        yield started
+    finally:
+        if bar.live.is_started:  # to stop an idle bar prints an empty line
+            bar.stop()
+
+
+def say_fitted(scenario: Scenario, traces: TraceKind, new: Iterable[str]) -> None:
+    """Say which routers were fitted in this run and where their fits are kept."""
+    from edgeroute_baselines.fitted import own_file
+
+    names, path = ", ".join(new), own_file(scenario, traces)
+    if names and path.is_file():
+        notes.print(
+            f"fitted {names} to {scenario.name}; kept in {path}",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
