@@ -241,7 +241,7 @@ class EdgeRouteEnv(gym.Env[NDArray[np.float32], np.int64]):
         finally:
             busy.release()
 
-    def render(self) -> NDArray[np.uint8] | str | None:  # type: ignore[override]
+    def render(self) -> NDArray[np.uint8] | str | None:
         """Return a picture, uint8, shape (400, 640, 3), or the last turn as a line of text.
 
         Raises:

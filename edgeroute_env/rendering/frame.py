@@ -194,9 +194,9 @@ def _latency(canvas: Canvas, shot: Snapshot) -> None:
     canvas.box((10, 250, 620, 70), CARD, 6)
     canvas.text((20, 267), "Latency", INK, size=11, bold=True)
     legend = (("queue", 316), ("radio", 368), ("switch", 415), ("prefill", 524), ("decode", 573))
-    for cause, x in legend:
-        canvas.box((x, 260, 7, 7), CAUSE_COLOURS[cause], 2)
-        canvas.text((x + 11, 267), cause.replace("switch", "switch, recompute"), QUIET)
+    for cause, left in legend:
+        canvas.box((left, 260, 7, 7), CAUSE_COLOURS[cause], 2)
+        canvas.text((left + 11, 267), cause.replace("switch", "switch, recompute"), QUIET)
     bars = [("next, phone", "device", shot.next_s["device"])]
     bars.append(("next, edge", "edge", shot.next_s["edge"]))
     if shot.turns:
@@ -216,9 +216,9 @@ def _latency(canvas: Canvas, shot: Snapshot) -> None:
 def _turns(canvas: Canvas, shot: Snapshot) -> None:
     canvas.box((10, 326, 620, 66), CARD, 6)
     canvas.text((20, 343), "Turns", INK, size=11, bold=True)
-    for (_, colour, label), x in zip(QUALITIES, (466, 510, 549), strict=True):
-        canvas.box((x, 337, 5, 5), colour, 1)
-        canvas.text((x + 9, 343), label, QUIET)
+    for (_, colour, label), left in zip(QUALITIES, (466, 510, 549), strict=True):
+        canvas.box((left, 337, 5, 5), colour, 1)
+        canvas.text((left + 9, 343), label, QUIET)
     canvas.box((20, 379, 600, 1), RAIL)
     shown = shot.turns[-128:]  # of a long episode, the latest
     if not shown:
