@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edgeroute_env.envs.info import scalar_info
 from edgeroute_env.envs.observation import observation_space
-from edgeroute_env.envs.rendering import describe
+from edgeroute_env.envs.rendering import describe, picture
 from edgeroute_env.envs.setup import (
     Busy,
     ScenarioLike,
@@ -154,7 +154,7 @@ class EdgeRouteEnv(gym.Env[NDArray[np.float32], np.int64]):
     - `overrides`: dotted fields of the scenario and their values.
     - `traces`: None draws from the scenario's law, `"recorded"` from its recordings; a path, a
       `Trace` or a sequence of them is replayed.
-    - `render_mode`: `"ansi"` or None.
+    - `render_mode`: `"rgb_array"` (a picture of the episode, 640 x 400), `"ansi"` or None.
 
     `reset(options={"trace": trace})` makes one episode follow a given `Trace`.
 
@@ -163,7 +163,7 @@ class EdgeRouteEnv(gym.Env[NDArray[np.float32], np.int64]):
     - v0: initial version.
     """
 
-    metadata: dict[str, Any] = {"render_modes": ["ansi"], "render_fps": 4}  # noqa: RUF012
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array", "ansi"], "render_fps": 4}  # noqa: RUF012
 
     def __init__(
         self,
@@ -175,7 +175,7 @@ class EdgeRouteEnv(gym.Env[NDArray[np.float32], np.int64]):
         """Validate the scenario and prepare the first episode; an InputError names a bad field."""
         modes = self.metadata["render_modes"]
         if render_mode is not None and not (isinstance(render_mode, str) and render_mode in modes):
-            raise InputError("render_mode", render_mode, "'ansi' or None")
+            raise InputError("render_mode", render_mode, "'rgb_array', 'ansi' or None")
         self.scenario, source = prepare(scenario, overrides, traces)
         self.render_mode = render_mode
         self.observation_space = observation_space()
@@ -184,6 +184,7 @@ class EdgeRouteEnv(gym.Env[NDArray[np.float32], np.int64]):
         self._batch = Batch(self.scenario, source, 1)
         self._action = np.zeros(1, np.int64)
         self._running = False
+        self._past: list[Any] = []  # every turn's OUTCOME, where the episode is drawn
         self._busy = Busy()
 
     def reset(
@@ -200,6 +201,7 @@ class EdgeRouteEnv(gym.Env[NDArray[np.float32], np.int64]):
             super().reset(seed=seed)
             if source is not self._batch.source:
                 self._batch = Batch(self.scenario, source, 1)
+            self._past = []
             self._running = False  # until the source has given a trace that fits
             self._batch.begin(_FIRST, (self.np_random,))
             self._running = True
@@ -231,17 +233,28 @@ class EdgeRouteEnv(gym.Env[NDArray[np.float32], np.int64]):
             self._action[0] = chosen
             batch.step(self._action)
             outcome = batch.figures[0].tolist()
+            if self.render_mode == "rgb_array":
+                self._past.append(batch.outcomes[0].copy())
             reward, terminated, truncated = outcome[0], outcome[1] != 0.0, outcome[2] != 0.0
             self._running = not (terminated or truncated)
             return batch.observations[0].copy(), reward, terminated, truncated, scalar_info(outcome)
         finally:
             busy.release()
 
-    def render(self) -> str | None:
-        """Return the last turn as a line of text (render mode "ansi")."""
+    def render(self) -> NDArray[np.uint8] | str | None:
+        """Return a picture, uint8, shape (400, 640, 3), or the last turn as a line of text.
+
+        Raises:
+            ResetNeeded: before the first `reset`.
+            DependencyNotInstalled: mode "rgb_array" without pygame.
+        """
         if self.render_mode is None:
             return None
-        return describe(self._batch)
+        if self._batch.episodes["length"][0] == 0:
+            raise ResetNeeded("render: no episode has begun; call reset() first")
+        if self.render_mode == "ansi":
+            return describe(self._batch)
+        return picture(self.scenario, self._batch, [self._past])
 
     @property
     def trace(self) -> Trace:

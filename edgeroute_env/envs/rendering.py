@@ -1,8 +1,35 @@
-"""The last turn of an episode as a line of text."""
+"""What `render` returns: a picture, or the last turn as a line of text."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium.error import DependencyNotInstalled
+from numpy.typing import NDArray
+
+from edgeroute_env.scenario import Scenario
 from edgeroute_env.simulator.batch import Batch
+
+
+def picture(scenario: Scenario, batch: Batch, pasts: Sequence[Sequence[Any]]) -> NDArray[np.uint8]:
+    """Return the first episodes of a batch as tiles of one picture, uint8, shape (h, w, 3).
+
+    `pasts` holds, for each episode to be drawn, the OUTCOME of every turn so far.
+
+    Raises:
+        DependencyNotInstalled: pygame is missing.
+    """
+    try:
+        import pygame  # noqa: F401  (here, so that nobody needs it who draws nothing)
+    except ImportError as error:
+        need = "rendering needs pygame; install it with: pip install 'edgeroute[render]'"
+        raise DependencyNotInstalled(need) from error
+    from edgeroute_env.rendering.frame import draw, tiles
+    from edgeroute_env.rendering.snapshot import snapshot
+
+    return tiles([draw(snapshot(scenario, batch, e, past)) for e, past in enumerate(pasts)])
 
 
 def describe(batch: Batch) -> str:

@@ -43,7 +43,7 @@ FLOORS = {
 }
 HEAVY = (
     "pandas pyarrow scipy matplotlib typer rich torch requests platformdirs hypothesis "
-    "transformers tokenizers sklearn safetensors optuna"
+    "transformers tokenizers sklearn safetensors optuna pygame"
 ).split()
 
 
