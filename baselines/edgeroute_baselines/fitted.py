@@ -108,14 +108,8 @@ def stored_fits(
     only fits for that very tolerance are valid.
     """
     hashes = fingerprint(scenario, traces)
-    found = [_content(path).get(traces) for path in _files(scenario, traces)]
-    valid = [
-        entry
-        for entry in found
-        if entry is not None
-        and entry["fingerprint"] == hashes
-        and tolerance_points in (None, entry["tolerance_points"])
-    ]
+    found = [_valid(path, traces, hashes, tolerance_points) for path in _files(scenario, traces)]
+    valid = [entry for entry in found if entry is not None]
     return max(valid, key=lambda entry: len(entry["routers"]), default=None)
 
 
@@ -153,13 +147,13 @@ def fit_missing(
 
 
 def to_extend(
-    scenario: Scenario, traces: TraceKind, tolerance_points: float
+    path: Path, scenario: Scenario, traces: TraceKind, tolerance_points: float
 ) -> dict[str, Any] | None:
-    """Return the stored entry that a new fit of one router may join, None where there is none.
+    """Return a file's entry that a new fit of one router may join, None where there is none.
 
     All of an entry is of one provenance: the same data, tolerance, seeds and version.
     """
-    entry = stored_fits(scenario, traces, tolerance_points)
+    entry = _valid(path, traces, fingerprint(scenario, traces), tolerance_points)
     if entry is None or entry["version"] != __version__:
         return None
     return entry if entry["seeds"] == _named(fit_seeds(scenario)) else None
@@ -235,11 +229,21 @@ def own_file(scenario: Scenario, traces: TraceKind) -> Path:
 
 
 def _files(scenario: Scenario, traces: TraceKind) -> list[Path]:
-    """Return the files that may hold a scenario's fits; the package's own come first."""
+    """Return the files that may hold a scenario's fits; those that the user made come first."""
     try:
-        return [packaged_file(scenario), own_file(scenario, traces)]
+        return [own_file(scenario, traces), packaged_file(scenario)]
     except InputError:  # a bare installation does not know where the user's data folder is
         return [packaged_file(scenario)]
+
+
+def _valid(
+    path: Path, traces: TraceKind, hashes: Mapping[str, str], tolerance_points: float | None
+) -> dict[str, Any] | None:
+    """Return a file's entry for such traces, if it was fitted to this very scenario and data."""
+    entry: dict[str, Any] | None = _content(path).get(traces)
+    if entry is None or entry["fingerprint"] != hashes:
+        return None
+    return entry if tolerance_points in (None, entry["tolerance_points"]) else None
 
 
 def _content(path: Path) -> Content:

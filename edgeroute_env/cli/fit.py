@@ -48,7 +48,7 @@ def fit(
         raise InputError("router", router, ", ".join((ALL, *FITTED_ROUTERS)))
     names = FITTED_ROUTERS if router == ALL else (router,)
     path = packaged_file(chosen) if packaged else own_file(chosen, kind)
-    known = to_extend(chosen, kind, tolerance)
+    known = to_extend(path, chosen, kind, tolerance)
     replaces = has_entry(path, kind) if known is None else set(names) & set(known["routers"])
     if replaces and not overwrite:
         raise InputError("fit", str(path), f"--overwrite, to replace its {kind} fit")

@@ -143,11 +143,11 @@ def test_a_fit_joins_only_an_entry_of_its_own_provenance(
 ) -> None:
     monkeypatch.setattr(fitted, "FIT_EPISODES", 2)
     store(own_file(small(), "synthetic"), "synthetic", entry)
-    assert to_extend(small(), "synthetic", 0.5) == entry
-    assert to_extend(small(), "synthetic", 0.6) is None
+    assert to_extend(own_file(small(), "synthetic"), small(), "synthetic", 0.5) == entry
+    assert to_extend(own_file(small(), "synthetic"), small(), "synthetic", 0.6) is None
     for change in ({"version": "0.0"}, {"seeds": "0 to 7"}, {"fingerprint": {}}):
         store(own_file(small(), "synthetic"), "synthetic", {**entry, **change})
-        assert to_extend(small(), "synthetic", 0.5) is None
+        assert to_extend(own_file(small(), "synthetic"), small(), "synthetic", 0.5) is None
 
 
 @pytest.mark.parametrize("name", ["device", "static-split", "myopic-oracle", "nobody"])
