@@ -37,6 +37,7 @@ FLOORS = {
             "traces": "simulator envs evaluation cli",
             "simulator": "envs evaluation cli",
             "envs": "evaluation cli",
+            "rendering": "evaluation cli",
             "evaluation": "cli",
         }.items()
     },
