@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -39,6 +40,7 @@ class Cautious:
 
 def test_a_call_and_the_command_give_the_same_results(edgeroute_small: Command) -> None:
     assert edgeroute_small(*ONE).code == 0
+    shutil.rmtree("data/fits")
     steps: list[tuple[str, int]] = []
     found = benchmark("tiny.yaml", episodes=4, on_step=lambda *step: steps.append(step))
     made_by, stored = read_results(Path("out"))
@@ -104,5 +106,7 @@ def test_a_sweep_runs_from_python(edgeroute_small: Command) -> None:
         (0.9, "device"),
     ]
     assert swept.run(rows[:2]) == rows
-    with pytest.raises(InputError, match="router: got 'linear'"):
-        Sweep("tiny.yaml", "load", (0.2,), ["linear"])
+    fitted = Sweep("tiny.yaml", "load", (0.2,), ["bao-multi"]).settings["routers"]["bao-multi"]
+    assert set(fitted) == {"alpha_per_s", "theta"}  # none was stored
+    with pytest.raises(InputError, match="router: got 'nobody'"):
+        Sweep("tiny.yaml", "load", (0.2,), ["nobody"])

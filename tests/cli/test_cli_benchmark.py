@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -180,6 +181,7 @@ def test_all_is_every_preset(edgeroute_small: Command, monkeypatch: pytest.Monke
 def test_two_runs_give_the_same_figures(edgeroute_small: Command) -> None:
     for folder in ("one", "other"):
         assert edgeroute_small(*TWO[:-1], folder).code == 0
+        shutil.rmtree("data/fits")
     assert results("one")["scenarios"] == results("other")["scenarios"]
     assert Path("one/results.csv").read_bytes() == Path("other/results.csv").read_bytes()
 
@@ -214,7 +216,7 @@ def test_fit_keeps_a_valid_fit_unless_told_otherwise(edgeroute_small: Command) -
     first = stored.read_bytes()
     refused = edgeroute_small(*fit, "--tolerance", "7")
     assert (refused.code, refused.err.count("\n")) == (2, 1)
-    assert stored.name in refused.err
+    assert stored.name[-15:] in refused.err  # a long path is cut in its middle
     assert "--overwrite" in refused.err
     assert stored.read_bytes() == first
     assert edgeroute_small(*fit, "--tolerance", "7", "--overwrite").code == 0

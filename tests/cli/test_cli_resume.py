@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -32,6 +33,7 @@ def test_results_are_not_overwritten_unasked(edgeroute_small: Command) -> None:
 
 def test_resume_keeps_finished_scenarios_and_computes_the_rest(edgeroute_small: Command) -> None:
     edgeroute_small(*TWO)
+    shutil.rmtree("data/fits")
     whole = results()
     partial = {**whole, "scenarios": {"tiny": {**whole["scenarios"]["tiny"], "fits": "kept"}}}
     BENCHMARK_FILES.write(Path("out"), partial)
