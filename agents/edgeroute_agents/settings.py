@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError
 from edgeroute_env.config_files import config_path, read_yaml
 from edgeroute_env.errors import InputError, input_error
 from edgeroute_env.fields import Count, NonNegative, Part, Positive, Share
+from edgeroute_env.seeds import VALIDATION_SEEDS
 
 
 class TrainingSettings(Part):
@@ -31,7 +32,7 @@ class TrainingSettings(Part):
     gamma: Share
     max_grad_norm: Positive
     validate_every: Count
-    validation_episodes: Annotated[int, Field(ge=2)]
+    validation_episodes: Annotated[int, Field(ge=2, le=len(VALIDATION_SEEDS))]
 
 
 class PpoSettings(TrainingSettings):

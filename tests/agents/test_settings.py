@@ -17,6 +17,8 @@ def test_settings_are_checked(algorithm: str) -> None:
         load_settings(algorithm, {"gamma": 2.0})
     with pytest.raises(InputError, match="gama: got 1; allowed: one of the fields rule, distilled"):
         load_settings(algorithm, {"gama": 1})
+    with pytest.raises(InputError, match=r"validation_episodes: got 1000000000; allowed: .* 50000"):
+        load_settings(algorithm, {"validation_episodes": 10**9})
 
 
 @pytest.mark.parametrize("algorithm", KINDS)
