@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import json
 import os
 import secrets
 import stat
@@ -74,6 +75,13 @@ def check_size(path: Path, most_bytes: int) -> None:
         raise ValueError("not a regular file")
     if size > most_bytes:
         raise ValueError(f"{size} bytes; at most {most_bytes}")
+
+
+def safetensors_metadata(content: bytes) -> dict[str, str]:
+    """Return what a safetensors file says beside its arrays; an exception where it is none."""
+    length = int.from_bytes(content[:8], "little")
+    found: dict[str, str] = json.loads(content[8 : 8 + length]).get("__metadata__", {})
+    return found
 
 
 def sealed(content: bytes) -> bytes:

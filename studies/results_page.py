@@ -8,16 +8,13 @@ Everything below the page's marker, and between the README's, is replaced; the w
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from edgeroute_agents.policy import FIGURES, packaged_folder
 from edgeroute_env.evaluation.literature import CLAIMED
 from edgeroute_env.evaluation.results import Results, read_results
 from edgeroute_env.evaluation.tables import (
-    learned_names,
-    overview_cells,
-    overview_columns,
     search_steps,
     star,
     with_interval,
@@ -67,6 +64,45 @@ def overview(
     yield "|---" * (1 + len(columns)) + "|"
     for (name, traces), results in ordered:
         yield _row(_shown(name, traces), *overview_cells(results, learned_names(compared), shown))
+
+
+def learned_names(compared: Iterable[Results]) -> list[str]:
+    """Return the learned routers of any results."""
+    return list(dict.fromkeys(name for each in compared for name in each.names(Role.LEARNED)))
+
+
+def overview_columns(compared: Collection[Results]) -> list[str]:
+    """Return the headings of `overview_cells`."""
+    first = next(iter(compared))
+    return [
+        *("constant", "return", "Bao", first.levels["analytic"], "strongest baseline"),
+        *learned_names(compared),
+        *first.names(Role.BOUND),
+    ]
+
+
+def overview_cells(
+    results: Results,
+    learned: Sequence[str],
+    shown: Callable[[Mapping[str, float]], str] = with_interval,
+) -> list[str]:
+    """Return the gains over the better constant, or "-" for who is not there.
+
+    The routers in `learned` have columns of their own; `shown` writes a mean with its interval.
+    """
+    level, rows = results.levels, results.routers
+
+    def gain(name: str) -> str:
+        return shown(rows[name]["over_constant"]) if name in rows else "-"
+
+    return [
+        level["constant"],
+        f"{level['returns'][level['constant']]:.2f}",
+        gain(results.against_static["rule"]),
+        gain(level["analytic"]),
+        f"{level['strongest']} {gain(level['strongest'])}",
+        *(gain(name) for name in (*learned, *results.names(Role.BOUND))),
+    ]
 
 
 def learned(ordered: Ordered) -> Iterator[str]:

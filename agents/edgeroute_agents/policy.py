@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from edgeroute_agents.settings import KINDS
 from edgeroute_baselines.linear import LinearRouter
 from edgeroute_env.errors import InputError, needs
-from edgeroute_env.files import read_whole, replacing
+from edgeroute_env.files import read_whole, replacing, safetensors_metadata
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.scenario_files import scenario_hash
 from edgeroute_env.simulator.features import FEATURES
@@ -118,8 +118,7 @@ def load_policy(path: Path, scenario: Scenario | None = None) -> Policy:
     module = _safetensors()
     try:
         content = read_whole(path)
-        length = int.from_bytes(content[:8], "little")
-        header = json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["policy"])
+        header = json.loads(safetensors_metadata(content)["policy"])
         arrays = module.load(content)
         if header.pop("sha256", None) != _checksum(arrays, header):
             raise ValueError("its checksum does not fit")

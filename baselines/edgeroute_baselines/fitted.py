@@ -21,7 +21,7 @@ from edgeroute_baselines.fitting import Fit, Fitter, OperatingPoint, Parameters,
 from edgeroute_baselines.registry import ROUTERS, make_router, spec
 from edgeroute_env import InputError, __version__
 from edgeroute_env.config_files import config_path, read_yaml
-from edgeroute_env.files import replacing
+from edgeroute_env.files import replacing, writing
 from edgeroute_env.recordings.downloads import data_file, data_folder
 from edgeroute_env.routing import Router
 from edgeroute_env.scenario import Scenario
@@ -108,7 +108,7 @@ def stored_fits(
     only fits for that very tolerance are valid.
     """
     hashes = fingerprint(scenario, traces)
-    found = [_valid(path, traces, hashes, tolerance_points) for path in _files(scenario, traces)]
+    found = [_valid(path, traces, hashes, tolerance_points) for path in _files(scenario, hashes)]
     valid = [entry for entry in found if entry is not None]
     return max(valid, key=lambda entry: len(entry["routers"]), default=None)
 
@@ -167,11 +167,8 @@ def has_entry(path: Path, traces: TraceKind) -> bool:
 def store(path: Path, traces: TraceKind, entry: dict[str, Any]) -> None:
     """Write an entry of `fit_all` into a file of fits; InputError if it cannot be written."""
     content = {**_content(path), traces: entry}
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        allowed = f"a place to write to ({error.strerror or error})"
-        raise InputError("output", str(path), allowed) from None
     with replacing(path) as part:
         text = "# Written by `edgeroute fit`; fitted on training seeds.\n"
         part.write_text(text + yaml.safe_dump(content, sort_keys=True), encoding="utf-8")
@@ -223,15 +220,18 @@ def packaged_file(scenario: Scenario) -> Path:
 
 def own_file(scenario: Scenario, traces: TraceKind) -> Path:
     """Return where the fits of a scenario are kept in the user's data folder."""
-    hashes = json.dumps(fingerprint(scenario, traces), sort_keys=True)
-    digest = hashlib.sha256(hashes.encode()).hexdigest()[:12]
+    return _own_file(scenario, fingerprint(scenario, traces))
+
+
+def _own_file(scenario: Scenario, hashes: Mapping[str, str]) -> Path:
+    digest = hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()[:12]
     return data_folder() / "fits" / f"{scenario.name}-{digest}.yaml"
 
 
-def _files(scenario: Scenario, traces: TraceKind) -> list[Path]:
+def _files(scenario: Scenario, hashes: Mapping[str, str]) -> list[Path]:
     """Return the files that may hold a scenario's fits; those that the user made come first."""
     try:
-        return [own_file(scenario, traces), packaged_file(scenario)]
+        return [_own_file(scenario, hashes), packaged_file(scenario)]
     except InputError:  # a bare installation does not know where the user's data folder is
         return [packaged_file(scenario)]
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from edgeroute_baselines.fitted import fingerprint, fit_missing, fitted_parameters
+from edgeroute_baselines.fitted import fingerprint, fit_missing, parameters
 from edgeroute_baselines.registry import make_router, spec
 from edgeroute_env import InputError
 from edgeroute_env.evaluation.sweep import label_of, measure, variants
@@ -103,5 +103,5 @@ def _deployed(
     for name in routers:
         if spec(name).parameters and not spec(name).role.causal:
             raise InputError("router", name, "a router whose parameters are not set in hindsight")
-    fit_missing(scenario, traces, routers, on_step=on_fit)
-    return {name: fitted_parameters(scenario, traces, name) for name in routers}
+    entry, _ = fit_missing(scenario, traces, routers, on_step=on_fit)
+    return {name: parameters(entry or {}, name) for name in routers}  # none: none has any

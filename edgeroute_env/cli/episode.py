@@ -106,13 +106,13 @@ def _learned(
 
 def _fitted(name: str, scenario: Scenario, traces: TraceKind, quiet: bool) -> dict[str, float]:
     """Return a router's parameters, fitted now where no stored fit is valid."""
-    from edgeroute_baselines.fitted import fitted_parameters
+    from edgeroute_baselines.fitted import parameters
     from edgeroute_baselines.registry import spec
 
     if spec(name).parameters and not spec(name).role.causal:
         raise InputError("--param", "none", ", ".join(spec(name).parameters))
-    fit_on_the_spot(scenario, traces, [name], quiet)
-    return dict(fitted_parameters(scenario, traces, name))
+    entry = fit_on_the_spot(scenario, traces, [name], quiet)
+    return dict(parameters(entry or {}, name))  # no entry: it has none
 
 
 def _parsed(assignments: list[str]) -> dict[str, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from edgeroute_env.cli.options import notes, progress, steps_shown
 from edgeroute_env.scenario import Scenario
@@ -12,13 +13,17 @@ from edgeroute_env.traces.recorded import TraceKind
 
 def fit_on_the_spot(
     scenario: Scenario, traces: TraceKind, routers: Iterable[str], quiet: bool = False
-) -> None:
-    """Fit those routers that no stored fit is valid for, with a progress bar, and say so."""
+) -> dict[str, Any] | None:
+    """Fit those routers that no stored fit is valid for, with a progress bar, and say so.
+
+    Returns the entry that holds the fits of all of them, as `fit_missing` does.
+    """
     from edgeroute_baselines.fitted import fit_missing
 
     with fitting_bar(scenario, quiet) as on_step:
-        _, new = fit_missing(scenario, traces, routers, on_step=on_step)
+        entry, new = fit_missing(scenario, traces, routers, on_step=on_step)
     say_fitted(scenario, traces, new)
+    return entry
 
 
 @contextmanager
@@ -42,11 +47,6 @@ def say_fitted(scenario: Scenario, traces: TraceKind, new: Iterable[str]) -> Non
     """Say which routers were fitted in this run and where their fits are kept."""
     from edgeroute_baselines.fitted import own_file
 
-    names, path = ", ".join(new), own_file(scenario, traces)
-    if names and path.is_file():
-        notes.print(
-            f"fitted {names} to {scenario.name}; kept in {path}",
-            highlight=False,
-            markup=False,
-            soft_wrap=True,
-        )
+    names = ", ".join(new)
+    if names and (path := own_file(scenario, traces)).is_file():
+        notes.print(f"fitted {names} to {scenario.name}; kept in {path}")

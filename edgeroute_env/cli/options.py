@@ -22,7 +22,7 @@ from rich.progress import (
 
 from edgeroute_env.errors import InputError
 from edgeroute_env.evaluation.tables import WIDTH
-from edgeroute_env.recordings.downloads import data_folder, recorded_tables
+from edgeroute_env.recordings.downloads import data_folder, getting, recorded_tables
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.scenario_files import load_scenario, parse_overrides
 from edgeroute_env.traces.recorded import TraceKind, missing_scores, recorded_files
@@ -90,9 +90,7 @@ def chosen_traces(scenario: Scenario, wanted: str) -> tuple[TraceKind, str]:
 
 def _to_get(absent: list[str]) -> str:
     """Return missing files with the commands that bring those which are published."""
-    commands = [
-        f"edgeroute data get {name}" for name, table in recorded_tables().items() if table in absent
-    ]
+    commands = [str(getting(table)) for table in recorded_tables().values() if table in absent]
     return ", ".join(absent) + (f"; to get them: {', '.join(commands)}" if commands else "")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -141,45 +141,6 @@ def verdict(less: Mapping[str, float]) -> str:
     if less["low"] > 0.0:
         return "better"
     return "worse" if less["high"] < 0.0 else "tie"
-
-
-def learned_names(compared: Iterable[Results]) -> list[str]:
-    """Return the learned routers of any results."""
-    return list(dict.fromkeys(name for each in compared for name in each.names(Role.LEARNED)))
-
-
-def overview_columns(compared: Collection[Results]) -> list[str]:
-    """Return the headings of `overview_cells`."""
-    first = next(iter(compared))
-    return [
-        *("constant", "return", "Bao", first.levels["analytic"], "strongest baseline"),
-        *learned_names(compared),
-        *first.names(Role.BOUND),
-    ]
-
-
-def overview_cells(
-    results: Results,
-    learned: Sequence[str],
-    shown: Callable[[Mapping[str, float]], str] = with_interval,
-) -> list[str]:
-    """Return the gains over the better constant, or "-" for who is not there.
-
-    The routers in `learned` have columns of their own; `shown` writes a mean with its interval.
-    """
-    level, rows = results.levels, results.routers
-
-    def gain(name: str) -> str:
-        return shown(rows[name]["over_constant"]) if name in rows else "-"
-
-    return [
-        level["constant"],
-        f"{level['returns'][level['constant']]:.2f}",
-        gain(results.against_static["rule"]),
-        gain(level["analytic"]),
-        f"{level['strongest']} {gain(level['strongest'])}",
-        *(gain(name) for name in (*learned, *results.names(Role.BOUND))),
-    ]
 
 
 def savings(results: Results) -> Table:

@@ -89,9 +89,7 @@ def edge_cost(model: Model, gpu: Gpu, tensor_parallel: int) -> EdgeCost:
     overhead_s = gpu.launch_s + gpu.layer_s * model.layers
     attention = 4.0 * model.layers * model.attention_width
     parameters = model.body_parameters + model.head_parameters
-    free_bytes = (
-        USABLE_MEMORY * gpu.memory_bytes * tp - model.stored_bytes - ACTIVATION_BYTES_PER_GPU * tp
-    )
+    free_bytes = usable_bytes(gpu) * tp - model.stored_bytes
     return EdgeCost(
         compute_fixed_s=2.0 * model.head_parameters / (gpu.mfu * flops),
         compute_s_per_token=2.0 * model.body_parameters / (gpu.mfu * flops),

@@ -97,6 +97,12 @@ def recorded_tables() -> dict[str, str]:
     return {row["dataset"]: row["table"] for row in _catalogue("recorded_tables.csv")}
 
 
+def getting(table: str) -> str | None:
+    """Return the command that makes a recorded table; None for a table of one's own."""
+    names = (dataset for dataset, file in recorded_tables().items() if file == table)
+    return next((f"edgeroute data get {name}" for name in names), None)
+
+
 def _catalogue(name: str) -> list[dict[str, Any]]:
     with config_path("catalog", name).open(encoding="utf-8", newline="") as table:
         return list(csv.DictReader(table))
@@ -118,10 +124,10 @@ def data_file(name: str) -> Path:
     """Return the path of a file in the data folder; InputError if it is absent."""
     path = data_folder() / name
     if not path.is_file():
+        command = getting(name)
         allowed = f"set {DATA_VARIABLE} to the folder that holds it"
-        for dataset, table in recorded_tables().items():
-            if table == name:
-                allowed = f"run: edgeroute data get {dataset}, or set {DATA_VARIABLE}"
+        if command is not None:
+            allowed = f"run: {command}, or set {DATA_VARIABLE}"
         raise InputError(str(path), "no such file", allowed)
     return path
 

@@ -19,7 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeroute_env.errors import InputError, needs
-from edgeroute_env.files import read_whole, refuse_overwrite, replacing
+from edgeroute_env.files import (
+    read_whole,
+    refuse_overwrite,
+    replacing,
+    safetensors_metadata,
+)
 from edgeroute_env.semantic.prompt_features import LENGTH
 
 Floats = NDArray[np.float64]
@@ -107,8 +112,7 @@ class Head:
             raise InputError("head", str(path), "an existing head file")
         try:
             content = read_whole(Path(path))
-            length = int.from_bytes(content[:8], "little")
-            metadata = json.loads(content[8 : 8 + length]).get("__metadata__", {})
+            metadata = safetensors_metadata(content)
             arrays = safetensors.numpy.load(content)
             if metadata.get("format") != FORMAT or set(arrays) != set(_ARRAYS):
                 raise ValueError(f"not of format {FORMAT}")

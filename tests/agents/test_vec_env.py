@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from threading import Event
 from typing import Any
 
 import numpy as np
@@ -13,9 +11,9 @@ from gymnasium.error import AlreadyPendingCallError
 from edgeroute_agents.vec_env import EdgeRouteSB3VecEnv, with_margin
 from edgeroute_baselines.linear import LinearRouter
 from edgeroute_env import EdgeRouteVectorEnv, InputError, load_scenario
-from edgeroute_env.simulator.batch import Batch
 from edgeroute_env.simulator.features import COUNT
 from tests.helpers.learning import BAO_RULE, LINEAR_RULE, TURNS, short
+from tests.helpers.threads import halted
 
 DRAINING = {"budgets.battery_j": 900.0, "workload.turns": 40}
 
@@ -151,18 +149,8 @@ def test_a_second_thread_inside_a_step_is_told(monkeypatch: pytest.MonkeyPatch) 
     for each in (env, alone):
         each.seed(0)
         each.reset()
-    inside, go_on, actions = Event(), Event(), np.ones(4, np.int64)
-    step, state = Batch.step, env.state()
-
-    def slow(batch: Batch, chosen: Any) -> None:
-        inside.set()
-        assert go_on.wait(10)
-        step(batch, chosen)
-
-    monkeypatch.setattr(Batch, "step", slow)
-    with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(env.step, actions)
-        assert inside.wait(10)
+    actions, state = np.ones(4, np.int64), env.state()
+    with halted(lambda: env.step(actions), monkeypatch) as first:
         for call in (
             env.reset,
             env.step_wait,
@@ -172,8 +160,6 @@ def test_a_second_thread_inside_a_step_is_told(monkeypatch: pytest.MonkeyPatch) 
         ):
             with pytest.raises(AlreadyPendingCallError, match="another thread"):
                 call()
-        go_on.set()
-        seen = first.result()[0]
-    monkeypatch.undo()
+    seen = first.result()[0]
     assert np.array_equal(seen, alone.step(actions)[0])
     assert np.array_equal(env.step(actions)[0], alone.step(actions)[0])

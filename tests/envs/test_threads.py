@@ -7,7 +7,6 @@ import pickle
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from threading import Event
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ import pytest
 from gymnasium.error import AlreadyPendingCallError
 
 from edgeroute_env import EdgeRouteEnv, EdgeRouteVectorEnv
-from edgeroute_env.simulator.batch import Batch
+from tests.helpers.threads import halted
 
 pytestmark = pytest.mark.thorough
 
@@ -33,24 +32,12 @@ def test_a_second_thread_inside_a_step_is_told(
     env, alone = make(), make()
     for each in (env, alone):
         each.reset(seed=0)
-    inside, go_on, action = Event(), Event(), action_of(env)
-    step = Batch.step
-
-    def slow(batch: Batch, actions: Any) -> None:
-        inside.set()
-        assert go_on.wait(10)
-        step(batch, actions)
-
-    monkeypatch.setattr(Batch, "step", slow)
-    with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(env.step, action)
-        assert inside.wait(10)
+    action = action_of(env)
+    with halted(lambda: env.step(action), monkeypatch) as first:
         for call in (lambda: env.step(action), env.reset):
             with pytest.raises(AlreadyPendingCallError, match="another thread"):
                 call()
-        go_on.set()
-        observation = first.result()[0]
-    monkeypatch.undo()
+    observation = first.result()[0]
     assert observation.tobytes() == alone.step(action)[0].tobytes()
     assert env.step(action)[0].tobytes() == alone.step(action)[0].tobytes()
 
