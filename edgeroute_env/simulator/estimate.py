@@ -60,8 +60,7 @@ def estimate(p: Any, row: Any, ep: Any, dev: Any, seen: Any) -> None:
     uplink_s = uplink_wait_s(dev, row.arrival_s + held_up_s, dev.uplink_due_at_s)
     down_s = answer * p.bytes_per_token * down_s_per_byte
     on_air_s = upload_s(payload_bytes(p, row, dev), up_s_per_byte, p.harq_s)
-    sent_s = uplink_s + p.expected_outage_s + on_air_s + p.expected_rtt_s
-    seen.edge_radio_s = sent_s + down_s
+    seen.edge_radio_s = uplink_s + p.expected_outage_s + on_air_s + p.expected_rtt_s + down_s
     seen.edge_wait_s = held_up_s + wait_s
     seen.edge_prefill_s = fresh_s
     seen.edge_switch_s = switch_s + whole_s - fresh_s

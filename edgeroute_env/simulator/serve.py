@@ -36,9 +36,9 @@ from edgeroute_env.simulator.state import DEVICE_ROUTE, EDGE_ROUTE, NO_ROUTE, RE
 def serve(p: Any, row: Any, ep: Any, dev: Any, queue: EdgeQueue, action: int, out: Any) -> None:
     """Serve one turn as `action` says and write its outcome.
 
-    A turn is scored when it arrives. A follow-up waits for the answer before it. An upload waits for
-    the phone's earlier ones. In a long outage the edge cannot be reached, and the turn fails. Beyond the quota the edge refuses the call, and
-    the phone answers.
+    A turn is scored when it arrives. A follow-up waits for the answer before it. An upload waits
+    for the phone's earlier ones. In a long outage the edge cannot be reached, and the turn fails.
+    Beyond the quota the edge refuses the call, and the phone answers.
     """
     out.edge_call = out.failed = out.refused = out.switched = out.recomputed_tokens = 0.0
     out.radio_s = out.queue_s = out.switch_s = out.prefill_s = out.decode_s = 0.0

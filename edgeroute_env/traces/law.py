@@ -19,7 +19,6 @@ from edgeroute_env.physics import queueing, radio
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.traces.cell import cell_maps
 from edgeroute_env.traces.columns import floats
-from edgeroute_env.traces.links import LINK
 from edgeroute_env.traces.lengths import (
     answer_tables,
     inner_correlation,
@@ -27,6 +26,7 @@ from edgeroute_env.traces.lengths import (
     normal_levels,
     prompt_tables,
 )
+from edgeroute_env.traces.links import LINK
 from edgeroute_env.traces.scores import score_tables
 
 NORMAL_CELLS = 4096  # cells of equal probability in the table that turns uniforms into normals

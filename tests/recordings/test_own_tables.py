@@ -101,7 +101,7 @@ def test_a_scenario_chooses_and_drops_rows(tmp_path: Path, monkeypatch: pytest.M
     table = "{file: mine.csv, where: {run: 3}, drop_unusable: true}"
     write(scenario, f"extends: paper\nname: own\ndescription: x\nradio:\n  snr_runs: {table}\n")
     loaded = load_scenario(scenario)
-    assert recorded_law(loaded).snr_db.tolist() == [10.0, 10.0, 9.0]
+    assert recorded_law(loaded).link["snr_db"].tolist() == [10.0, 10.0, 9.0]
     assert load_scenario(loaded, {"device.count": 2}).radio.snr_runs == loaded.radio.snr_runs
 
 
