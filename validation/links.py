@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edgeroute_env.evaluation.episodes import generators
 from edgeroute_env.recordings.shapes import SnrRuns
@@ -61,11 +60,6 @@ def recorded_runs(**where: str) -> SnrRuns:
     return read_recording(SnrRuns, recording(RECORDING), COLUMNS, where)
 
 
-def taken(runs: SnrRuns, chosen: NDArray[np.bool_]) -> SnrRuns:
-    """Return some samples of the runs."""
-    return SnrRuns(**{name: values[chosen] for name, values in runs.columns().items()})
-
-
 def recorded_link(runs: SnrRuns, label: str) -> Link:
     """Return the link that downloads measure; a sample stands for the middle of its second."""
     assert runs.downlink_kbps is not None
@@ -101,7 +95,7 @@ def fitted(runs: SnrRuns, tested: SnrRuns, label: str) -> Fit:
 def halves(runs: SnrRuns) -> list[Fit]:
     """Return the fit on every second download run, held against the others, both ways."""
     downloads = np.unique(runs.run[flows(runs)])
-    parts = [taken(runs, np.isin(runs.run, downloads[k::2])) for k in (0, 1)]
+    parts = [runs.taken(np.isin(runs.run, downloads[k::2])) for k in (0, 1)]
     return [
         fitted(parts[0], parts[1], "fitted on even runs, held against odd ones"),
         fitted(parts[1], parts[0], "fitted on odd runs, held against even ones"),

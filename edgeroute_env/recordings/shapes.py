@@ -219,6 +219,11 @@ class SnrRuns(Recording):
     downlink_kbps: Floats | None = None
     ping_ms: Floats | None = None
 
+    def taken(self, chosen: NDArray[np.bool_]) -> SnrRuns:
+        """Return the chosen samples, a mask of shape (n,)."""
+        columns: dict[str, Any] = {k: values[chosen] for k, values in self.columns().items()}
+        return SnrRuns(**columns)
+
     def _check_order(self) -> None:
         first = np.concatenate(([True], np.diff(self.run) != 0))
         starts = np.flatnonzero(first)
@@ -263,7 +268,8 @@ def _names_as_numbers(raw: NDArray[Any], found: Floats, high: float) -> Floats:
 def _is_empty(raw: NDArray[Any]) -> NDArray[np.bool_]:
     """Return which cells hold nothing, shape (n,)."""
     if raw.dtype.kind == "f":
-        return np.isnan(raw)
+        missing: NDArray[np.bool_] = np.isnan(raw)
+        return missing
     return np.array([value is None or value == "" or value != value for value in raw])
 
 

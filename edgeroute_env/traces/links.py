@@ -33,7 +33,7 @@ def measured(runs: SnrRuns) -> Flags:
     """Return which samples measure the link, shape (n,): a download at work, not at a ping."""
     if runs.app is None or runs.downlink_kbps is None:
         return np.zeros(len(runs), bool)
-    at_work = runs.app == DOWNLOAD
+    at_work: Flags = runs.app == DOWNLOAD
     if runs.ping_ms is not None:
         pinged = np.isfinite(runs.ping_ms)
         for run in np.unique(runs.run[pinged]):
@@ -56,7 +56,8 @@ def flows(runs: SnrRuns) -> Flags:
 
 def efficiency(cqi: Floats) -> Floats:
     """Return the spectral efficiency (bit/s/Hz) at a CQI, averaged over a second, from 0 to 15."""
-    return np.interp(cqi, np.arange(CQI_EFFICIENCY.size + 1), [0.0, *CQI_EFFICIENCY])
+    table = [0.0, *CQI_EFFICIENCY]
+    return np.asarray(np.interp(cqi, np.arange(len(table)), table))
 
 
 def effective_mhz(runs: SnrRuns) -> float:

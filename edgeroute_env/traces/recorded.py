@@ -224,5 +224,4 @@ def _gaps(arrivals: Arrivals, split: Split, table: Table) -> NDArray[np.float64]
 
 def _half_of_runs(runs: SnrRuns, split: Split, table: Table) -> SnrRuns:
     """Return the runs of a split, with all that was recorded of them."""
-    kept = np.isin(runs.run, _half(np.unique(runs.run), split, table))
-    return SnrRuns(**{name: values[kept] for name, values in runs.columns().items()})
+    return runs.taken(np.isin(runs.run, _half(np.unique(runs.run), split, table)))
