@@ -181,13 +181,16 @@ class PathLoss(Part):
 
 
 class Radio(Part):
-    """The cellular or Wi-Fi link: budget, mobility, outage, round trip, message sizes.
+    """The cellular or Wi-Fi link: budget, mobility, outages, round trip, message sizes.
 
     The environment `log-distance` needs `path_loss`; no other takes it. Users are spread evenly
     over the `area` of the cell or along a `line` from its centre. `rate` follows the CQI table or
-    is Shannon's bound, which has no outage. `fading` is averaged within a turn or drawn for each
+    is Shannon's bound. `fading` is averaged within a turn or drawn for each
     turn. `snr_ceiling_db` limits the SNR, because of neighbour cells and the transmitter's own
     error.
+
+    Traffic stops for a share of the time, `outage_share`, whatever the SNR; from then on the link
+    is out for an exponential time of mean `outage_mean_s`. After `outage_wait_s` the app gives up.
     """
 
     environment: Literal["umi", "uma", "inh", "log-distance"]
@@ -216,6 +219,7 @@ class Radio(Part):
     # A round trip takes at most 60 s, of which the exponential's tail may be 37 times its mean.
     rtt_floor_s: Annotated[float, Within(0.0, 10.0)]
     rtt_excess_mean_s: Annotated[float, Within(0.0, 1.0)]
+    outage_share: Share
     outage_mean_s: Duration
     outage_wait_s: Duration
     bytes_per_token: Annotated[float, Within(1e-3, 1e4)]

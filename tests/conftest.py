@@ -45,6 +45,7 @@ AT_REST: dict[str, Any] = {
     "expected_quality_device": 0.4,
     "expected_quality_edge": 0.9,
     "snr_db": 20,
+    "downlink_mbit_per_s": 0,
     "outage_s": 0,
     "rtt_s": 0.02,
     "edge_load": 0,

@@ -15,7 +15,17 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from edgeroute_env.errors import InputError
 from edgeroute_env.files import open_folder, replacing
-from validation import arrivals, drawing, gaps, input_lengths, latency, path_loss, queues, snr
+from validation import (
+    arrivals,
+    drawing,
+    gaps,
+    input_lengths,
+    latency,
+    links,
+    path_loss,
+    queues,
+    snr,
+)
 from validation.section import Comparison, MissingRecording
 
 TEMPLATE = "page.md.j2"
@@ -24,6 +34,7 @@ SECTIONS = {  # by the name that the template gives their data
     "queues": queues,
     "path_loss": path_loss,
     "snr": snr,
+    "links": links,
     "arrivals": arrivals,
     "gaps": gaps,
     "input_lengths": input_lengths,

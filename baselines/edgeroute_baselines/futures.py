@@ -52,7 +52,6 @@ class Futures:
         shown = [names for what, names in HIDEABLE.items() if what not in self._hidden]
         self.known = KNOWN + tuple(itertools.chain(*shown))
         self._spreads = {name: SPREADS[name] for name in SPREADS if name in self.known}
-        self._outage_mean_s = scenario.radio.outage_mean_s
         self._generator = np.random.default_rng(0)
         self._draw_pool(scenario)
         # Where a turn is paid for its quality alone, the mean has less noise than a draw. This does
@@ -121,12 +120,6 @@ class Futures:
             if "edge-load" not in self._hidden:
                 now["edge_wait_s"] = now["expected_wait_s"]
         return rows, places
-
-    def sample_outages(self, now: Rows, outage_snr_db: Floats) -> None:
-        """Draw how long the link is out where its SNR says so, (n, count) of ROW and of (n, 1)."""
-        if "snr" not in self._hidden:
-            wait_s = self._generator.exponential(self._outage_mean_s, now.shape)
-            now["outage_s"] = np.where(now["snr_db"] < outage_snr_db, wait_s, 0.0)
 
     def worst_so_far(self, places: Ints, turn: Ints, edge_bits: Ints) -> Floats:
         """Return the worst answer of the dialogue before each place, shape (n, count); 1 if none.

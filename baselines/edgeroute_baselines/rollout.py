@@ -94,8 +94,6 @@ class RolloutRouter:
         episodes = batch.episodes[rows]
         present = batch.traces[episodes["trace"], episodes["cursor"]]
         futures, places = self.futures.draw(present, seen)
-        outage_snr_db = batch.parameters["outage_snr_db"][present["user"]]
-        self.futures.sample_outages(futures[..., 0], outage_snr_db[:, None])
         n, count, turns = futures.shape
         run = batch.taken(np.tile(np.repeat(rows, count), 2))
         run.share_traces(futures.reshape(n * count, turns))
@@ -136,6 +134,7 @@ class RolloutRouter:
         own = (np.arange(of.size), present["device"][of])
         known = run.devices[own]
         known["next_edge_wait_s"], known["next_edge_told_at_s"] = 0.0, np.inf
+        known["uplink_free_at_s"] = known["uplink_due_at_s"]  # an outage's end is not known
         if "cache" in self._scenario.observation.hidden:
             known["cached_device_tokens"] = known["cached_edge_tokens"] = known["context_tokens"]
         known["worst_quality"] = 1.0

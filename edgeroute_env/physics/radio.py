@@ -32,7 +32,6 @@ CQI_EFFICIENCY = np.array(
 CQI_SNR_DB = np.array(
     [-6.7, -4.7, -2.3, 0.2, 2.4, 4.3, 5.9, 8.1, 10.3, 11.7, 14.1, 16.3, 18.7, 21.0, 22.7]
 )
-OUTAGE_SNR_DB = float(CQI_SNR_DB[0])
 SNR_MIN_DB, SNR_MAX_DB = -20.0, 30.0
 
 
@@ -176,9 +175,9 @@ def shannon_efficiency(snr_db: float) -> float:
 EFFICIENCY = {"cqi": ergodic_efficiency, "shannon": shannon_efficiency}
 
 
-def outage_snr_db(rate: str) -> float:
-    """Return the SNR (dB) below which a link is out; under Shannon's rate it never is."""
-    return OUTAGE_SNR_DB if rate == "cqi" else -math.inf
+def lowest_snr_db(rate: str) -> float:
+    """Return the SNR (dB) below which the rate falls no more; Shannon's has no such end."""
+    return float(CQI_SNR_DB[0]) if rate == "cqi" else -math.inf
 
 
 @compiled
@@ -201,5 +200,5 @@ def upload_s(payload_bytes: float, air_s_per_byte: float, harq_s: float) -> floa
 
 @compiled
 def bounded_exponential_mean(mean: float, bound: float) -> float:
-    """Return E[min(X, bound)] of an exponential X, the expected wait in an outage."""
+    """Return E[min(X, bound)] of an exponential X, such as the wait in an outage."""
     return mean * (1.0 - math.exp(-bound / mean))

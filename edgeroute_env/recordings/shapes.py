@@ -34,13 +34,15 @@ Texts: TypeAlias = NDArray[np.str_]
 class ColumnRule(NamedTuple):
     """What a column may hold: its type and, for numbers, the range.
 
-    A float may be given as a truth or as a time, an int as any name; see `cells`.
+    A float may be given as a truth or as a time, an int as any name; see `cells`. Where `blank`, a
+    number may be missing, and is NaN.
     """
 
     kind: type
     low: float = 0
     high: float = 0
     given: Literal["number", "truth", "time", "name"] = "number"
+    blank: bool = False
 
     def allowed(self) -> str:
         """Say what a value must be."""
@@ -48,7 +50,8 @@ class ColumnRule(NamedTuple):
             return "a text"
         whole = "a whole number" if self.kind is int else "a number"
         also = {"truth": ", or true or false", "time": f"; {TIMES}", "name": ", or a text"}
-        return f"{whole} from {self.low:g} to {self.high:g}{also.get(self.given, '')}"
+        empty = ", or none" if self.blank else ""
+        return f"{whole} from {self.low:g} to {self.high:g}{also.get(self.given, '')}{empty}"
 
 
 _ID = ColumnRule(int, 0, 2**31 - 1, "name")  # what a trace's 4-byte columns hold
@@ -69,12 +72,16 @@ RULES = {
     "group": _TEXT,
     "task": _TEXT,
     "mobility": _TEXT,
+    "app": _TEXT,
     "dialogue": _ID,
     "session": _ID,
     "run": _ID,
     "turn": _COUNT,
     "time_s": ColumnRule(float, -1e12, 1e12, "time"),
     "snr_db": ColumnRule(float, -100, 100),
+    "cqi": ColumnRule(float, 0, 15, blank=True),
+    "downlink_kbps": ColumnRule(float, 0, 1e8),
+    "ping_ms": ColumnRule(float, 0, 1e6, blank=True),
 }
 
 
@@ -197,13 +204,25 @@ class SnrRuns(Recording):
     """Radio measurements: one row a sample, sorted by run; columns of shape (n,).
 
     run: the drive or walk to which a sample belongs. time_s: seconds, never decreasing within a
-    run. snr_db: signal-to-noise ratio, -100 to 100 dB. mobility: how the phone moved.
+    run. snr_db: signal-to-noise ratio, -100 to 100 dB. mobility: how the phone moved. app: what the
+    phone did; `download` used all of the link. cqi: channel quality, 0 to 15, the mean of a second,
+    NaN for none. downlink_kbps: throughput, kbit/s. ping_ms: a round trip, NaN where none was
+    measured.
     """
 
     run: Integers
     time_s: Floats
     snr_db: Floats
     mobility: Texts | None = None
+    app: Texts | None = None
+    cqi: Floats | None = None
+    downlink_kbps: Floats | None = None
+    ping_ms: Floats | None = None
+
+    def taken(self, chosen: NDArray[np.bool_]) -> SnrRuns:
+        """Return the chosen samples, a mask of shape (n,)."""
+        columns: dict[str, Any] = {k: values[chosen] for k, values in self.columns().items()}
+        return SnrRuns(**columns)
 
     def _check_order(self) -> None:
         first = np.concatenate(([True], np.diff(self.run) != 0))
@@ -227,6 +246,8 @@ def converted(name: str, values: Any, rule: ColumnRule) -> tuple[NDArray[Any], N
     if rule.given == "name":
         found = _names_as_numbers(raw, found, rule.high)
     good = np.isfinite(found) & (found >= rule.low) & (found <= rule.high)
+    if rule.blank:
+        good |= _is_empty(raw)
     if rule.kind is int:
         good &= found == np.floor(found)
         return np.where(good, found, 0).astype(np.int64), good
@@ -242,6 +263,14 @@ def _names_as_numbers(raw: NDArray[Any], found: Floats, high: float) -> Floats:
     result = np.full(raw.size, np.nan)
     result[due] = numbered(raw[due].tolist())
     return result
+
+
+def _is_empty(raw: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which cells hold nothing, shape (n,)."""
+    if raw.dtype.kind == "f":
+        missing: NDArray[np.bool_] = np.isnan(raw)
+        return missing
+    return np.array([value is None or value == "" or value != value for value in raw])
 
 
 def _is_text(value: Any) -> bool:

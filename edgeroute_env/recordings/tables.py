@@ -145,8 +145,9 @@ def picked_fields(
         if name not in found:
             raise _no_column(path, name, name, frame)
     good = np.ones(len(frame), bool)
+    values: dict[str, NDArray[Any]] = {}
     for name, cells in found.items():
-        _, usable = converted(name, cells, rules[name])
+        values[name], usable = converted(name, cells, rules[name])
         good &= usable
         if not pick.drop_unusable and not usable.all():
             row = int(np.flatnonzero(~usable)[0])
@@ -154,9 +155,9 @@ def picked_fields(
             raise InputError(f"{path}: {name}, row {row}", _shown(cells[row]), allowed)
     if not good.any():
         raise InputError(f"{path}: rows", f"{len(frame)}, none of them usable", "one usable row")
-    found = {name: converted(name, cells[good], rules[name])[0] for name, cells in found.items()}
     if good.all():
-        return found, None
+        return values, None
+    found = {name: converted(name, cells[good], rules[name])[0] for name, cells in found.items()}
     return found, f"left out {(~good).sum()} of {len(frame)} rows that cannot be used"
 
 

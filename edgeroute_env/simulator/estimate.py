@@ -16,7 +16,7 @@ from edgeroute_env.physics.inference import (
     shared_slowdown,
 )
 from edgeroute_env.physics.radio import upload_s
-from edgeroute_env.simulator.requests import batch_decode_s, payload_bytes
+from edgeroute_env.simulator.requests import batch_decode_s, payload_bytes, uplink_wait_s
 from edgeroute_env.simulator.state import DEVICE_ROUTE, EDGE_ROUTE
 
 
@@ -57,10 +57,10 @@ def estimate(p: Any, row: Any, ep: Any, dev: Any, seen: Any) -> None:
     if cached_edge < dev.context_tokens:
         whole_s = prefill_s(p.cost, asked - cached_edge, cached_edge) * slow
     switch_s = p.edge_switch_s if dev.last_route == DEVICE_ROUTE else 0.0
-    outage_s = p.expected_outage_s if snr_db < p.outage_snr_db else 0.0
+    uplink_s = uplink_wait_s(dev, row.arrival_s + held_up_s, dev.uplink_due_at_s)
     down_s = answer * p.bytes_per_token * down_s_per_byte
     on_air_s = upload_s(payload_bytes(p, row, dev), up_s_per_byte, p.harq_s)
-    seen.edge_radio_s = outage_s + on_air_s + p.expected_rtt_s + down_s
+    seen.edge_radio_s = uplink_s + p.expected_outage_s + on_air_s + p.expected_rtt_s + down_s
     seen.edge_wait_s = held_up_s + wait_s
     seen.edge_prefill_s = fresh_s
     seen.edge_switch_s = switch_s + whole_s - fresh_s

@@ -154,6 +154,9 @@ def _start_phone(p: Any, dev: Any) -> None:
     dev.battery_j = p.battery_j
     dev.quota_left = p.edge_calls
     dev.window_ends_s = p.window_s
+    dev.uplink_from_s = 0.0
+    dev.uplink_free_at_s = 0.0
+    dev.uplink_due_at_s = 0.0
     dev.asked = 0.0
     dev.edge_wait_s = 0.0
     dev.edge_told_at_s = -np.inf

@@ -28,7 +28,7 @@ from edgeroute_env.physics.power import (
 from edgeroute_env.physics.radio import upload_s
 from edgeroute_env.simulator.account import weighted_cost
 from edgeroute_env.simulator.edge_queue import NEVER_S, EdgeQueue, look_ahead, send_behind
-from edgeroute_env.simulator.requests import batch_decode_s, payload_bytes
+from edgeroute_env.simulator.requests import batch_decode_s, payload_bytes, uplink_wait_s
 from edgeroute_env.simulator.state import DEVICE_ROUTE, EDGE_ROUTE, NO_ROUTE, RELATIVE_COST
 
 
@@ -36,9 +36,9 @@ from edgeroute_env.simulator.state import DEVICE_ROUTE, EDGE_ROUTE, NO_ROUTE, RE
 def serve(p: Any, row: Any, ep: Any, dev: Any, queue: EdgeQueue, action: int, out: Any) -> None:
     """Serve one turn as `action` says and write its outcome.
 
-    A turn is scored when it arrives. A follow-up waits for the answer before it. In a long outage
-    the edge cannot be reached, and the turn fails. Beyond the quota the edge refuses the call, and
-    the phone answers.
+    A turn is scored when it arrives. A follow-up waits for the answer before it. An upload waits
+    for the phone's earlier ones. In a long outage the edge cannot be reached, and the turn fails.
+    Beyond the quota the edge refuses the call, and the phone answers.
     """
     out.edge_call = out.failed = out.refused = out.switched = out.recomputed_tokens = 0.0
     out.radio_s = out.queue_s = out.switch_s = out.prefill_s = out.decode_s = 0.0
@@ -59,8 +59,9 @@ def serve(p: Any, row: Any, ep: Any, dev: Any, queue: EdgeQueue, action: int, ou
         out.energy_j = p.outage_wait_s * p.tail_w
         out.quality = 0.0
     else:
-        on_air_s, out.energy_j = _uploaded(p, row, dev)
-        out.radio_s = row.outage_s + on_air_s + row.rtt_s
+        held_s, on_air_s, out.energy_j = _uploaded(p, row, dev, ready_s)
+        _hold_uplink(dev, ready_s, held_s, on_air_s)
+        out.radio_s = held_s + on_air_s + row.rtt_s
         sent_s = ready_s + out.radio_s
         if dev.quota_left >= 1.0:
             after_first_token_s = _serve_at_edge(p, row, ep, dev, queue, sent_s, out)
@@ -76,14 +77,25 @@ def serve(p: Any, row: Any, ep: Any, dev: Any, queue: EdgeQueue, action: int, ou
 
 
 @inlined
-def _uploaded(p: Any, row: Any, dev: Any) -> tuple[float, float]:
-    """Return the air time and the energy (J) of the turn's upload."""
+def _uploaded(p: Any, row: Any, dev: Any, ready_s: float) -> tuple[float, float, float]:
+    """Return the wait for link and uplink, the air time and the energy (J) of the upload."""
+    held_s = max(float(row.outage_s), uplink_wait_s(dev, ready_s, dev.uplink_free_at_s))
     air_s_per_byte = float(row.up_s_per_byte)
     on_air_s = upload_s(payload_bytes(p, row, dev), air_s_per_byte, p.harq_s)
     energy_j = transmit_energy_j(
         on_air_s, 8e-6 / air_s_per_byte, p.transmit_base_w, p.transmit_w_per_mbit_per_s
     )
-    return on_air_s, energy_j
+    return held_s, on_air_s, energy_j
+
+
+@inlined
+def _hold_uplink(dev: Any, ready_s: float, held_s: float, on_air_s: float) -> None:
+    """Keep the uplink busy until the upload ends; the phone's next ones wait for it."""
+    due_s = uplink_wait_s(dev, ready_s, dev.uplink_due_at_s) + on_air_s
+    if uplink_wait_s(dev, ready_s, dev.uplink_free_at_s) == 0.0:
+        dev.uplink_from_s = ready_s
+    dev.uplink_free_at_s = ready_s + held_s + on_air_s
+    dev.uplink_due_at_s = ready_s + due_s
 
 
 @inlined
@@ -113,8 +125,8 @@ def _cost_at_edge(p: Any, row: Any, ep: Any, dev: Any, queue: EdgeQueue, ready_s
     The sums use the order in which the turn's own figures are added. So a turn that does go to the
     edge costs exactly as much.
     """
-    on_air_s, energy_j = _uploaded(p, row, dev)
-    sending_s = row.outage_s + on_air_s + row.rtt_s
+    held_s, on_air_s, energy_j = _uploaded(p, row, dev, ready_s)
+    sending_s = held_s + on_air_s + row.rtt_s
     sent_s = ready_s + sending_s
     own_wait_s, switch_s, fill_s, decode_s, down_s = _at_edge(p, row, ep, dev, queue, sent_s)
     hold_s = switch_s + fill_s + decode_s

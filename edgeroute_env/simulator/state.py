@@ -36,7 +36,7 @@ PARAMETERS = np.dtype(
             "scoring_s device_switch_s background_depth throttle_start throttle_width "
             "throttle_depth heating_s cooling_s prefill_j_per_token decode_j_per_token "
             "transmit_base_w transmit_w_per_mbit_per_s tail_s tail_w receive_w edge_power_w "
-            "slots edge_switch_s history_resent outage_snr_db demand_prior_s "
+            "slots edge_switch_s history_resent demand_prior_s "
             "prefill_share background_context_tokens harq_s bytes_per_token request_bytes "
             "expected_rtt_s expected_outage_s outage_wait_s battery_j edge_calls window_s "
             "deadline_s pays_expectation weight_quality weight_latency weight_energy "
@@ -65,6 +65,8 @@ DEVICE = np.dtype(
     [
         # the phone
         *floats("free_at_s heat tail_ends_s battery_j quota_left window_ends_s"),
+        # its uplink: since when it is busy, until when, and until when if no outage holds it up
+        *floats("uplink_from_s uplink_free_at_s uplink_due_at_s"),
         # its dialogue
         *floats("turn context_tokens cached_device_tokens cached_edge_tokens last_route"),
         *floats("answered_at_s score_sum worst_quality sound_so_far"),
@@ -122,14 +124,14 @@ def _values(scenario: Scenario) -> dict[str, Any]:
         "slots": edge.slots,
         "edge_switch_s": edge.switch_s,
         "history_resent": edge.stateless_api,
-        "outage_snr_db": radio.outage_snr_db(link.rate),
         "prefill_share": edge.background.prefill_share,
         "background_context_tokens": edge.background.context_tokens,
         "harq_s": radio.harq_delay_s(link.block_error_rate, link.harq_round_trip_s),
         "bytes_per_token": link.bytes_per_token,
         "request_bytes": link.request_bytes,
         "expected_rtt_s": link.rtt_floor_s + link.rtt_excess_mean_s,
-        "expected_outage_s": radio.bounded_exponential_mean(link.outage_mean_s, link.outage_wait_s),
+        "expected_outage_s": link.outage_share
+        * radio.bounded_exponential_mean(link.outage_mean_s, link.outage_wait_s),
         "outage_wait_s": link.outage_wait_s,
         "battery_j": UNLIMITED if budgets.battery_j is None else budgets.battery_j,
         "edge_calls": UNLIMITED if budgets.edge_calls is None else budgets.edge_calls,
@@ -156,7 +158,7 @@ def _assumed(scenario: Scenario) -> dict[str, float]:
     """Return what a router assumes of a quantity that its observation hides."""
     link, background = scenario.radio, scenario.edge.background
     snr_db = _typical_snr_db(scenario)
-    efficiency = radio.EFFICIENCY[link.rate](max(snr_db, radio.outage_snr_db(link.rate)))
+    efficiency = radio.EFFICIENCY[link.rate](max(snr_db, radio.lowest_snr_db(link.rate)))
     load, slots = background.utilisation, scenario.edge.slots
     up, down = (
         radio.seconds_per_byte(efficiency, hertz, link.block_error_rate)

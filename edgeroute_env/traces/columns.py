@@ -43,7 +43,8 @@ BASE = (
     Column("quality_edge", "f4", 0, 1, "quality of the edge model's answer"),
     Column("expected_quality_device", "f4", 0, 1, "its expectation, given the score"),
     Column("expected_quality_edge", "f4", 0, 1, "its expectation, given the score"),
-    Column("snr_db", "f4", -20, 30, "mean SNR of the uplink during the turn"),
+    Column("snr_db", "f4", -20, 30, "SNR during the turn, as the modem reports it"),
+    Column("downlink_mbit_per_s", "f4", 0, 1e6, "recorded downlink rate; 0: it follows the SNR"),
     Column("outage_s", "f4", 0, LONGEST_S, "time until the link returns; 0 when it is up"),
     Column("rtt_s", "f4", 0, 60, "round-trip time to the edge server"),
     Column("edge_load", "f4", 0, 0.999, "utilisation of the edge server by other tenants"),
@@ -56,8 +57,8 @@ BASE = (
 )
 
 DERIVED = (
-    Column("up_s_per_byte", "f4", 0, LONGEST_S, "uplink air time of a byte at this SNR"),
-    Column("down_s_per_byte", "f4", 0, LONGEST_S, "downlink air time of a byte at this SNR"),
+    Column("up_s_per_byte", "f4", 0, LONGEST_S, "uplink air time of a byte"),
+    Column("down_s_per_byte", "f4", 0, LONGEST_S, "downlink air time of a byte"),
     Column("expected_wait_s", "f4", 0, LONGEST_S, "mean queueing delay at the reported load"),
 )
 

@@ -26,6 +26,7 @@ from edgeroute_env.traces.lengths import (
     normal_levels,
     prompt_tables,
 )
+from edgeroute_env.traces.links import LINK
 from edgeroute_env.traces.scores import score_tables
 
 NORMAL_CELLS = 4096  # cells of equal probability in the table that turns uniforms into normals
@@ -40,12 +41,12 @@ WORLD = np.dtype(
         "cache_survival_s background_probability eviction_tokens_per_s kv_pool "
         "load_mean_logit load_sigma load_correlation_s report_interval_s "
         "environment carrier_ghz bs_height_m ut_height_m link_budget_db "
-        "path_loss_1m_db path_loss_exponent along_line fades outage_snr_db ceiling_db "
+        "path_loss_1m_db path_loss_exponent along_line fades lowest_snr_db ceiling_db "
         "distance_min_m distance_max_m speed_m_per_s "
         "distance_correlation_m state_correlation_m "
         "los_sigma_db nlos_sigma_db los_correlation_m nlos_correlation_m "
         "penetration_mean_db penetration_sigma_db rtt_floor_s rtt_excess_mean_s "
-        "outage_mean_s up_bit_s down_bit_s"
+        "outage_share outage_mean_s up_bit_s down_bit_s"
     )
 )
 
@@ -105,8 +106,8 @@ class TraceLaw(NamedTuple):
     wait_if_any_s: NDArray[np.float64]
     recorded_gaps: NDArray[np.float64]  # consecutive, in units of their mean; may be empty
     recorded_follow_ups_s: NDArray[np.float64]  # may be empty
-    snr_db: NDArray[np.float64]  # recorded at 1 Hz, run after run; may be empty
-    snr_runs: NDArray[np.int64]  # (runs, 2): first index and length
+    link: NDArray[Any]  # LINK, recorded, one a second, run after run; may be empty
+    link_runs: NDArray[np.int64]  # (runs, 2): first index and length
 
 
 def synthetic_law(scenario: Scenario) -> TraceLaw:
@@ -147,8 +148,8 @@ def synthetic_law(scenario: Scenario) -> TraceLaw:
         wait_if_any_s=np.array([queueing.delayed_wait_s(slots, u, service_s) for u in loads]),
         recorded_gaps=np.zeros(0),
         recorded_follow_ups_s=np.zeros(0),
-        snr_db=np.zeros(0),
-        snr_runs=np.zeros((0, 2), np.int64),
+        link=np.zeros(0, LINK),
+        link_runs=np.zeros((0, 2), np.int64),
     )
 
 
@@ -216,7 +217,7 @@ def _around(scenario: Scenario) -> dict[str, float]:
         "along_line": link.spread == "line",
         "fades": link.fading == "per-turn",
         "ceiling_db": math.inf if link.snr_ceiling_db is None else link.snr_ceiling_db,
-        "outage_snr_db": radio.outage_snr_db(link.rate),
+        "lowest_snr_db": radio.lowest_snr_db(link.rate),
         "link_budget_db": gains_db - radio.noise_dbm(link.uplink_hz, link.noise_figure_db),
         "up_bit_s": radio.seconds_per_byte(1.0, link.uplink_hz, link.block_error_rate),
         "down_bit_s": radio.seconds_per_byte(1.0, link.downlink_hz, link.block_error_rate),

@@ -34,6 +34,7 @@ from edgeroute_env.traces.law import (
     synthetic_items,
     synthetic_law,
 )
+from edgeroute_env.traces.links import by_second
 from edgeroute_env.traces.sources import Drawn
 
 TraceKind = Literal["synthetic", "recorded"]
@@ -82,8 +83,8 @@ def recorded_law(scenario: Scenario, split: Split = "all") -> TraceLaw:
         law = law._replace(recorded_follow_ups_s=kept)
     if scenario.radio.snr_runs is not None:
         runs = _read(SnrRuns, scenario.radio.snr_runs)
-        snr_db, places = _snr(runs, split, scenario.radio.snr_runs)
-        law = law._replace(snr_db=snr_db, snr_runs=places)
+        link, places = by_second(_half_of_runs(runs, split, scenario.radio.snr_runs))
+        law = law._replace(link=link, link_runs=places)
     return law
 
 
@@ -221,17 +222,6 @@ def _gaps(arrivals: Arrivals, split: Split, table: Table) -> NDArray[np.float64]
     return gaps_s
 
 
-def _snr(
-    runs: SnrRuns, split: Split, table: Table
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return the runs at one sample a second, one after another, with their places."""
-    series, places, at = [], [], 0
-    for run in _half(np.unique(runs.run), split, table):
-        chosen = runs.run == run
-        time_s = runs.time_s[chosen] - runs.time_s[chosen][0]
-        seconds = np.arange(int(time_s[-1]) + 1)
-        snr_db = runs.snr_db[chosen][np.searchsorted(time_s, seconds, side="right") - 1]
-        series.append(snr_db)
-        places.append((at, len(snr_db)))
-        at += len(snr_db)
-    return np.concatenate(series), np.array(places, np.int64)
+def _half_of_runs(runs: SnrRuns, split: Split, table: Table) -> SnrRuns:
+    """Return the runs of a split, with all that was recorded of them."""
+    return runs.taken(np.isin(runs.run, _half(np.unique(runs.run), split, table)))

@@ -45,8 +45,19 @@ def _model_snr_db(t: Any, user: int, where: Any, moved_m: float, u: Any) -> floa
 
 
 @compiled
+def _outage_s(world: Any, u: float) -> float:
+    """Return how long the link stays out: seldom at all, and then an exponential time.
+
+    The recordings show no more stops where the SNR is low, so an outage does not depend on it.
+    """
+    if u >= world.outage_share:
+        return 0.0
+    return float(-world.outage_mean_s * math.log1p(-u / world.outage_share))
+
+
+@compiled
 def draw_radio(t: Any, phones: int, block: Any, rows: Any) -> None:
-    """Draw SNR, outage and round-trip time; replay recorded SNR runs where there are any."""
+    """Draw SNR, outage and round-trip time; replay recorded runs where there are any."""
     user = rows[0].user
     world = t.world[user]
     where = np.zeros((phones, 4))
@@ -60,8 +71,8 @@ def draw_radio(t: Any, phones: int, block: Any, rows: Any) -> None:
         where[d, 2] = normal(t.normal, u[draw.SHADOW])
         into = world.penetration_sigma_db * normal(t.normal, u[draw.OUTAGE])
         where[d, 3] = max(0.0, world.penetration_mean_db + into)
-        if t.snr_runs.shape[0]:
-            chosen = t.snr_runs[int(u[draw.LOAD] * t.snr_runs.shape[0])]
+        if t.link_runs.shape[0]:
+            chosen = t.link_runs[int(u[draw.LOAD] * t.link_runs.shape[0])]
             run[d, 0] = chosen[0]
             run[d, 1] = chosen[1]
             # Where in the run the episode starts.
@@ -70,9 +81,15 @@ def draw_radio(t: Any, phones: int, block: Any, rows: Any) -> None:
         u = block[draw.PHONE_ROWS + phones + k]
         row = rows[k]
         d = row.device
-        if t.snr_runs.shape[0]:
-            second = int(row.arrival_s - seen_s[d]) % run[d, 1]
-            snr_db = t.snr_db[run[d, 0] + second]
+        row.downlink_mbit_per_s = 0.0
+        row.outage_s = _outage_s(world, u[draw.OUTAGE])
+        if t.link_runs.shape[0]:
+            passed_s = row.arrival_s - seen_s[d]
+            link = t.link[run[d, 0] + int(passed_s) % run[d, 1]]
+            snr_db = link.snr_db
+            row.downlink_mbit_per_s = link.downlink_mbit_per_s
+            if not math.isnan(link.outage_s):
+                row.outage_s = max(0.0, link.outage_s - (passed_s - math.floor(passed_s)))
         else:
             moved_m = world.speed_m_per_s * (row.arrival_s - seen_s[d])
             snr_db = _model_snr_db(t, user, where[d], moved_m, u)
@@ -80,8 +97,6 @@ def draw_radio(t: Any, phones: int, block: Any, rows: Any) -> None:
         if world.fades:  # Rayleigh: the power is exponential with mean 1
             snr_db += 10.0 * math.log10(-math.log1p(-u[draw.FADE]))
         row.snr_db = clip_snr_db(snr_db)
-        is_out = row.snr_db < world.outage_snr_db
-        row.outage_s = -world.outage_mean_s * math.log1p(-u[draw.OUTAGE]) if is_out else 0.0
         row.rtt_s = world.rtt_floor_s - world.rtt_excess_mean_s * math.log1p(-u[draw.ROUND_TRIP])
 
 
@@ -157,11 +172,14 @@ def derive(t: Any, rows: Any) -> None:
     for k in range(rows.size):
         row = rows[k]
         world = t.world[row.user]
-        # After an outage the link is back at its lowest rate.
-        place = (max(row.snr_db, world.outage_snr_db) - SNR_MIN_DB) * EFFICIENCY_CELLS_PER_DB
-        i = max(0, min(int(place), t.efficiency.size - 2))
-        efficiency = t.efficiency[i] + (place - i) * (t.efficiency[i + 1] - t.efficiency[i])
-        row.up_s_per_byte = world.up_bit_s / efficiency
-        row.down_s_per_byte = world.down_bit_s / efficiency
+        if row.downlink_mbit_per_s > 0.0:  # recorded; the uplink takes the scenario's share of it
+            row.down_s_per_byte = 8e-6 / row.downlink_mbit_per_s
+            row.up_s_per_byte = row.down_s_per_byte * world.up_bit_s / world.down_bit_s
+        else:  # below the lowest CQI's SNR the link keeps its lowest rate
+            place = (max(row.snr_db, world.lowest_snr_db) - SNR_MIN_DB) * EFFICIENCY_CELLS_PER_DB
+            i = max(0, min(int(place), t.efficiency.size - 2))
+            efficiency = t.efficiency[i] + (place - i) * (t.efficiency[i + 1] - t.efficiency[i])
+            row.up_s_per_byte = world.up_bit_s / efficiency
+            row.down_s_per_byte = world.down_bit_s / efficiency
         cell = nearest_load_cell(float(row.reported_load))
         row.expected_wait_s = t.wait_probability[cell] * t.wait_if_any_s[cell]

@@ -140,7 +140,7 @@ def same_figures(stored: OperatingPoint, own: OperatingPoint) -> None:
         assert getattr(stored, field) == pytest.approx(getattr(own, field), rel=1e-3)
 
 
-@pytest.mark.parametrize("tolerance_points", [0.0, 0.5, 5.0, 100.0])
+@pytest.mark.parametrize("tolerance_points", [0.0, 0.5, 2.0, 100.0])
 @pytest.mark.parametrize("name", ON_GRIDS)
 def test_within_the_tolerance_no_coarse_grid_point_saves_more(
     name: str, tolerance_points: float, fitter: Fitter, coarse: dict[str, list[OperatingPoint]]
@@ -211,7 +211,7 @@ def test_a_search_begins_at_the_simpler_fit_and_loses_nothing_to_it(
     assert len({point.mean_return for point in tried}) > 1
 
 
-@pytest.mark.parametrize("tolerance_points", [0.0, 0.5, 5.0, 100.0])
+@pytest.mark.parametrize("tolerance_points", [0.0, 0.5, 2.0, 100.0])
 @pytest.mark.parametrize("name", SEARCHED)
 def test_within_the_tolerance_nothing_that_a_search_tried_saves_more(
     name: str, tolerance_points: float, fitter: Fitter, monkeypatch: pytest.MonkeyPatch

@@ -215,8 +215,8 @@ def test_the_imagined_rule_is_the_rule(preset: str) -> None:
 
 
 def test_the_hidden_columns_of_a_future_follow_the_score() -> None:
-    """As often as the score says, the large model is needed; outages are where the SNR is low."""
-    scenario = load_scenario("deadline", {"workload.turns": 40})
+    """The large model is needed as often as the score says, outages come at their share."""
+    scenario = load_scenario("deadline", {"workload.turns": 40, "radio.outage_share": 0.1})
     futures = Futures(scenario, 64, 5)
     traces = pinned(scenario)
     present = traces.rows[:, 0].copy()
@@ -227,11 +227,11 @@ def test_the_hidden_columns_of_a_future_follow_the_score() -> None:
     seen |= {"dialogue_score": seen["score"], "demand_per_h": np.full(len(SEEDS), 100.0)}
     rows, _ = futures.draw(present, seen)
     now = rows[..., 0]
-    futures.sample_outages(now, np.full((len(SEEDS), 1), -6.7))
     needed = (now["quality_edge"] > now["quality_device"]).mean(axis=1)
     np.testing.assert_allclose(needed, present["score"], atol=1.01 / 64)
-    assert ((now["outage_s"] > 0.0).all(axis=1) == (present["snr_db"] < 0.0)).all()
-    assert ((now["outage_s"] == 0.0).all(axis=1) == (present["snr_db"] > 0.0)).all()
+    out = now["outage_s"] > 0.0
+    for low in (present["snr_db"] < 0.0, present["snr_db"] > 0.0):
+        assert out[low].mean() == pytest.approx(0.1, abs=0.05)
 
 
 def test_a_rollout_leaves_the_rule_where_a_budget_makes_it_pay() -> None:

@@ -37,7 +37,7 @@ EXOGENOUS = (
     "score dialogue_score snr_db report_age_s turn prompt_tokens attachment_bytes time_left "
     "demand_per_h weight_latency_per_s weight_energy_per_j weight_edge_call"
 ).split()
-LOSSY = {"radio__interference_margin_db": 20.0}  # out now and then
+LOSSY = {"radio__outage_share": 0.3, "radio__outage_mean_s": 20.0}
 # Joules of the edge count beside the phone's.
 RELATIVE = {
     "edge__power_w": 200.0,

@@ -161,7 +161,8 @@ def test_cqi_table_is_the_specifications():
     gap_db = radio.CQI_SNR_DB - 10 * np.log10(2**radio.CQI_EFFICIENCY - 1)
     assert (gap_db[0], gap_db[-1]) == pytest.approx((2.83, 6.07), abs=0.01)
     assert np.all(np.abs(np.diff(gap_db) - 0.25) < 0.26)
-    assert radio.OUTAGE_SNR_DB == -6.7
+    assert radio.lowest_snr_db("cqi") == -6.7
+    assert radio.lowest_snr_db("shannon") == -math.inf
 
 
 @pytest.mark.parametrize("snr_db", [-10.0, -3.0, 4.0, 12.0, 20.0, 30.0])

@@ -101,7 +101,7 @@ def test_a_scenario_chooses_and_drops_rows(tmp_path: Path, monkeypatch: pytest.M
     table = "{file: mine.csv, where: {run: 3}, drop_unusable: true}"
     write(scenario, f"extends: paper\nname: own\ndescription: x\nradio:\n  snr_runs: {table}\n")
     loaded = load_scenario(scenario)
-    assert recorded_law(loaded).snr_db.tolist() == [10.0, 10.0, 9.0]
+    assert recorded_law(loaded).link["snr_db"].tolist() == [10.0, 10.0, 9.0]
     assert load_scenario(loaded, {"device.count": 2}).radio.snr_runs == loaded.radio.snr_runs
 
 
@@ -181,3 +181,17 @@ def test_a_small_file_that_stands_for_a_huge_table_is_refused(tmp_path: Path) ->
     assert path.stat().st_size < 3_000_000
     with pytest.raises(InputError, match="cells"):
         read_recording(Arrivals, path)
+
+
+def test_a_ping_may_be_missing_but_not_be_a_word(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    write(path, "run,time_s,snr_db,cqi,ping_ms\n0,0,5,9,\n0,1,6,,70\n0,2,7,8.5,\n")
+    runs = read_recording(SnrRuns, path)
+    np.testing.assert_array_equal(runs.columns()["ping_ms"], [np.nan, 70.0, np.nan])
+    np.testing.assert_array_equal(runs.columns()["cqi"], [9.0, np.nan, 8.5])
+    write(path, "run,time_s,snr_db,ping_ms\n0,0,5,soon\n")
+    with pytest.raises(InputError, match=r"ping_ms, row 0: got 'soon'.*or none"):
+        read_recording(SnrRuns, path)
+    write(path, "run,time_s,snr_db,downlink_kbps\n0,0,5,\n")
+    with pytest.raises(InputError, match=r"downlink_kbps, row 0: got 'an empty cell'"):
+        read_recording(SnrRuns, path)

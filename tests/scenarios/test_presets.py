@@ -281,7 +281,7 @@ def test_mtbench101_switches_recompute_hundreds_of_tokens_at_most() -> None:
 # --- the radio
 
 
-def test_vehicular_links_swing_within_seconds_and_fail() -> None:
+def test_vehicular_links_swing_within_seconds() -> None:
     drop_db = {}
     for name in ("paper", "vehicular"):
         snr_db = np.array(generated_runs(name, range(40)).series)
@@ -289,9 +289,6 @@ def test_vehicular_links_swing_within_seconds_and_fail() -> None:
     assert drop_db["vehicular"].std() > 1.5 * drop_db["paper"].std()
     deep = {name: (drops > 20.0).mean() for name, drops in drop_db.items()}
     assert deep["vehicular"] > max(0.015, 4.0 * deep["paper"])
-    out = {name: traces_of(name)["outage_s"] > 0.0 for name in drop_db}
-    assert out["vehicular"].any(axis=1).all()
-    assert out["vehicular"].mean() > 0.05 > 10.0 * out["paper"].mean()
 
 
 def test_thin_link_uploads_of_photos_take_seconds() -> None:

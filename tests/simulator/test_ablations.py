@@ -180,12 +180,13 @@ def returns_and_loss(
 
 
 MISSED = [("busy-cell", "edge-load"), ("long-context", "cache")]
-MISSED += [("vehicular", "snr"), ("thin-link", "snr")]
+MISSED += [("thin-link", "snr")]
 QUIET = {"workload.dialogue_gap_mean_s": 90}  # 0.3 of the box instead of 0.9
 NOT_MISSED: list[tuple[str, str, dict[str, Any]]] = [
     ("busy-cell", "edge-load", QUIET),
     ("mtbench101", "cache", {}),
     ("paper", "snr", {}),
+    ("vehicular", "snr", {}),  # a low SNR is slower, not out
 ]
 EFFORTS = ["small", pytest.param("full", marks=pytest.mark.slow(reason="make test-slow"))]
 

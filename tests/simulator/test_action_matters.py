@@ -219,8 +219,9 @@ def test_a_follow_up_waits_for_the_answer_before_it(
 
 
 def test_estimates_come_true_where_nothing_is_hidden(dialogue: MakeTrace) -> None:
-    trace = dialogue(6, gap_s=5000.0, rtt_s=0.018, prompt_tokens=400)
-    seen, infos = routed(trace, [DEVICE, EDGE, DEVICE, DEVICE, EDGE, EDGE])
+    trace = dialogue(6, gap_s=5000.0, rtt_s=0.08, prompt_tokens=400)
+    certain = {"radio.outage_share": 0.0}
+    seen, infos = routed(trace, [DEVICE, EDGE, DEVICE, DEVICE, EDGE, EDGE], certain)
     for before, info in zip(seen, infos, strict=False):
         side = "edge" if info["edge_call"] else "device"
         recomputing = info["switch_s"] + info["prefill_s"]

@@ -232,8 +232,41 @@ def test_samples_that_skip_seconds_hold_until_the_next(data: Path) -> None:
     table = {"run": [0] * 4, "time_s": [10.0, 10.4, 13.0, 15.9], "snr_db": [1.0, 2.0, 3.0, 4.0]}
     pd.DataFrame(table).to_csv(data / "snr.csv", index=False)
     tables = recorded_law(recorded(questions(), radio__snr_runs={"file": "snr.csv"}))
-    assert tables.snr_db.tolist() == [1.0, 2.0, 2.0, 3.0, 3.0, 3.0]
-    assert tables.snr_runs.tolist() == [[0, 6]]
+    assert tables.link["snr_db"].tolist() == [1.0, 2.0, 2.0, 3.0, 3.0, 3.0]
+    assert tables.link_runs.tolist() == [[0, 6]]
+
+
+def test_a_recorded_rate_is_the_turn_s_and_its_uplink_a_share_of_it(data: Path) -> None:
+    of = recorded(questions(), radio__snr_runs={"file": "snr.csv"}, workload__dialogue_gap_mean_s=2)
+    plain = traces(of)
+    assert (plain["downlink_mbit_per_s"] == 0.0).all()
+    kbps = [1000.0 + 50.0 * row for row in range(len(SNR["run"]))]
+    told = {"app": "download", "cqi": 9.0, "downlink_kbps": kbps}
+    pd.DataFrame({**SNR, **told}).to_csv(data / "snr.csv", index=False)
+    rows = traces(of)
+    assert set(np.round(1e3 * rows["downlink_mbit_per_s"].ravel())) <= set(kbps)
+    down_s, up_s = (rows[f"{way}_s_per_byte"].astype(float) for way in ("down", "up"))
+    np.testing.assert_allclose(down_s, 8e-6 / rows["downlink_mbit_per_s"], rtol=1e-6)
+    link = of.radio
+    np.testing.assert_allclose(up_s / down_s, link.downlink_hz / link.uplink_hz, rtol=1e-6)
+    assert (rows["outage_s"] == 0.0).all()  # its traffic never stops, so no law draws a stop
+    np.testing.assert_array_equal(rows["snr_db"], plain["snr_db"])
+
+
+def test_a_recorded_stop_lasts_until_its_traffic_returns(data: Path) -> None:
+    seconds = 40
+    kbps = np.full(seconds, 5000.0)
+    kbps[10:15] = 0.0
+    run = {"run": 0, "time_s": np.arange(seconds), "snr_db": np.arange(seconds) / 2.0}
+    told = {"app": "download", "cqi": 9.0, "downlink_kbps": kbps}
+    pd.DataFrame({**run, **told}).to_csv(data / "snr.csv", index=False)
+    rows = traces(recorded(questions(), radio__snr_runs={"file": "snr.csv"}), episodes=20)
+    second = np.round(2.0 * rows["snr_db"].astype(float))
+    within_s = rows["arrival_s"] - np.floor(rows["arrival_s"])
+    stopped = (second >= 10) & (second < 15)
+    expected_s = np.where(stopped, 15.0 - second - within_s, 0.0)
+    np.testing.assert_allclose(rows["outage_s"], expected_s, atol=1e-5)
+    assert 0.05 < stopped.mean() < 0.2
 
 
 # --- bad recordings

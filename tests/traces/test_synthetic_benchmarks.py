@@ -204,20 +204,31 @@ def test_reports_are_younger_than_their_interval() -> None:
     assert (fresh["reported_load"] == fresh["edge_load"]).all()
 
 
-def test_the_link_is_finite_and_out_below_the_first_cqi() -> None:
-    rows = world()
-    snr_db = rows["snr_db"]
+def test_the_link_is_finite_and_keeps_its_lowest_rate() -> None:
+    rows = world(radio__interference_margin_db=14)
+    snr_db, up_s = rows["snr_db"], rows["up_s_per_byte"]
     assert np.isfinite(snr_db).all()
     assert -20.0 <= snr_db.min() < -10.0
     assert 25.0 < snr_db.max() <= 30.0
-    assert (snr_db < -6.7).mean() < 0.001
-    for some, most in ((rows, 0.001), (world(radio__interference_margin_db=14), 0.1)):
-        out = some["snr_db"] < -6.7
-        assert most / 10.0 < out.mean() < most
-        assert ((some["outage_s"] > 0.0) == out).all()
-        mean_within(some["outage_s"][out], 4.0)
-    assert rows["rtt_s"].min() >= np.float32(0.012)
-    mean_within(rows["rtt_s"], 0.018)
+    low = snr_db < -6.7
+    assert 0.01 < low.mean() < 0.1
+    assert (up_s[low] == up_s.max()).all()
+    assert (up_s[snr_db > -6.0] < up_s.max()).all()
+    assert 1e-6 / up_s.max() > 0.1  # Mbyte/s
+    assert rows["rtt_s"].min() >= np.float32(0.064)
+    mean_within(rows["rtt_s"], 0.080)
+
+
+def test_traffic_stops_for_its_share_of_the_time_whatever_the_snr() -> None:
+    rows = world(radio__interference_margin_db=14, radio__outage_share=0.1)
+    snr_db, out = rows["snr_db"], rows["outage_s"] > 0.0
+    for low_db, high_db in ((-20.0, -6.7), (-6.7, 5.0), (5.0, 30.0)):
+        mean_within(out[(snr_db >= low_db) & (snr_db < high_db)], 0.1)
+    mean_within(rows["outage_s"][out], 2.84)
+    assert stats.kstest(rows["outage_s"][out], "expon", args=(0.0, 2.84)).pvalue > 0.001
+    assert not (world(radio__outage_share=0.0)["outage_s"] > 0.0).any()
+    often = world(radio__interference_margin_db=14, radio__outage_share=0.2)["outage_s"] > 0.0
+    assert often[out].all()  # more stops for the same seeds, none moved
 
 
 def test_arrivals_and_the_phones_other_apps_follow_their_laws() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from edgeroute_env import load_scenario
-from validation import arrivals, gaps, generated, input_lengths, path_loss, queues, snr
+from validation import arrivals, gaps, generated, input_lengths, links, path_loss, queues, snr
 from validation.__main__ import main
 from validation.measures import autocorrelation, batch_means, index_of_dispersion
 from validation.published import published_groups
@@ -20,6 +20,7 @@ from validation.section import MissingRecording, Section, recording
 FEW = range(4)
 RECORDED = {  # section -> a recording that it needs
     snr: snr.RECORDING,
+    links: links.RECORDING,
     arrivals: arrivals.RECORDING,
     gaps: gaps.RECORDING,
     input_lengths: input_lengths.AZURE,
@@ -189,6 +190,37 @@ def test_recorded_snr_has_its_published_quantiles_and_memory() -> None:
     assert driving.memory() == pytest.approx([0.84, 0.59, 0.50, 0.12], abs=0.006)
 
 
+def test_recorded_traces_stop_as_often_and_as_long_as_the_recordings() -> None:
+    needs_data(links.RECORDING)
+    recorded = links.recorded_link(links.recorded_runs(), "recorded")
+    assert recorded.stopped == pytest.approx(0.0137, abs=5e-5)
+    assert recorded.mean_left_s == pytest.approx(2.84, abs=5e-3)
+    for kind, name in (("recorded", "mmlu"), ("synthetic", "paper")):
+        own = links.traced_link(name, kind, kind, range(400), app="download")
+        assert own.stopped == pytest.approx(recorded.stopped, rel=0.2)
+        assert own.mean_left_s == pytest.approx(recorded.mean_left_s, rel=0.2)
+        median_s, theirs_s = own.left_quantiles_s()[2], recorded.left_quantiles_s()[2]
+        assert abs(median_s - theirs_s) < 0.6  # a recorded one is known to a second
+    assert links.traced_link("mmlu", "recorded", "", range(400), app="download").rate_quantiles()[
+        2
+    ] == pytest.approx(recorded.rate_quantiles()[2], rel=0.15)
+
+
+def test_a_low_snr_is_no_outage_and_the_cqi_tells_little_of_the_rate() -> None:
+    needs_data(links.RECORDING)
+    runs = links.recorded_runs()
+    shares = {name: share for name, _, share in links.stops_by_snr(runs)}
+    assert shares["below -6.7 dB"] < 0.03  # not all of them
+    assert shares["below -6.7 dB"] < 2.0 * shares["-6.7 to 0 dB"]
+    for fit in links.halves(runs):
+        assert fit.samples > 10_000
+        assert 2.5 < fit.median_factor < 3.0
+        assert 0.7 < fit.bias < 1.4
+    car = links.traced_link("vehicular", "synthetic", "", range(200))
+    drives = links.recorded_link(links.recorded_runs(mobility="driving"), "")
+    assert car.rate_quantiles()[2] == pytest.approx(drives.rate_quantiles()[2], rel=0.1)
+
+
 # --- the page
 
 
@@ -196,7 +228,7 @@ def test_recorded_snr_has_its_published_quantiles_and_memory() -> None:
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the page's samples small."""
     monkeypatch.setattr(queues, "CUSTOMERS", 20_000)
-    for module in (snr, arrivals, input_lengths):
+    for module in (snr, links, arrivals, input_lengths):
         monkeypatch.setattr(module, "SEEDS", range(2))
 
 
