@@ -140,18 +140,27 @@ class Background(Part):
 class Edge(Part):
     """The edge server, its large model and the load report it sends.
 
-    `power_w` is the power that a request draws while it is served; 0 leaves it out.
+    `max_sequences` is the serving engine's own limit of its batch (vLLM's max_num_seqs); the KV
+    cache may hold fewer. `power_w` is the power that a request draws while it is served; 0 leaves
+    it out.
     """
 
     model: Annotated[ModelSpec, BeforeValidator(from_catalog("models"))]
     gpu: Annotated[GpuSpec, BeforeValidator(from_catalog("gpus"))]
     tensor_parallel: Annotated[int, Within(1, 64)]
-    slots: Annotated[int, Within(1, 1024)]
+    max_sequences: Annotated[int, Within(1, 1024)]
     switch_s: Seconds
     stateless_api: Flag
     report_interval_s: Seconds
     power_w: Watts = 0.0
     background: Background
+
+    @property
+    def tenant_sequences(self) -> int:
+        """How many of the tenants' sequences fill the batch: by its limit or by their memory."""
+        pool_tokens = self.cost().kv_pool_tokens
+        fitting = pool_tokens / max(self.background.context_tokens, 1)
+        return max(1, int(min(self.max_sequences, fitting)))
 
     def cost(self) -> EdgeCost:
         """Return the coefficients of the server's prefill and decode time."""

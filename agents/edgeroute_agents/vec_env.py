@@ -27,7 +27,7 @@ from edgeroute_env.simulator.batch import Batch
 from edgeroute_env.simulator.checks import checked_actions
 from edgeroute_env.simulator.state import OUTCOME
 
-_STATE = ("episodes", "devices", "waiting", "slots", "observations")  # of a batch, but its traces
+_STATE = ("episodes", "devices", "waiting", "live", "observations")  # of a batch, but its traces
 
 
 class EdgeRouteSB3VecEnv(VecEnv):

@@ -97,14 +97,18 @@ def edge_cost(model: Model, gpu: Gpu, tensor_parallel: int) -> EdgeCost:
 
 
 @compiled
+def prefill_compute_s(cost: EdgeCost, new_tokens: float, cached_tokens: float) -> float:
+    """Return the time of a prefill's products alone, without the reads that it may share."""
+    pairs = new_tokens * (cached_tokens + 0.5 * new_tokens)
+    linear_s = cost.compute_fixed_s + cost.compute_s_per_token * new_tokens
+    return linear_s + cost.compute_s_per_pair * pairs
+
+
+@compiled
 def prefill_s(cost: EdgeCost, new_tokens: float, cached_tokens: float) -> float:
     """Return the time to prefill `new_tokens` behind a cached prefix, on an idle server."""
     n = new_tokens
-    compute = (
-        cost.compute_fixed_s
-        + cost.compute_s_per_token * n
-        + cost.compute_s_per_pair * n * (cached_tokens + 0.5 * n)
-    )
+    compute = prefill_compute_s(cost, n, cached_tokens)
     stream = cost.stream_s + cost.stream_s_per_token * (cached_tokens + n)
     compute2, stream2 = compute * compute, stream * stream
     roofline = math.sqrt(math.sqrt(compute2 * compute2 + stream2 * stream2))

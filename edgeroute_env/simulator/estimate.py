@@ -16,7 +16,7 @@ from edgeroute_env.physics.inference import (
     shared_slowdown,
 )
 from edgeroute_env.physics.radio import upload_s
-from edgeroute_env.simulator.requests import batch_decode_s, payload_bytes
+from edgeroute_env.simulator.requests import edge_times_s, payload_bytes
 from edgeroute_env.simulator.state import DEVICE_ROUTE, EDGE_ROUTE
 
 
@@ -51,18 +51,17 @@ def estimate(p: Any, row: Any, ep: Any, dev: Any, seen: Any) -> None:
     )
 
     answer = float(row.predicted_tokens_edge)
+    whole_s, decode_s, share = edge_times_s(p, asked, cached_edge, answer, load)
+    crowd = 1.0 + own_busy * share  # as if the requests in the batch were like this one
     slow = shared_slowdown(p.prefill_share * load)
     fresh_s = prefill_s(p.cost, prompt, dev.context_tokens) * slow
-    whole_s = fresh_s
-    if cached_edge < dev.context_tokens:
-        whole_s = prefill_s(p.cost, asked - cached_edge, cached_edge) * slow
     switch_s = p.edge_switch_s if dev.last_route == DEVICE_ROUTE else 0.0
     outage_s = p.expected_outage_s if snr_db < p.outage_snr_db else 0.0
     down_s = answer * p.bytes_per_token * down_s_per_byte
     on_air_s = upload_s(payload_bytes(p, row, dev), up_s_per_byte, p.harq_s)
     seen.edge_radio_s = outage_s + on_air_s + p.expected_rtt_s + down_s
     seen.edge_wait_s = held_up_s + wait_s
-    seen.edge_prefill_s = fresh_s
-    seen.edge_switch_s = switch_s + whole_s - fresh_s
-    seen.edge_decode_s = batch_decode_s(p, asked, answer, load, own_busy) * slow
+    seen.edge_prefill_s = fresh_s * crowd
+    seen.edge_switch_s = switch_s + (whole_s - fresh_s) * crowd
+    seen.edge_decode_s = decode_s * crowd
     seen.snr_db = snr_db

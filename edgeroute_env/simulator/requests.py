@@ -1,4 +1,4 @@
-"""The size of a request to the edge, and how fast its answer is decoded.
+"""The size of a request to the edge, how fast its answer is decoded, how it slows others.
 
 `estimate` calls this with what a router may know, `serve` with the real values.
 """
@@ -8,7 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 from edgeroute_env._compile import compiled
-from edgeroute_env.physics.inference import decode_s_per_token
+from edgeroute_env.physics.inference import (
+    decode_s_per_token,
+    prefill_compute_s,
+    prefill_s,
+    shared_slowdown,
+)
 
 
 @compiled
@@ -19,10 +24,22 @@ def payload_bytes(p: Any, row: Any, dev: Any) -> float:
 
 
 @compiled
-def batch_decode_s(
-    p: Any, asked_tokens: float, answer_tokens: float, load: float, own: float
-) -> float:
-    """Return the time to decode an answer beside `own` of our requests and the tenants' load."""
-    batch = min(p.slots, 1.0 + own + load * p.slots)
-    context = asked_tokens + 0.5 * answer_tokens + (batch - 1.0) * p.background_context_tokens
-    return answer_tokens * decode_s_per_token(p.cost, batch, context)
+def edge_times_s(
+    p: Any, asked_tokens: float, cached_tokens: float, answer_tokens: float, load: float
+) -> tuple[float, float, float]:
+    """Return the times of prefill and decode beside the tenants, and the engine's share they take.
+
+    The share is the request's own work over its time: its prefill's products, and for each token
+    its products and the reads of its KV cache. The rest of that time (the weights are read, kernels
+    are launched) serves all requests of the batch at once.
+    """
+    tenants = load * p.tenant_sequences
+    context = asked_tokens + 0.5 * answer_tokens
+    others = tenants * p.background_context_tokens
+    fill_s = prefill_s(p.cost, asked_tokens - cached_tokens, cached_tokens)
+    decode_s = answer_tokens * decode_s_per_token(p.cost, 1.0 + tenants, context + others)
+    token_s = p.cost.decode_s_per_sequence + p.cost.decode_s_per_context_token * context
+    work_s = prefill_compute_s(p.cost, asked_tokens - cached_tokens, cached_tokens)
+    work_s += answer_tokens * token_s
+    slow = shared_slowdown(p.prefill_share * load)
+    return fill_s * slow, decode_s * slow, work_s / (fill_s + decode_s)

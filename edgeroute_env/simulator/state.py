@@ -36,7 +36,7 @@ PARAMETERS = np.dtype(
             "scoring_s device_switch_s background_depth throttle_start throttle_width "
             "throttle_depth heating_s cooling_s prefill_j_per_token decode_j_per_token "
             "transmit_base_w transmit_w_per_mbit_per_s tail_s tail_w receive_w edge_power_w "
-            "slots edge_switch_s history_resent outage_snr_db demand_prior_s "
+            "tenant_sequences edge_switch_s history_resent outage_snr_db demand_prior_s "
             "prefill_share background_context_tokens harq_s bytes_per_token request_bytes "
             "expected_rtt_s expected_outage_s outage_wait_s battery_j edge_calls window_s "
             "deadline_s pays_expectation weight_quality weight_latency weight_energy "
@@ -53,11 +53,13 @@ EPISODE = np.dtype(
         ("cursor", "i8"),  # the turn to be routed next
         ("over", "i8"),  # 1 once terminated or truncated
         ("next_at_s", "f8"),  # when the next of our own requests reaches the edge; see edge_queue
-        ("next_hold_s", "f8"),
+        *floats("next_hold_s next_tokens next_share"),
         ("waiting", "i8"),  # how many requests are behind that one
-        ("reported_busy", "f8"),  # slots that our own requests held at the last report
+        ("live", "i8"),  # how many of our own requests are in the batch, ended ones included
+        ("reported_busy", "f8"),  # how many were in it at the last report
         ("reported_wait_s", "f8"),  # wait of a request that arrived at the time of that report
-        ("latest_slot_s", "f8"),  # when the last slot that our own requests hold becomes free
+        ("latest_start_s", "f8"),  # when the last of them joined the batch
+        ("latest_end_s", "f8"),  # when all of them will have left it
     ]
 )
 
@@ -119,7 +121,7 @@ def _values(scenario: Scenario) -> dict[str, Any]:
         **dict(device.heat),
         **dict(device.energy),
         "edge_power_w": edge.power_w,
-        "slots": edge.slots,
+        "tenant_sequences": edge.tenant_sequences,
         "edge_switch_s": edge.switch_s,
         "history_resent": edge.stateless_api,
         "outage_snr_db": radio.outage_snr_db(link.rate),
@@ -157,14 +159,14 @@ def _assumed(scenario: Scenario) -> dict[str, float]:
     link, background = scenario.radio, scenario.edge.background
     snr_db = _typical_snr_db(scenario)
     efficiency = radio.EFFICIENCY[link.rate](max(snr_db, radio.outage_snr_db(link.rate)))
-    load, slots = background.utilisation, scenario.edge.slots
+    load, sequences = background.utilisation, scenario.edge.tenant_sequences
     up, down = (
         radio.seconds_per_byte(efficiency, hertz, link.block_error_rate)
         for hertz in (link.uplink_hz, link.downlink_hz)
     )
     return {
         "assumed_load": load,
-        "assumed_wait_s": queueing.mean_wait_s(slots, load, background.service_s),
+        "assumed_wait_s": queueing.mean_wait_s(sequences, load, background.service_s),
         "assumed_snr_db": snr_db,
         "assumed_up_s_per_byte": up,
         "assumed_down_s_per_byte": down,

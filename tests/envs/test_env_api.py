@@ -35,7 +35,7 @@ STRESSES: dict[str, dict[str, Any]] = {
     },
     "overload": {"workload.dialogue_gap_mean_s": 0.01, "workload.follow_up_median_s": 0.01},
     "budgets": {"budgets.battery_j": 400, "budgets.edge_calls": 2, "budgets.window_s": 60},
-    "phones, one slot": {"device.count": 8, "edge.slots": 1},
+    "phones, one slot": {"device.count": 8, "edge.max_sequences": 1},
     "deadline": {"objective.kind": "deadline", "objective.deadline_s": 5},
     "worst turn": {"objective.kind": "dialogue-min", "objective.quality": "expected"},
     "first token": {"objective.kind": "ttft", "weights.energy_per_j": 0.01},

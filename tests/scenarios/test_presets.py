@@ -171,7 +171,7 @@ def test_busy_cell_is_overloaded_at_times(kind: TraceKind) -> None:
     window_s, loads = 30.0, []
     for arrival_s, held_s in zip(traces.rows["arrival_s"], hold_s, strict=True):
         window = (arrival_s / window_s).astype(int)
-        loads.append(np.bincount(window, held_s)[:-1] / (scenario.edge.slots * window_s))
+        loads.append(np.bincount(window, held_s)[:-1] / (scenario.edge.max_sequences * window_s))
     load = np.concatenate(loads)
     assert 0.6 < load.mean() < 1.0
     assert 0.1 < (load > 1.0).mean() < 0.5

@@ -45,11 +45,11 @@ def test_only_device_work_fills_the_device_queue(rest_trace: MakeTrace) -> None:
 
 def test_phones_share_the_edge_and_nothing_else(rest_trace: MakeTrace) -> None:
     trace = rest_trace([0.0, 0.5], device=[0, 1])
-    overrides = {"device.count": 2, "edge.slots": 1}
+    overrides = {"device.count": 2, "edge.max_sequences": 1}
     for first, second in itertools.product((DEVICE, EDGE), repeat=2):
         _, infos = routed(trace, [first, second], overrides)
         assert (infos[1]["queue_s"] > 0.0) == (first == second == EDGE)
-    _, infos = routed(trace, [EDGE, EDGE], {**overrides, "edge.slots": 2})
+    _, infos = routed(trace, [EDGE, EDGE], {**overrides, "edge.max_sequences": 2})
     assert infos[1]["queue_s"] == 0.0
     assert infos[1]["decode_s"] > infos[0]["decode_s"]  # both share the batch
 

@@ -165,7 +165,7 @@ COSTLY: dict[str, dict[str, Any]] = {
     "a crowded edge": {
         "device.count": 6,
         "device.energy.tail_s": 10.6,
-        "edge.slots": 2,
+        "edge.max_sequences": 2,
         "edge.switch_s": 0.05,
         "edge.stateless_api": True,
         "edge.background.utilisation": 0.8,
