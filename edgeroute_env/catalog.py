@@ -10,7 +10,7 @@ from pydantic import model_validator
 
 from edgeroute_env.config_files import config_path, read_yaml
 from edgeroute_env.errors import InputError
-from edgeroute_env.fields import Flag, Part, Rate, Within
+from edgeroute_env.fields import Flag, Part, Positive, Rate, Within
 from edgeroute_env.physics import inference
 
 Billions = Annotated[float, Within(1e-4, 1e5)]
@@ -93,11 +93,19 @@ class GpuSpec(Part):
 
 
 class DeviceSpeed(Part):
-    """Measured speeds of one model on one phone, cold and otherwise idle."""
+    """Measured speeds of one model on one phone, cold and otherwise idle.
+
+    A prefill takes `prefill_fixed_s` and a time that is linear at first. Attention halves the rate
+    of a prompt of `prefill_half_rate_tokens`; null leaves it out. `context_tokens` is what the
+    phone's runtime holds of prompt, history and answer; null has no limit.
+    """
 
     name: str
     prefill_tokens_per_s: Rate
     decode_tokens_per_s: Rate
+    prefill_fixed_s: Overhead = 0.0
+    prefill_half_rate_tokens: Positive | None = None
+    context_tokens: Positive | None = None
 
 
 def from_catalog(kind: str) -> Callable[[Any], Any]:

@@ -93,6 +93,9 @@ class Heat(Part):
 class DeviceEnergy(Part):
     """Energy of the phone's inference and radio, without the screen.
 
+    The joules a token are those of a cold phone at its stated speeds. They give the power that it
+    draws; a slower token takes more energy.
+
     The phone draws `tail_w` from the end of an upload until `tail_s` after the answer has come, and
     `receive_w` in addition while the answer comes in.
     """

@@ -132,9 +132,20 @@ def shared_slowdown(prefill_share: float) -> float:
 
 
 @compiled
-def device_prefill_s(new_tokens: float, prefill_tokens_per_s: float) -> float:
-    """Return the phone's nominal prefill time."""
-    return new_tokens / prefill_tokens_per_s
+def device_prefill_s(
+    new_tokens: float,
+    cached_tokens: float,
+    fixed_s: float,
+    tokens_per_s: float,
+    half_rate_tokens: float,
+) -> float:
+    """Return the phone's nominal prefill time: fixed, linear and attention terms.
+
+    Each new token attends to the cached prefix and to the new ones before it. Without a prefix,
+    attention halves the rate of a prompt of `half_rate_tokens`.
+    """
+    attended = (2.0 * cached_tokens + new_tokens) / half_rate_tokens
+    return fixed_s + new_tokens / tokens_per_s * (1.0 + attended)
 
 
 @compiled

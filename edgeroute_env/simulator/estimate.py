@@ -11,12 +11,11 @@ from typing import Any
 from edgeroute_env._compile import inlined
 from edgeroute_env.physics.inference import (
     device_decode_s,
-    device_prefill_s,
     prefill_s,
     shared_slowdown,
 )
 from edgeroute_env.physics.radio import upload_s
-from edgeroute_env.simulator.requests import edge_times_s, payload_bytes
+from edgeroute_env.simulator.requests import edge_times_s, payload_bytes, phone_prefill_s
 from edgeroute_env.simulator.state import DEVICE_ROUTE, EDGE_ROUTE
 
 
@@ -40,8 +39,8 @@ def estimate(p: Any, row: Any, ep: Any, dev: Any, seen: Any) -> None:
     asked = dev.context_tokens + prompt
 
     answer = float(row.predicted_tokens_device)
-    fresh_s = device_prefill_s(prompt, p.device_prefill_tokens_per_s)
-    whole_s = device_prefill_s(asked - cached_device, p.device_prefill_tokens_per_s)
+    fresh_s = phone_prefill_s(p, prompt, dev.context_tokens)
+    whole_s = phone_prefill_s(p, asked - cached_device, cached_device)
     switch_s = p.device_switch_s if dev.last_route == EDGE_ROUTE else 0.0
     seen.device_wait_s = max(held_up_s, dev.free_at_s - row.arrival_s)
     seen.device_prefill_s = fresh_s
@@ -53,8 +52,11 @@ def estimate(p: Any, row: Any, ep: Any, dev: Any, seen: Any) -> None:
     answer = float(row.predicted_tokens_edge)
     whole_s, decode_s, share = edge_times_s(p, asked, cached_edge, answer, load)
     crowd = 1.0 + own_busy * share  # as if the requests in the batch were like this one
-    slow = shared_slowdown(p.prefill_share * load)
-    fresh_s = prefill_s(p.cost, prompt, dev.context_tokens) * slow
+    fresh_s = (
+        whole_s
+        if cached_edge == dev.context_tokens
+        else prefill_s(p.cost, prompt, dev.context_tokens) * shared_slowdown(p.prefill_share * load)
+    )
     switch_s = p.edge_switch_s if dev.last_route == DEVICE_ROUTE else 0.0
     outage_s = p.expected_outage_s if snr_db < p.outage_snr_db else 0.0
     down_s = answer * p.bytes_per_token * down_s_per_byte

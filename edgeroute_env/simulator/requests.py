@@ -1,4 +1,4 @@
-"""The size of a request to the edge, how fast its answer is decoded, how it slows others.
+"""The size of a request, whether a phone holds it, its times, and its share of the edge.
 
 `estimate` calls this with what a router may know, `serve` with the real values.
 """
@@ -10,6 +10,7 @@ from typing import Any
 from edgeroute_env._compile import compiled
 from edgeroute_env.physics.inference import (
     decode_s_per_token,
+    device_prefill_s,
     prefill_compute_s,
     prefill_s,
     shared_slowdown,
@@ -21,6 +22,25 @@ def payload_bytes(p: Any, row: Any, dev: Any) -> float:
     """Return the bytes of the turn's request: prompt, history if it is sent again, attachment."""
     tokens = row.prompt_tokens + p.history_resent * dev.context_tokens
     return float(tokens * p.bytes_per_token + p.request_bytes + row.attachment_bytes)
+
+
+@compiled
+def phone_prefill_s(p: Any, new_tokens: float, cached_tokens: float) -> float:
+    """Return the time of a prefill on the cold, idle phone."""
+    return device_prefill_s(
+        new_tokens,
+        cached_tokens,
+        p.device_prefill_fixed_s,
+        p.device_prefill_tokens_per_s,
+        p.device_prefill_half_rate_tokens,
+    )
+
+
+@compiled
+def fits_phone(p: Any, row: Any, dev: Any) -> bool:
+    """Return whether the phone's context holds the history, the prompt and an expected answer."""
+    tokens = dev.context_tokens + row.prompt_tokens + row.predicted_tokens_device
+    return bool(tokens <= p.device_context_tokens)
 
 
 @compiled

@@ -13,7 +13,6 @@ from edgeroute_env._compile import compiled, inlined
 from edgeroute_env.physics.inference import (
     cached_blocks,
     device_decode_s,
-    device_prefill_s,
 )
 from edgeroute_env.physics.power import (
     heat_after_rest,
@@ -26,7 +25,12 @@ from edgeroute_env.physics.power import (
 from edgeroute_env.physics.radio import upload_s
 from edgeroute_env.simulator.account import weighted_cost
 from edgeroute_env.simulator.edge_queue import EdgeQueue, look_ahead, send
-from edgeroute_env.simulator.requests import edge_times_s, payload_bytes
+from edgeroute_env.simulator.requests import (
+    edge_times_s,
+    fits_phone,
+    payload_bytes,
+    phone_prefill_s,
+)
 from edgeroute_env.simulator.state import DEVICE_ROUTE, EDGE_ROUTE, NO_ROUTE, RELATIVE_COST
 
 
@@ -36,7 +40,8 @@ def serve(p: Any, row: Any, ep: Any, dev: Any, queue: EdgeQueue, action: int, ou
 
     A turn is scored when it arrives. A follow-up waits for the answer before it. In a long outage
     the edge cannot be reached, and the turn fails. Beyond the quota the edge refuses the call, and
-    the phone answers.
+    the phone answers. A client counts tokens before it starts its model: what does not fit the
+    phone's context goes to the edge, whatever the router says, and fails if the edge refuses it.
     """
     out.edge_call = out.failed = out.refused = out.switched = out.recomputed_tokens = 0.0
     out.radio_s = out.queue_s = out.switch_s = out.prefill_s = out.decode_s = 0.0
@@ -49,7 +54,8 @@ def serve(p: Any, row: Any, ep: Any, dev: Any, queue: EdgeQueue, action: int, ou
         out.relative_cost = _cost_at_edge(p, row, ep, dev, queue, ready_s)
     out.queue_s = ready_s - asked_s
     after_first_token_s = 0.0
-    if action == DEVICE_ROUTE:
+    fits = fits_phone(p, row, dev)
+    if action == DEVICE_ROUTE and fits:
         _serve_on_device(p, row, dev, ready_s, out)
     elif row.outage_s > p.outage_wait_s:
         out.failed = 1.0  # given up after a limited wait; the dialogue does not change
@@ -64,7 +70,10 @@ def serve(p: Any, row: Any, ep: Any, dev: Any, queue: EdgeQueue, action: int, ou
             after_first_token_s = _serve_at_edge(p, row, ep, dev, queue, sent_s, out)
         else:
             out.refused = 1.0
-            _serve_on_device(p, row, dev, sent_s, out)
+            if fits:
+                _serve_on_device(p, row, dev, sent_s, out)
+            else:
+                out.failed, out.quality = 1.0, 0.0
     until_decode_s = out.scoring_s + out.radio_s + out.queue_s + out.switch_s + out.prefill_s
     out.ttft_s = until_decode_s - after_first_token_s
     out.radio_ttft_s = out.radio_s - after_first_token_s
@@ -149,7 +158,7 @@ def _serve_on_device(p: Any, row: Any, dev: Any, ready_s: float, out: Any) -> No
     asked = dev.context_tokens + row.prompt_tokens
     new = asked - dev.cached_device_tokens
     out.switch_s = p.device_switch_s if dev.last_route == EDGE_ROUTE else 0.0
-    out.prefill_s = device_prefill_s(new, p.device_prefill_tokens_per_s) / speed
+    out.prefill_s = phone_prefill_s(p, new, dev.cached_device_tokens) / speed
     decode_s = device_decode_s(
         answer, asked + 0.5 * answer, p.device_decode_tokens_per_s, p.device_kv_s_per_token
     )
@@ -158,7 +167,7 @@ def _serve_on_device(p: Any, row: Any, dev: Any, ready_s: float, out: Any) -> No
     busy_s = out.switch_s + out.prefill_s + out.decode_s
     dev.free_at_s = start_s + busy_s
     dev.heat = heat_after_work(heat, busy_s, p.heating_s)
-    out.energy_j += inference_energy_j(new, answer, p.prefill_j_per_token, p.decode_j_per_token)
+    out.energy_j += inference_energy_j(out.prefill_s, out.decode_s, p.prefill_w, p.decode_w)
     out.quality = row.expected_quality_device if p.pays_expectation else row.quality_device
     dev.cached_device_tokens = asked + answer
     dev.sound_so_far *= 1.0 - row.score

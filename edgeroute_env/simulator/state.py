@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edgeroute_env.physics import queueing, radio
 from edgeroute_env.physics.inference import EdgeCost
-from edgeroute_env.scenario import Scenario
+from edgeroute_env.scenario import Device, Scenario
 from edgeroute_env.traces.cell import cell_maps
 from edgeroute_env.traces.columns import floats
 from edgeroute_env.traces.law import surroundings
@@ -32,9 +32,10 @@ PARAMETERS = np.dtype(
         ("objective", "i8"),
         *[(f"hides_{name}", "?") for name in ("edge_load", "cache", "snr")],
         *floats(
-            "device_prefill_tokens_per_s device_decode_tokens_per_s device_kv_s_per_token "
+            "device_prefill_fixed_s device_prefill_tokens_per_s device_prefill_half_rate_tokens "
+            "device_decode_tokens_per_s device_kv_s_per_token device_context_tokens "
             "scoring_s device_switch_s background_depth throttle_start throttle_width "
-            "throttle_depth heating_s cooling_s prefill_j_per_token decode_j_per_token "
+            "throttle_depth heating_s cooling_s prefill_w decode_w "
             "transmit_base_w transmit_w_per_mbit_per_s tail_s tail_w receive_w edge_power_w "
             "tenant_sequences edge_switch_s history_resent outage_snr_db demand_prior_s "
             "prefill_share background_context_tokens harq_s bytes_per_token request_bytes "
@@ -111,6 +112,9 @@ def _values(scenario: Scenario) -> dict[str, Any]:
     values: dict[str, Any] = {
         "cost": tuple(edge.cost()),
         "objective": OBJECTIVES[scenario.objective.kind],
+        "device_prefill_fixed_s": device.speed.prefill_fixed_s,
+        "device_prefill_half_rate_tokens": device.speed.prefill_half_rate_tokens or UNLIMITED,
+        "device_context_tokens": device.speed.context_tokens or UNLIMITED,
         "device_prefill_tokens_per_s": device.speed.prefill_tokens_per_s,
         "device_decode_tokens_per_s": device.speed.decode_tokens_per_s,
         "device_kv_s_per_token": device.model.shape().kv_bytes_per_token
@@ -119,7 +123,7 @@ def _values(scenario: Scenario) -> dict[str, Any]:
         "device_switch_s": device.switch_s,
         "background_depth": device.background_depth,
         **dict(device.heat),
-        **dict(device.energy),
+        **_power(device),
         "edge_power_w": edge.power_w,
         "tenant_sequences": edge.tenant_sequences,
         "edge_switch_s": edge.switch_s,
@@ -152,6 +156,16 @@ def _values(scenario: Scenario) -> dict[str, Any]:
         values["cost_per_s"] = cost.latency_weight / cost.latency_scale_s
         values["cost_per_j"] = cost.energy_weight / cost.energy_scale_j
     return values
+
+
+def _power(device: Device) -> dict[str, float]:
+    """Return the phone's power; that of its model is what a token costs at the cold speed."""
+    values = dict(device.energy)
+    return {
+        "prefill_w": values.pop("prefill_j_per_token") * device.speed.prefill_tokens_per_s,
+        "decode_w": values.pop("decode_j_per_token") * device.speed.decode_tokens_per_s,
+        **values,
+    }
 
 
 def _assumed(scenario: Scenario) -> dict[str, float]:
