@@ -270,14 +270,17 @@ def test_long_context_opens_documents_that_only_staying_keeps_cached() -> None:
     for seed in range(5):
         _, infos = routed(env, np.arange(128) % 2, seed=seed)
         opening = env.trace["prompt_tokens"][env.trace["turn"] == 1]
-        assert opening.min() >= 2000.0
-        assert opening.max() <= 16_000.0
+        assert opening.min() >= 700.0
+        assert opening.max() <= 3600.0
         assert np.median(env.trace["prompt_tokens"][env.trace["turn"] > 1]) < 100.0
         moved += [i["recomputed_tokens"] for i in infos if i["switched"]]
-        stayed = column(routed(env, always(DEVICE), seed=seed)[1], "recomputed_tokens")
-        assert ((stayed > 0.0) == env.trace["device_evicted"]).all()
+        infos = routed(env, always(DEVICE), seed=seed)[1]
+        outgrown = column(infos, "edge_call") == 1.0  # the phone holds 4,096 tokens
+        assert outgrown.mean() < 0.1
+        stayed = column(infos, "recomputed_tokens")
+        assert ((stayed > 0.0) == env.trace["device_evicted"])[~outgrown].all()
         assert 0.0 < env.trace["device_evicted"].mean() < 0.2
-    assert np.median(moved) > 2000.0
+    assert np.median(moved) > 1500.0
 
 
 def test_mtbench101_switches_recompute_hundreds_of_tokens_at_most() -> None:

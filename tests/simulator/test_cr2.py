@@ -139,7 +139,7 @@ def test_energies_are_powers_times_times(rest_trace: MakeTrace) -> None:
         assert local["energy_j"] == pytest.approx(LOCAL_W * local["latency_s"], rel=2e-6)
         tokens = trace["prompt_tokens"][k], trace["answer_tokens_device"][k]
         energy_j = float(np.dot(tokens, (0.00362582, 0.234375)))
-        assert local["energy_j"] == pytest.approx(energy_j, rel=1e-9)
+        assert local["energy_j"] == pytest.approx(energy_j, rel=2e-6)
         assert local["edge_energy_j"] == local["radio_s"] == 0.0
 
 

@@ -13,6 +13,7 @@ from edgeroute_env import EdgeRouteEnv, Trace, load_scenario
 DEVICE, EDGE = 0, 1
 MakeTrace = Callable[..., Trace]
 STEADY = {"device.kv_bandwidth_bytes_per_s": 1e21, "device.background_probability": 0.0}
+PLAIN = {"name": "plain", "prefill_tokens_per_s": 1342, "decode_tokens_per_s": 23.5}
 HELD = int(load_scenario("paper").device.speed.context_tokens or 0)
 
 
@@ -26,7 +27,7 @@ def served(
 
 def test_a_cold_phone_pays_its_joules_a_token(rest_trace: MakeTrace) -> None:
     phone = load_scenario("paper").device
-    linear = {"device.speed.prefill_fixed_s": 0, "device.speed.prefill_half_rate_tokens": None}
+    linear = {"device.speed": {**PLAIN, "context_tokens": HELD}}
     (info,) = served(rest_trace([0.0]), [DEVICE], linear)
     joules = 50 * phone.energy.prefill_j_per_token + 100 * phone.energy.decode_j_per_token
     assert info["energy_j"] == pytest.approx(joules, rel=1e-6)
@@ -77,5 +78,5 @@ def test_what_neither_side_takes_fails(rest_trace: MakeTrace) -> None:
 
 def test_a_phone_without_a_stated_limit_holds_anything(rest_trace: MakeTrace) -> None:
     trace = rest_trace([0.0], prompt_tokens=100_000)
-    (info,) = served(trace, [DEVICE], {"device.speed.context_tokens": None})
+    (info,) = served(trace, [DEVICE], {"device.speed": PLAIN})
     assert info["edge_call"] == 0.0
