@@ -7,6 +7,7 @@ those files.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Annotated, Any, Literal
@@ -43,7 +44,7 @@ from edgeroute_env.fields import (
     Within,
 )
 from edgeroute_env.objective import Budgets, Objective, Weights
-from edgeroute_env.physics.inference import EdgeCost, edge_cost
+from edgeroute_env.physics.inference import FITTED_PARAMETERS, EdgeCost, edge_cost
 from edgeroute_env.users import Users, drawn_users
 
 LONGEST_EPISODE_S = 1e8  # three years; a trace's clock ends at ten times that
@@ -326,6 +327,7 @@ class Scenario(Part):
         if self.edge.cost().kv_pool_tokens <= 0:
             allowed = f"enough GPUs to hold {self.edge.model.name} and a KV cache"
             raise InputError("edge.tensor_parallel", self.edge.tensor_parallel, allowed)
+        self._warn_outside_the_law()
         cost, spent = self.objective.relative_cost, self.device.energy
         uploads_for_nothing = spent.transmit_base_w + spent.transmit_w_per_mbit_per_s < 1e-6
         if cost is not None and cost.latency_weight < 1e-6 and uploads_for_nothing:
@@ -334,6 +336,17 @@ class Scenario(Part):
             raise InputError(field, cost.latency_weight, allowed)
         self._drawn = drawn_users(self)
         return self
+
+    def _warn_outside_the_law(self) -> None:
+        """Warn, once for each place in a program, where no published figure tests the times."""
+        low, high = FITTED_PARAMETERS
+        model, body = self.edge.model.name, self.edge.model.shape().body_parameters
+        if not low <= body <= high:
+            range_b = f"{low / 1e9:g} to {high / 1e9:g} billion"
+            warnings.warn(
+                f"edge.model {model}: the latency law is checked for {range_b} parameters only",
+                stacklevel=2,
+            )
 
     def model_copy(
         self, *, update: Mapping[str, Any] | None = None, deep: bool = False
