@@ -143,7 +143,8 @@ class RolloutRouter:
             present["reported_load"],
             strict=True,
         )
-        return np.array([edge_times_s(*turn)[2] for turn in turns])
+        fill_s, decode_s, work_s = np.array([edge_times_s(*turn) for turn in turns]).T
+        return work_s / (fill_s + decode_s)
 
     def _imagine_phones(
         self, run: Batch, of: Ints, rows: Ints, present: NDArray[Any], places: Ints

@@ -22,7 +22,7 @@ PREFIX_ATTENTION = 2.5  # fitted: attention to a long prefix takes this multiple
 NARROW_HIDDEN = 1430.0  # fitted: the layers of a narrower model launch faster, in proportion
 CHUNKED_FROM_TOKENS = 32_768  # vLLM prefills longer prompts in chunks, each behind a prefix
 CHUNK_TOKENS = 512  # vLLM 0.6.3
-FITTED_PARAMETERS = (0.35e9, 71e9)  # the body of the smallest and the largest model measured
+FITTED_PARAMETERS = (0.35e9, 71e9)  # bodies of the smallest and the largest model measured
 
 
 class Model(NamedTuple):
@@ -119,8 +119,16 @@ def prefill_compute_s(cost: EdgeCost, new_tokens: float, cached_tokens: float) -
 @compiled
 def prefill_s(cost: EdgeCost, new_tokens: float, cached_tokens: float) -> float:
     """Return the time to prefill `new_tokens` behind a cached prefix, on an idle server."""
+    compute = prefill_compute_s(cost, new_tokens, cached_tokens)
+    return prefill_beside_s(cost, compute, new_tokens, cached_tokens)
+
+
+@compiled
+def prefill_beside_s(
+    cost: EdgeCost, compute: float, new_tokens: float, cached_tokens: float
+) -> float:
+    """Return the time of a prefill whose products take `compute` seconds."""
     n = new_tokens
-    compute = prefill_compute_s(cost, n, cached_tokens)
     chunks = n / CHUNK_TOKENS if n > CHUNKED_FROM_TOKENS else 1.0
     stream = chunks * cost.stream_s + cost.stream_s_per_token * (cached_tokens + n)
     compute2, stream2 = compute * compute, stream * stream
@@ -149,16 +157,15 @@ def device_prefill_s(
     new_tokens: float,
     cached_tokens: float,
     fixed_s: float,
-    tokens_per_s: float,
-    half_rate_tokens: float,
+    s_per_token: float,
+    s_per_pair: float,
 ) -> float:
     """Return the phone's nominal prefill time: fixed, linear and attention terms.
 
-    Each new token attends to the cached prefix and to the new ones before it. Without a prefix,
-    attention halves the rate of a prompt of `half_rate_tokens`.
+    Each new token attends to the cached prefix and, on average, to half of the new ones.
     """
-    attended = (2.0 * cached_tokens + new_tokens) / half_rate_tokens
-    return fixed_s + new_tokens / tokens_per_s * (1.0 + attended)
+    attended = cached_tokens + 0.5 * new_tokens
+    return fixed_s + new_tokens * (s_per_token + s_per_pair * attended)
 
 
 @compiled

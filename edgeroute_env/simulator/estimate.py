@@ -50,8 +50,9 @@ def estimate(p: Any, row: Any, ep: Any, dev: Any, seen: Any) -> None:
     )
 
     answer = float(row.predicted_tokens_edge)
-    whole_s, decode_s, share = edge_times_s(p, asked, cached_edge, answer, load)
-    crowd = 1.0 + own_busy * share  # as if the requests in the batch were like this one
+    whole_s, decode_s, work_s = edge_times_s(p, asked, cached_edge, answer, load)
+    # A router expects the requests in the batch to be like this one.
+    crowd = 1.0 + own_busy * work_s / (whole_s + decode_s) if own_busy else 1.0
     fresh_s = (
         whole_s
         if cached_edge == dev.context_tokens

@@ -11,8 +11,8 @@ from edgeroute_env._compile import compiled
 from edgeroute_env.physics.inference import (
     decode_s_per_token,
     device_prefill_s,
+    prefill_beside_s,
     prefill_compute_s,
-    prefill_s,
     shared_slowdown,
 )
 
@@ -31,8 +31,8 @@ def phone_prefill_s(p: Any, new_tokens: float, cached_tokens: float) -> float:
         new_tokens,
         cached_tokens,
         p.device_prefill_fixed_s,
-        p.device_prefill_tokens_per_s,
-        p.device_prefill_half_rate_tokens,
+        p.device_prefill_s_per_token,
+        p.device_prefill_s_per_pair,
     )
 
 
@@ -47,19 +47,20 @@ def fits_phone(p: Any, row: Any, dev: Any) -> bool:
 def edge_times_s(
     p: Any, asked_tokens: float, cached_tokens: float, answer_tokens: float, load: float
 ) -> tuple[float, float, float]:
-    """Return the times of prefill and decode beside the tenants, and the engine's share they take.
+    """Return the times of prefill, of decode, and of the request's own work, beside the tenants.
 
-    The share is the request's own work over its time: its prefill's products, and for each token
-    its products and the reads of its KV cache. The rest of that time (the weights are read, kernels
-    are launched) serves all requests of the batch at once.
+    Its own work is its prefill's products, and for each token its products and the reads of its KV
+    cache. The rest of the time (the weights are read, kernels are launched) serves all requests of
+    the batch at once. So the request takes the share work / (prefill + decode) of the engine.
     """
     tenants = load * p.tenant_sequences
     context = asked_tokens + 0.5 * answer_tokens
     others = tenants * p.background_context_tokens
-    fill_s = prefill_s(p.cost, asked_tokens - cached_tokens, cached_tokens)
+    new_tokens = asked_tokens - cached_tokens
+    work_s = prefill_compute_s(p.cost, new_tokens, cached_tokens)
+    fill_s = prefill_beside_s(p.cost, work_s, new_tokens, cached_tokens)
     decode_s = answer_tokens * decode_s_per_token(p.cost, 1.0 + tenants, context + others)
     token_s = p.cost.decode_s_per_sequence + p.cost.decode_s_per_context_token * context
-    work_s = prefill_compute_s(p.cost, asked_tokens - cached_tokens, cached_tokens)
     work_s += answer_tokens * token_s
     slow = shared_slowdown(p.prefill_share * load)
-    return fill_s * slow, decode_s * slow, work_s / (fill_s + decode_s)
+    return fill_s * slow, decode_s * slow, work_s * slow

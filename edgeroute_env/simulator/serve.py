@@ -103,11 +103,11 @@ def _download_s(p: Any, row: Any) -> float:
 def _at_edge(
     p: Any, row: Any, ep: Any, dev: Any, queue: EdgeQueue, sent_s: float
 ) -> tuple[float, float, float, float, float]:
-    """Return the times of waiting, switch, prefill, decode; and the engine's share it takes."""
+    """Return the times of waiting, switch, prefill, decode; and the engine's share they take."""
     ready_s = sent_s + row.edge_wait_s  # other tenants' requests go first
     answer = float(row.answer_tokens_edge)
     asked = dev.context_tokens + row.prompt_tokens
-    fill_s, decode_s, share = edge_times_s(
+    fill_s, decode_s, work_s = edge_times_s(
         p, asked, dev.cached_edge_tokens, answer, float(row.edge_load)
     )
     own_wait_s, crowd = 0.0, 1.0
@@ -115,6 +115,7 @@ def _at_edge(
         own_wait_s, shares = look_ahead(p, ep, queue, ready_s, asked + answer)
         crowd += shares
     switch_s = p.edge_switch_s if dev.last_route == DEVICE_ROUTE else 0.0
+    share = work_s / (fill_s + decode_s)
     return own_wait_s, switch_s, fill_s * crowd, decode_s * crowd, share
 
 

@@ -32,7 +32,7 @@ PARAMETERS = np.dtype(
         ("objective", "i8"),
         *[(f"hides_{name}", "?") for name in ("edge_load", "cache", "snr")],
         *floats(
-            "device_prefill_fixed_s device_prefill_tokens_per_s device_prefill_half_rate_tokens "
+            "device_prefill_fixed_s device_prefill_s_per_token device_prefill_s_per_pair "
             "device_decode_tokens_per_s device_kv_s_per_token device_context_tokens "
             "scoring_s device_switch_s background_depth throttle_start throttle_width "
             "throttle_depth heating_s cooling_s prefill_w decode_w "
@@ -113,9 +113,9 @@ def _values(scenario: Scenario) -> dict[str, Any]:
         "cost": tuple(edge.cost()),
         "objective": OBJECTIVES[scenario.objective.kind],
         "device_prefill_fixed_s": device.speed.prefill_fixed_s,
-        "device_prefill_half_rate_tokens": device.speed.prefill_half_rate_tokens or UNLIMITED,
+        "device_prefill_s_per_token": 1.0 / device.speed.prefill_tokens_per_s,
+        "device_prefill_s_per_pair": _prefill_s_per_pair(device),
         "device_context_tokens": device.speed.context_tokens or UNLIMITED,
-        "device_prefill_tokens_per_s": device.speed.prefill_tokens_per_s,
         "device_decode_tokens_per_s": device.speed.decode_tokens_per_s,
         "device_kv_s_per_token": device.model.shape().kv_bytes_per_token
         / device.kv_bandwidth_bytes_per_s,
@@ -156,6 +156,12 @@ def _values(scenario: Scenario) -> dict[str, Any]:
         values["cost_per_s"] = cost.latency_weight / cost.latency_scale_s
         values["cost_per_j"] = cost.energy_weight / cost.energy_scale_j
     return values
+
+
+def _prefill_s_per_pair(device: Device) -> float:
+    """Return the attention time of two tokens that halves the rate at the stated length."""
+    half_rate_tokens = device.speed.prefill_half_rate_tokens or UNLIMITED
+    return float(2.0 / (half_rate_tokens * device.speed.prefill_tokens_per_s))
 
 
 def _power(device: Device) -> dict[str, float]:

@@ -271,7 +271,7 @@ def test_servers_keep_whole_blocks_of_16_tokens(context):
 
 def test_phone_times_follow_the_published_rates():
     # Snapdragon 8 Elite, Qwen2.5-1.5B w4: prefill 1342 tokens/s, decode 23.5 tokens/s.
-    assert inference.device_prefill_s(1342.0, 0.0, 0.0, 1342.0, math.inf) == 1.0
+    assert inference.device_prefill_s(1342.0, 0.0, 0.0, 1 / 1342, 0.0) == 1.0
     assert inference.device_decode_s(47.0, 0.0, 23.5, 1e-6) == pytest.approx(2.0)
     # 28 KiB per token of context at 60 GB/s for each of the 47 answer tokens.
     kv_s = 28 * 1024 / 60e9
@@ -281,7 +281,7 @@ def test_phone_times_follow_the_published_rates():
 
 def test_a_phones_prefill_has_fixed_linear_and_attention_terms():
     def seconds(new, cached=0.0):
-        return inference.device_prefill_s(new, cached, 0.05, 1000.0, 2000.0)
+        return inference.device_prefill_s(new, cached, 0.05, 1e-3, 1e-6)
 
     assert seconds(1.0) == pytest.approx(0.051, rel=1e-3)
     # The rate without the fixed term is half at 2,000 tokens.
