@@ -144,7 +144,8 @@ class RolloutRouter:
             strict=True,
         )
         fill_s, decode_s, work_s = np.array([edge_times_s(*turn) for turn in turns]).T
-        return work_s / (fill_s + decode_s)
+        share: Floats = work_s / (fill_s + decode_s)
+        return share
 
     def _imagine_phones(
         self, run: Batch, of: Ints, rows: Ints, present: NDArray[Any], places: Ints
