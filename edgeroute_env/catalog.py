@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from edgeroute_env.config_files import config_path, read_yaml
 from edgeroute_env.errors import InputError
-from edgeroute_env.fields import Flag, Part, Rate, Within
+from edgeroute_env.fields import Flag, Part, Positive, Rate, Within
 from edgeroute_env.physics import inference
 
 Billions = Annotated[float, Within(1e-4, 1e5)]
@@ -119,11 +119,23 @@ class GpuSpec(Entry):
 
 
 class DeviceSpeed(Entry):
-    """Measured speeds of one model on one phone, cold and otherwise idle."""
+    """Measured speeds of one model on one phone, cold and otherwise idle.
+
+    A prefill takes `prefill_fixed_s` and a time that is linear at first. Attention halves the rate
+    of a prompt of `prefill_half_rate_tokens`; null leaves it out. `context_tokens` is what the
+    phone's runtime holds of prompt, history and answer; null has no limit.
+    """
 
     name: str = Field(description="a name of your choice")
     prefill_tokens_per_s: Rate = Field(description="speed of the prompt, tokens/s")
     decode_tokens_per_s: Rate = Field(description="speed of the answer, tokens/s")
+    prefill_fixed_s: Overhead = Field(0.0, description="fixed time of a prefill, s")
+    prefill_half_rate_tokens: Positive | None = Field(
+        None, description="prompt whose rate attention halves, tokens"
+    )
+    context_tokens: Positive | None = Field(
+        None, description="most tokens of history, prompt and answer"
+    )
 
 
 def from_catalog(kind: str) -> Callable[[Any], Any]:

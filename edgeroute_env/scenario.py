@@ -7,6 +7,7 @@ those files.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Annotated, Any, Literal
@@ -44,7 +45,13 @@ from edgeroute_env.fields import (
 )
 from edgeroute_env.measured import measured_gpu, measured_phone
 from edgeroute_env.objective import Budgets, Objective, Weights
-from edgeroute_env.physics.inference import EdgeCost, edge_cost, gpus_needed, usable_bytes
+from edgeroute_env.physics.inference import (
+    FITTED_PARAMETERS,
+    EdgeCost,
+    edge_cost,
+    gpus_needed,
+    usable_bytes,
+)
 from edgeroute_env.users import Users, drawn_users
 
 LONGEST_EPISODE_S = 1e8  # three years; a trace's clock ends at ten times that
@@ -93,6 +100,9 @@ class Heat(Part):
 
 class DeviceEnergy(Part):
     """Energy of the phone's inference and radio, without the screen.
+
+    The joules a token are those of a cold phone at its stated speeds. They give the power that it
+    draws; a slower token takes more energy.
 
     The phone draws `tail_w` from the end of an upload until `tail_s` after the answer has come, and
     `receive_w` in addition while the answer comes in.
@@ -143,18 +153,27 @@ class Background(Part):
 class Edge(Part):
     """The edge server, its large model and the load report it sends.
 
-    `power_w` is the power that a request draws while it is served; 0 leaves it out.
+    `max_sequences` is the serving engine's own limit of its batch (vLLM's max_num_seqs); the KV
+    cache may hold fewer. `power_w` is the power that a request draws while it is served; 0 leaves
+    it out.
     """
 
     model: Annotated[ModelSpec, BeforeValidator(from_catalog("models"))]
     gpu: Annotated[GpuSpec, BeforeValidator(measured_gpu), BeforeValidator(from_catalog("gpus"))]
     tensor_parallel: Annotated[int, Within(1, 64)]
-    slots: Annotated[int, Within(1, 1024)]
+    max_sequences: Annotated[int, Within(1, 1024)]
     switch_s: Seconds
     stateless_api: Flag
     report_interval_s: Seconds
     power_w: Watts = 0.0
     background: Background
+
+    @property
+    def tenant_sequences(self) -> int:
+        """How many of the tenants' sequences fill the batch: by its limit or by their memory."""
+        pool_tokens = self.cost().kv_pool_tokens
+        fitting = pool_tokens / max(self.background.context_tokens, 1)
+        return max(1, int(min(self.max_sequences, fitting)))
 
     def cost(self) -> EdgeCost:
         """Return the coefficients of the server's prefill and decode time."""
@@ -334,6 +353,7 @@ class Scenario(Part):
             raise InputError(
                 "edge.tensor_parallel", self.edge.tensor_parallel, self.edge.what_holds_the_model()
             )
+        self._warn_outside_the_law()
         cost, spent = self.objective.relative_cost, self.device.energy
         uploads_for_nothing = spent.transmit_base_w + spent.transmit_w_per_mbit_per_s < 1e-6
         if cost is not None and cost.latency_weight < 1e-6 and uploads_for_nothing:
@@ -342,6 +362,17 @@ class Scenario(Part):
             raise InputError(field, cost.latency_weight, allowed)
         self._drawn = drawn_users(self)
         return self
+
+    def _warn_outside_the_law(self) -> None:
+        """Warn, once for each place in a program, where no published figure tests the times."""
+        low, high = FITTED_PARAMETERS
+        model, body = self.edge.model.name, self.edge.model.shape().body_parameters
+        if not low <= body <= high:
+            range_b = f"{low / 1e9:g} to {high / 1e9:g} billion"
+            warnings.warn(
+                f"edge.model {model}: the latency law is checked for {range_b} parameters only",
+                stacklevel=2,
+            )
 
     def model_copy(
         self, *, update: Mapping[str, Any] | None = None, deep: bool = False

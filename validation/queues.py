@@ -10,13 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from edgeroute_env._compile import compiled
-from edgeroute_env.physics.queueing import erlang_c, kiefer_wolfowitz_step, mean_wait_s
+from edgeroute_env.physics.queueing import admission_s, erlang_c, mean_wait_s
 from validation.drawing import line, panels, points
 from validation.measures import Interval, batch_means
 from validation.section import Floats, Section, compare
 
 CUSTOMERS, WARM_UP = 1_000_000, 50_000
-# With 32 slots almost nobody waits at a load of 0.5.
+# With 32 places almost nobody waits at a load of 0.5.
 EDGE_CASES = [(1, 0.5), (1, 0.7), (1, 0.9), (8, 0.5), (8, 0.7), (8, 0.9)]
 EDGE_CASES += [(32, 0.7), (32, 0.8), (32, 0.9)]
 PHONE_LOADS = (0.5, 0.7, 0.9)
@@ -51,16 +51,19 @@ class QueueCase(NamedTuple):
 @compiled
 def waits_s(arrival_s: Floats, service_s: Floats, servers: int) -> Floats:
     """Return the waits (s) of customers served in order of arrival by `servers` servers."""
-    free_at_s = np.zeros(servers)
+    batch, count, start_s = np.zeros((servers, 2)), 0, 0.0
     waits = np.empty(arrival_s.size)
     for i in range(arrival_s.size):
-        waits[i] = kiefer_wolfowitz_step(free_at_s, arrival_s[i], service_s[i])
+        start_s, count = admission_s(batch, count, max(start_s, arrival_s[i]), 0.0, np.inf)
+        batch[count, 0] = start_s + service_s[i]
+        count += 1
+        waits[i] = start_s - arrival_s[i]
     return waits
 
 
-def edge_theory(slots: int, load: float) -> Theory:
+def edge_theory(places: int, load: float) -> Theory:
     """Return Erlang C for M/M/c."""
-    return Theory("M/M/c", slots, load, mean_wait_s(slots, load, 1.0), erlang_c(slots, load))
+    return Theory("M/M/c", places, load, mean_wait_s(places, load, 1.0), erlang_c(places, load))
 
 
 def phone_theory(law: str, load: float) -> Theory:
@@ -71,9 +74,9 @@ def phone_theory(law: str, load: float) -> Theory:
 def edge_cases(customers: int) -> list[QueueCase]:
     """Return the edge's queue, M/M/c, beside Erlang C."""
     cases = []
-    for number, (slots, load) in enumerate(EDGE_CASES):
+    for number, (places, load) in enumerate(EDGE_CASES):
         rng = np.random.default_rng([1, number])
-        cases.append(_simulated(rng, edge_theory(slots, load), rng.exponential(1.0, customers)))
+        cases.append(_simulated(rng, edge_theory(places, load), rng.exponential(1.0, customers)))
     return cases
 
 
@@ -123,10 +126,10 @@ def section() -> Section:
 def _plot(edge: list[QueueCase], phone: list[QueueCase]) -> Figure:
     figure, (left, right) = panels(2)
     left.set_title("edge: M/M/c, Erlang C", fontsize=9)
-    for i, slots in enumerate((1, 8, 32)):
-        some = [case for case in edge if case.theory.servers == slots]
-        label = f"{slots} slots" if slots > 1 else "1 slot"
-        _curve(left, i, label, partial(edge_theory, slots), some)
+    for i, places in enumerate((1, 8, 32)):
+        some = [case for case in edge if case.theory.servers == places]
+        label = f"{places} places" if places > 1 else "1 place"
+        _curve(left, i, label, partial(edge_theory, places), some)
     right.set_title("phone: M/G/1, Pollaczek-Khinchine", fontsize=9)
     for i, law in enumerate(SQUARES):
         some = [case for case in phone if case.theory.queue.endswith(law)]

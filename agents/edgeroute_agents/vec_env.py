@@ -30,7 +30,7 @@ from edgeroute_env.simulator.state import OUTCOME
 Stepped: TypeAlias = tuple[
     NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]
 ]
-_STATE = ("episodes", "devices", "waiting", "slots", "observations")  # of a batch, but its traces
+_STATE = ("episodes", "devices", "waiting", "live", "observations")  # of a batch, but its traces
 
 
 class EdgeRouteSB3VecEnv(VecEnv):

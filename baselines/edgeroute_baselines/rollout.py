@@ -29,6 +29,7 @@ from edgeroute_env import InputError, decode
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.simulator.batch import Batch
 from edgeroute_env.simulator.edge_queue import NEVER_S
+from edgeroute_env.simulator.requests import edge_times_s
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -110,22 +111,39 @@ class RolloutRouter:
     def _imagine_edge(
         self, run: Batch, of: Ints, present: NDArray[Any], seen: dict[str, Floats]
     ) -> None:
-        """Rebuild the edge's queue from the last report: its busy slots and its wait."""
-        episodes, slots = run.episodes, run.slots
+        """Rebuild the edge's batch from the last report: how many are in it, and the wait."""
+        episodes, live = run.episodes, run.live[:, 0]
         episodes["next_at_s"], episodes["waiting"] = NEVER_S, 0
         if "edge-load" in self._scenario.observation.hidden:
             episodes["reported_busy"] = episodes["reported_wait_s"] = 0.0
         now_s = present["arrival_s"][of]
         hold_s = (seen["edge_switch_s"] + seen["edge_prefill_s"] + seen["edge_decode_s"])[of]
         wait_s = np.maximum(episodes["reported_wait_s"] - present["report_age_s"][of], 0.0)
-        place = np.arange(slots.shape[2])
-        busy = place < np.round(episodes["reported_busy"])[:, None]
-        # Running requests are spread over all stages. Waiting requests delay the first free slot.
-        spread = (place + 1) / np.maximum(episodes["reported_busy"], 1.0)[:, None]
-        free_s = (now_s + wait_s)[:, None] + hold_s[:, None] * np.minimum(spread, 1.0)
-        free_s[:, 0] = np.where(wait_s > 0.0, now_s + wait_s, free_s[:, 0])
-        slots[:, 0] = np.where(busy, free_s, 0.0)
-        episodes["latest_slot_s"] = slots[:, 0].max(axis=1)
+        episodes["live"] = np.round(episodes["reported_busy"])
+        # Running requests are spread over all stages, and none joins before the waiting ones.
+        spread = (np.arange(live.shape[1]) + 1) / np.maximum(episodes["live"], 1)[:, None]
+        asked = seen["context_tokens"] + seen["prompt_tokens"]
+        live[..., 0] = (now_s + wait_s)[:, None] + hold_s[:, None] * np.minimum(spread, 1.0)
+        live[..., 1] = (asked + present["predicted_tokens_edge"])[of, None]
+        live[..., 2] = self._shares(run, present, seen)[of, None]
+        busy = episodes["live"] > 0
+        episodes["latest_start_s"] = np.where(busy, now_s + wait_s, 0.0)
+        episodes["latest_end_s"] = np.where(busy, now_s + wait_s + hold_s, 0.0)
+
+    def _shares(self, run: Batch, present: NDArray[Any], seen: dict[str, Floats]) -> Floats:
+        """Return the share of the engine that requests like the present ones take, shape (n,)."""
+        context = seen["context_tokens"]
+        turns = zip(
+            run.parameters[present["user"]],
+            context + seen["prompt_tokens"],
+            seen["edge_cached"] * context,
+            present["predicted_tokens_edge"],
+            present["reported_load"],
+            strict=True,
+        )
+        fill_s, decode_s, work_s = np.array([edge_times_s(*turn) for turn in turns]).T
+        share: Floats = work_s / (fill_s + decode_s)
+        return share
 
     def _imagine_phones(
         self, run: Batch, of: Ints, rows: Ints, present: NDArray[Any], places: Ints

@@ -2,7 +2,8 @@
 
 The GPU law is a smooth roofline: a fourth-power blend of compute and memory time, plus overheads
 for all-reduce and launches. Its constants were fitted to 112 configurations of NVIDIA
-AIConfigurator's silicon data (docs/model.md, section Latency).
+AIConfigurator's silicon data (docs/model.md, section Latency). Three more constants, for narrow
+models and for attention to a prefix, were fitted to two thirds of vLLM's published speeds.
 """
 
 from __future__ import annotations
@@ -17,6 +18,11 @@ DECODE_COMPUTE_GAIN = 1.2  # fitted: decode products run at this multiple of the
 ENGINE_STEP_S = 1e-3  # vLLM's scheduler and sampler, per output token; not in the silicon data
 USABLE_MEMORY = 0.9 * 0.985  # vLLM's default share times what the driver leaves
 ACTIVATION_BYTES_PER_GPU = 1.7e9
+PREFIX_ATTENTION = 2.5  # fitted: attention to a long prefix takes this multiple of its products
+NARROW_HIDDEN = 1430.0  # fitted: the layers of a narrower model launch faster, in proportion
+CHUNKED_FROM_TOKENS = 32_768  # vLLM prefills longer prompts in chunks, each behind a prefix
+CHUNK_TOKENS = 512  # vLLM 0.6.3
+FITTED_PARAMETERS = (0.35e9, 71e9)  # bodies of the smallest and the largest model measured
 
 
 class Model(NamedTuple):
@@ -86,7 +92,8 @@ def edge_cost(model: Model, gpu: Gpu, tensor_parallel: int) -> EdgeCost:
     reduces = 2.0 * model.layers if tensor_parallel > 1 else 0.0
     reduce_s = reduces * gpu.all_reduce_s
     reduce_per_token = reduces * 2.0 * (tp - 1.0) / tp * model.hidden * 2.0 / gpu.link_bytes_per_s
-    overhead_s = gpu.launch_s + gpu.layer_s * model.layers
+    narrow = min(1.0, model.hidden / NARROW_HIDDEN)
+    overhead_s = gpu.launch_s + gpu.layer_s * narrow * model.layers
     attention = 4.0 * model.layers * model.attention_width
     parameters = model.body_parameters + model.head_parameters
     free_bytes = usable_bytes(gpu) * tp - model.stored_bytes
@@ -107,18 +114,36 @@ def edge_cost(model: Model, gpu: Gpu, tensor_parallel: int) -> EdgeCost:
 
 
 @compiled
+def prefill_compute_s(cost: EdgeCost, new_tokens: float, cached_tokens: float) -> float:
+    """Return the time of a prefill's products alone, without the reads that it may share."""
+    n, c = new_tokens, cached_tokens
+    pairs = n * (c + 0.5 * n)
+    if n > CHUNKED_FROM_TOKENS:
+        pairs *= PREFIX_ATTENTION
+    elif c > 0.0:
+        pairs += (PREFIX_ATTENTION - 1.0) * n * c * c / (c + n)
+    linear_s = cost.compute_fixed_s + cost.compute_s_per_token * n
+    return linear_s + cost.compute_s_per_pair * pairs
+
+
+@compiled
 def prefill_s(cost: EdgeCost, new_tokens: float, cached_tokens: float) -> float:
     """Return the time to prefill `new_tokens` behind a cached prefix, on an idle server."""
+    compute = prefill_compute_s(cost, new_tokens, cached_tokens)
+    return prefill_beside_s(cost, compute, new_tokens, cached_tokens)
+
+
+@compiled
+def prefill_beside_s(
+    cost: EdgeCost, compute: float, new_tokens: float, cached_tokens: float
+) -> float:
+    """Return the time of a prefill whose products take `compute` seconds."""
     n = new_tokens
-    compute = (
-        cost.compute_fixed_s
-        + cost.compute_s_per_token * n
-        + cost.compute_s_per_pair * n * (cached_tokens + 0.5 * n)
-    )
-    stream = cost.stream_s + cost.stream_s_per_token * (cached_tokens + n)
+    chunks = n / CHUNK_TOKENS if n > CHUNKED_FROM_TOKENS else 1.0
+    stream = chunks * cost.stream_s + cost.stream_s_per_token * (cached_tokens + n)
     compute2, stream2 = compute * compute, stream * stream
     roofline = math.sqrt(math.sqrt(compute2 * compute2 + stream2 * stream2))
-    return roofline + cost.prefill_fixed_s + cost.prefill_reduce_s_per_token * n
+    return roofline + chunks * cost.prefill_fixed_s + cost.prefill_reduce_s_per_token * n
 
 
 @compiled
@@ -138,9 +163,19 @@ def shared_slowdown(prefill_share: float) -> float:
 
 
 @compiled
-def device_prefill_s(new_tokens: float, prefill_tokens_per_s: float) -> float:
-    """Return the phone's nominal prefill time."""
-    return new_tokens / prefill_tokens_per_s
+def device_prefill_s(
+    new_tokens: float,
+    cached_tokens: float,
+    fixed_s: float,
+    s_per_token: float,
+    s_per_pair: float,
+) -> float:
+    """Return the phone's nominal prefill time: fixed, linear and attention terms.
+
+    Each new token attends to the cached prefix and, on average, to half of the new ones.
+    """
+    attended = cached_tokens + 0.5 * new_tokens
+    return fixed_s + new_tokens * (s_per_token + s_per_pair * attended)
 
 
 @compiled

@@ -39,13 +39,10 @@ def speed_factor(
 
 @compiled
 def inference_energy_j(
-    prefill_tokens: float,
-    answer_tokens: float,
-    prefill_j_per_token: float,
-    decode_j_per_token: float,
+    prefill_s: float, decode_s: float, prefill_w: float, decode_w: float
 ) -> float:
-    """Return the phone's energy for one answer of its own model."""
-    return prefill_tokens * prefill_j_per_token + answer_tokens * decode_j_per_token
+    """Return the phone's energy for one answer: power follows time, so a slow chip costs more."""
+    return prefill_s * prefill_w + decode_s * decode_w
 
 
 @compiled

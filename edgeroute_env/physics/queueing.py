@@ -1,7 +1,4 @@
-"""First-come-first-served queues: the Kiefer-Wolfowitz step and Erlang's C formula.
-
-Source: Kiefer and Wolfowitz, On the theory of queues with many servers, 1955; Erlang, 1917.
-"""
+"""First-come-first-served admission to a batch of limited size and memory; Erlang's C formula."""
 
 from __future__ import annotations
 
@@ -22,27 +19,32 @@ def earliest(times_s: NDArray[np.float64]) -> int:
 
 
 @compiled
-def busy_slots(free_at_s: NDArray[np.float64], time_s: float) -> int:
-    """Return how many slots are still occupied at `time_s`."""
-    busy = 0
-    for i in range(free_at_s.size):
-        if free_at_s[i] > time_s:
-            busy += 1
-    return busy
+def admission_s(
+    live: NDArray[np.float64], count: int, ready_s: float, tokens: float, pool_tokens: float
+) -> tuple[float, int]:
+    """Return when a request can join a batch, and how many requests are still in it then.
 
+    `live` has the shape (most, columns). Its first `count` rows are the requests of the batch;
+    column 0 is when each ends (s), column 1 how many tokens of memory it holds. The request waits
+    until fewer than `most` are left and its own tokens fit into the pool, or until none is left.
+    Rows that have ended by then are dropped, the others are moved to the front.
 
-@compiled
-def kiefer_wolfowitz_step(
-    free_at_s: NDArray[np.float64], arrival_s: float, service_s: float
-) -> float:
-    """Serve one request on the first free slot, update `free_at_s`, return its waiting time (s).
-
-    Exact for G/G/c in order of arrival, when called in that order.
+    Requests must come in order of arrival, each ready no earlier than the one before has started.
+    With a pool without limit this is G/G/c, first come first served, exactly.
     """
-    slot = earliest(free_at_s)
-    start_s: float = max(arrival_s, free_at_s[slot])
-    free_at_s[slot] = start_s + service_s
-    return start_s - arrival_s
+    kept, held_tokens = 0, 0.0
+    for i in range(count):
+        if live[i, 0] > ready_s:
+            live[kept] = live[i]
+            held_tokens += live[i, 1]
+            kept += 1
+    while kept > 0 and (kept == live.shape[0] or held_tokens + tokens > pool_tokens):
+        first = earliest(live[:kept, 0])
+        ready_s = live[first, 0]
+        held_tokens -= live[first, 1]
+        kept -= 1
+        live[first] = live[kept]
+    return ready_s, kept
 
 
 @compiled

@@ -148,11 +148,11 @@ def _edge(canvas: Canvas, shot: Snapshot) -> None:
     canvas.box((456, 46, 8, 8), AUTHORS["edge"], 2)
     canvas.text((469, 54), "Edge", INK, size=12, bold=True)
     canvas.text((620, 54), shot.edge_model, QUIET, size=9, align="right")
-    drawn = min(shot.slots, 32)  # more than these stand for many slots each
+    drawn = min(shot.sequences, 32)  # where there are more, each stands for many
     busy = round(seen["edge_load"] * drawn)
-    for slot in range(drawn):
-        x, y = 456 + 10.3 * (slot % 16), 63 + 10.5 * (slot // 16)
-        canvas.box((x, y, 8.5, 8.5), FAINT if slot < busy else RAIL, 2)
+    for place in range(drawn):
+        x, y = 456 + 10.3 * (place % 16), 63 + 10.5 * (place // 16)
+        canvas.box((x, y, 8.5, 8.5), FAINT if place < busy else RAIL, 2)
     load = f"load, as of {seen['report_age_s']:.0f} s ago"
     _gauge(canvas, (456, 104, 164), load, f"{seen['edge_load']:.0%}", seen["edge_load"], FAINT)
     wait_s = seen["edge_wait_s"]

@@ -53,7 +53,7 @@ class Snapshot:
     scenario: str
     phone_model: str
     edge_model: str
-    slots: int
+    sequences: int  # of the tenants that fill the edge's batch
     phones: int
     phone: int  # the one that asks
     time_s: float
@@ -80,7 +80,7 @@ def snapshot(scenario: Scenario, batch: Batch, e: int, past: Sequence[Any]) -> S
         scenario=scenario.name,
         phone_model=user.device.model.name,
         edge_model=user.edge.model.name,
-        slots=int(user.edge.slots),
+        sequences=int(user.edge.tenant_sequences),
         phones=scenario.device.count,
         phone=int(now["device"]),
         time_s=float(now["arrival_s"]),

@@ -6,8 +6,7 @@ import math
 from typing import Any
 
 from edgeroute_env._compile import compiled, inlined
-from edgeroute_env.physics.queueing import busy_slots
-from edgeroute_env.simulator.edge_queue import EdgeQueue, admit_until, look_ahead
+from edgeroute_env.simulator.edge_queue import EdgeQueue, admit_until, look_ahead, sequences
 from edgeroute_env.simulator.state import NO_ROUTE
 
 
@@ -48,11 +47,12 @@ def arrive(p: Any, row: Any, ep: Any, dev: Any, queue: EdgeQueue, previous_s: fl
     reported_at_s = row.arrival_s - row.report_age_s
     if reported_at_s >= previous_s:  # a report has come since the previous turn
         if ep.next_at_s <= reported_at_s:  # seldom true, and a call costs more than the comparison
-            admit_until(ep, queue, reported_at_s)
+            admit_until(p, ep, queue, reported_at_s)
         ep.reported_wait_s = 0.0
         ep.reported_busy = 0.0
-        if ep.latest_slot_s > reported_at_s:
-            ep.reported_wait_s, _ = look_ahead(ep, queue, reported_at_s)
-            ep.reported_busy = busy_slots(queue.slots[queue.e, 0], reported_at_s)
+        if ep.latest_end_s > reported_at_s:
+            tokens = dev.context_tokens + row.prompt_tokens + row.predicted_tokens_edge
+            ep.reported_wait_s, _ = look_ahead(p, ep, queue, reported_at_s, tokens)
+            ep.reported_busy = sequences(ep, queue, reported_at_s)
     if ep.next_at_s <= row.arrival_s:
-        admit_until(ep, queue, float(row.arrival_s))
+        admit_until(p, ep, queue, float(row.arrival_s))

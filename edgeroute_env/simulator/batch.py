@@ -16,7 +16,7 @@ from edgeroute_env.errors import InputError
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.simulator import features, kernel
 from edgeroute_env.simulator.checks import check_state
-from edgeroute_env.simulator.edge_queue import PLACES_PER_PHONE, SPARE_PLACES
+from edgeroute_env.simulator.edge_queue import PLACES_PER_PHONE, REQUEST, SEQUENCE, SPARE_PLACES
 from edgeroute_env.simulator.state import DEVICE, EPISODE, OUTCOME, lower
 from edgeroute_env.traces.columns import ROW
 from edgeroute_env.traces.sources import Given, TraceSource
@@ -28,9 +28,10 @@ def bytes_per_episode(scenario: Scenario, source: TraceSource) -> int:
     """Return the memory that each episode of a batch takes; given traces are shared."""
     phones, turns = scenario.device.count, scenario.workload.turns
     trace = 0 if isinstance(source, Given) else turns * ROW.itemsize
-    queue = 16 * (PLACES_PER_PHONE * phones + SPARE_PLACES + scenario.edge.slots)
+    queue = REQUEST * (PLACES_PER_PHONE * phones + SPARE_PLACES)
+    queue += 2 * SEQUENCE * scenario.edge.max_sequences
     shown = features.SEEN.itemsize + OUTCOME.itemsize
-    return trace + phones * DEVICE.itemsize + queue + shown + EPISODE.itemsize + GENERATOR_BYTES
+    return trace + phones * DEVICE.itemsize + 8 * queue + shown + EPISODE.itemsize + GENERATOR_BYTES
 
 
 class Batch:
@@ -45,8 +46,8 @@ class Batch:
         self.episodes["over"] = 1
         phones = scenario.device.count
         self.devices = np.zeros((n, phones), DEVICE)
-        self.waiting = np.zeros((n, PLACES_PER_PHONE * phones + SPARE_PLACES, 2))
-        self.slots = np.zeros((n, 2, scenario.edge.slots))
+        self.waiting = np.zeros((n, PLACES_PER_PHONE * phones + SPARE_PLACES, REQUEST))
+        self.live = np.zeros((n, 2, scenario.edge.max_sequences, SEQUENCE))
         self.renew()
         self.observations[:] = 0.0
 
@@ -86,7 +87,7 @@ class Batch:
         copy = Batch.__new__(Batch)
         copy.source, copy.parameters, copy.traces = self.source, self.parameters, self.traces
         copy.episodes, copy.devices = self.episodes[rows], self.devices[rows]
-        copy.waiting, copy.slots = self.waiting[rows], self.slots[rows]
+        copy.waiting, copy.live = self.waiting[rows], self.live[rows]
         copy.renew()
         copy.observations[:] = self.observations[rows]
         return copy
@@ -121,7 +122,7 @@ class Batch:
             episodes=self.episodes,
             devices=self.devices,
             waiting=self.waiting,
-            slots=self.slots,
+            live=self.live,
             seen=self.observations.view(features.SEEN)[:, 0],
             matrix=self.observations,
             outcomes=self.outcomes,

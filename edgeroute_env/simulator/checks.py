@@ -56,6 +56,7 @@ def check_state(arrays: Arrays, source: str) -> None:
         ("length", first, turns),
         ("cursor", 0, length - first),
         ("waiting", 0, arrays.waiting.shape[1]),
+        ("live", 0, arrays.live.shape[2]),
     ):
         _between(f"{source}: episodes.{name}", episodes[name], low, high)
     followed = np.zeros(stored, np.int64)
@@ -72,7 +73,7 @@ def check_state(arrays: Arrays, source: str) -> None:
             most = np.inf if name in _UNBOUNDED else np.finfo(np.float64).max
             _between(f"{source}: {label}.{name}", records[name], -most, most)
     _between(f"{source}: waiting", arrays.waiting, 0.0, np.inf)
-    _between(f"{source}: slots", arrays.slots, 0.0, np.inf)
+    _between(f"{source}: live", arrays.live, 0.0, np.inf)
     _between(f"{source}: observations", arrays.matrix[over == 0], LOW, HIGH)
 
 

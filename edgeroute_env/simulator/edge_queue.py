@@ -1,11 +1,24 @@
-"""The edge's queue for our own requests, served in the order in which they reach the edge.
+"""The serving engine's batch of our own requests, joined in the order in which they reach the edge.
+
+The engine serves all requests of its batch together (continuous batching). A request joins at once
+if the batch has fewer than `edge.max_sequences` and the KV pool has room for its whole context;
+else it waits, first come first served. So a crowd shows mainly as slow prefill and decode: each
+request in the batch slows every other by the share of the engine that it takes
+(`requests.edge_times_s`), so a request beside shares that sum to s takes 1 + s times as long.
+
+A turn's latency must be known when the turn is routed, but later turns will share its batch. So its
+pace is that of the batch that it joins, and stays so. In the mean this is exact: arrivals see time
+averages, and by Little's law as many join as leave. So the mean time is that of processor sharing,
+where the pace follows the batch at every moment: the time alone over 1 - (the load)
+(tests/simulator/test_queueing_theory.py). Of several that arrive together the first is too fast;
+the last one ends when it would.
 
 A turn is routed when the user asks it. Its request may reach the edge much later: a follow-up waits
 for the answer before it, an upload may be long, the link may be out. Until then the request stands
-in `waiting` and takes no slot. So it does not delay others or show in a load report too early.
+in `waiting`. So it does not delay others or show in a load report too early.
 
-`ep.next_at_s` and `ep.next_hold_s` are the next request's arrival and the time for which it will
-hold a slot. All later requests are in the `EdgeQueue`.
+`ep.next_at_s` and the other `next_` fields are the next request to arrive; all later ones are in
+the `EdgeQueue`.
 """
 
 from __future__ import annotations
@@ -16,10 +29,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeroute_env._compile import compiled
-from edgeroute_env.physics.queueing import busy_slots, earliest, kiefer_wolfowitz_step
+from edgeroute_env.physics.queueing import admission_s
 
 Floats = NDArray[np.float64]
 PLACES_PER_PHONE, SPARE_PLACES = 2, 6
+REQUEST = 4  # columns of a request on its way: arrival (s), hold time (s), tokens, share
+SEQUENCE = 3  # columns of a request in the batch: end (s), tokens, share
 NEVER_S = np.inf
 
 
@@ -27,72 +42,110 @@ class EdgeQueue(NamedTuple):
     """The queue of one episode: all episodes' arrays and an index, which is cheaper than views.
 
     Attributes:
-        waiting: shape (n, places, 2): arrival and hold time (s) of the requests behind the next
-            one, `waiting[e, :ep.waiting]`; the last to arrive comes first.
-        slots: shape (n, 2, slots): the times at which slots become free (s). Row 0 is the state,
-            row 1 is scratch memory for looking ahead.
+        waiting: shape (n, places, REQUEST): the requests behind the next one,
+            `waiting[e, :ep.waiting]`; the last to arrive comes first.
+        live: shape (n, 2, max_sequences, SEQUENCE): the requests in the batch. Row 0 is the
+            state, `live[e, 0, :ep.live]`; row 1 is scratch memory for looking ahead.
         e: which of the n episodes.
     """
 
     waiting: Floats
-    slots: Floats
+    live: Floats
     e: int
 
 
 @compiled
-def admit_until(ep: Any, queue: EdgeQueue, time_s: float) -> None:
-    """Give slots to the requests that have reached the edge by `time_s`, in their order."""
-    waiting, slots, e = queue
+def _join(batch: Floats, place: int, end_s: float, tokens: float, share: float) -> int:
+    """Put a request into the batch and return how many are in it."""
+    batch[place, 0], batch[place, 1], batch[place, 2] = end_s, tokens, share
+    return place + 1
+
+
+@compiled
+def admit_until(p: Any, ep: Any, queue: EdgeQueue, time_s: float) -> None:
+    """Let the requests that have reached the edge by `time_s` into the batch, in their order."""
+    waiting, live, e = queue
     for _ in range(ep.waiting + 1):
         if ep.next_at_s > time_s:
             break
-        free_at_s = ep.next_at_s + ep.next_hold_s
-        if ep.latest_slot_s <= ep.next_at_s:  # all slots are free, so any slot will do
-            slots[e, 0, 0] = free_at_s
-            ep.latest_slot_s = free_at_s
-        else:
-            wait_s = kiefer_wolfowitz_step(slots[e, 0], ep.next_at_s, ep.next_hold_s)
-            ep.latest_slot_s = max(ep.latest_slot_s, free_at_s + wait_s)
+        start_s, count = ep.next_at_s, 0
+        if ep.latest_end_s > start_s:
+            start_s, count = admission_s(
+                live[e, 0],
+                ep.live,
+                max(start_s, ep.latest_start_s),
+                ep.next_tokens,
+                p.cost.kv_pool_tokens,
+            )
+        end_s = start_s + ep.next_hold_s
+        ep.live = _join(live[e, 0], count, end_s, ep.next_tokens, ep.next_share)
+        ep.latest_start_s = start_s
+        ep.latest_end_s = max(ep.latest_end_s, end_s)
         ep.next_at_s = NEVER_S
         if ep.waiting:
             ep.waiting -= 1
             ep.next_at_s = waiting[e, ep.waiting, 0]
             ep.next_hold_s = waiting[e, ep.waiting, 1]
+            ep.next_tokens = waiting[e, ep.waiting, 2]
+            ep.next_share = waiting[e, ep.waiting, 3]
 
 
 @compiled
-def look_ahead(ep: Any, queue: EdgeQueue, at_s: float) -> tuple[float, int]:
-    """Return the wait (s) of a request that arrives at `at_s`, and how many slots are then busy."""
-    waiting, slots, e = queue
-    ahead = slots[e, 1]
-    ahead[:] = slots[e, 0]
+def look_ahead(
+    p: Any, ep: Any, queue: EdgeQueue, at_s: float, tokens: float
+) -> tuple[float, float]:
+    """Return the wait (s) of a request that arrives at `at_s`, and the shares of its batch."""
+    waiting, live, e = queue
+    pool_tokens = p.cost.kv_pool_tokens
+    ahead, count, ready_s = live[e, 1], ep.live, ep.latest_start_s
+    ahead[:count] = live[e, 0, :count]
     if ep.next_at_s <= at_s:
-        kiefer_wolfowitz_step(ahead, ep.next_at_s, ep.next_hold_s)
+        ready_s = max(ready_s, ep.next_at_s)
+        ready_s, count = admission_s(ahead, count, ready_s, ep.next_tokens, pool_tokens)
+        count = _join(ahead, count, ready_s + ep.next_hold_s, ep.next_tokens, ep.next_share)
     for i in range(ep.waiting - 1, -1, -1):
         if waiting[e, i, 0] <= at_s:
-            kiefer_wolfowitz_step(ahead, waiting[e, i, 0], waiting[e, i, 1])
-    wait_s = max(0.0, ahead[earliest(ahead)] - at_s)
-    return wait_s, busy_slots(ahead, at_s + wait_s)
+            other_at_s, hold_s, other_tokens, share = waiting[e, i]
+            ready_s = max(ready_s, other_at_s)
+            ready_s, count = admission_s(ahead, count, ready_s, other_tokens, pool_tokens)
+            count = _join(ahead, count, ready_s + hold_s, other_tokens, share)
+    start_s, count = admission_s(ahead, count, max(ready_s, at_s), tokens, pool_tokens)
+    shares = 0.0
+    for i in range(count):
+        shares += ahead[i, 2]
+    return start_s - at_s, shares
 
 
 @compiled
-def send_behind(ep: Any, queue: EdgeQueue, at_s: float, hold_s: float) -> None:
-    """Add a request while another is on its way (if none is, it simply becomes the next).
+def sequences(ep: Any, queue: EdgeQueue, at_s: float) -> int:
+    """Return how many of our requests have been admitted and have not ended at `at_s`."""
+    batch, live = queue.live, 0
+    for i in range(ep.live):
+        if batch[queue.e, 0, i, 0] > at_s:
+            live += 1
+    return live
 
-    If all places are taken, the next request gets its slot at once.
-    """
+
+@compiled
+def send(
+    p: Any, ep: Any, queue: EdgeQueue, at_s: float, hold_s: float, tokens: float, share: float
+) -> None:
+    """Add a request that is on its way. If all places are taken, the next one is admitted now."""
     waiting = queue.waiting
     e = queue.e
     if ep.waiting == waiting.shape[1]:
-        admit_until(ep, queue, ep.next_at_s)
+        admit_until(p, ep, queue, ep.next_at_s)
     if at_s < ep.next_at_s:
         at_s, ep.next_at_s = ep.next_at_s, at_s
         hold_s, ep.next_hold_s = ep.next_hold_s, hold_s
+        tokens, ep.next_tokens = ep.next_tokens, tokens
+        share, ep.next_share = ep.next_share, share
+        if at_s == NEVER_S:  # no other request is on its way
+            return
     place = ep.waiting
     while place > 0 and waiting[e, place - 1, 0] <= at_s:
-        waiting[e, place, 0] = waiting[e, place - 1, 0]
-        waiting[e, place, 1] = waiting[e, place - 1, 1]
+        waiting[e, place] = waiting[e, place - 1]
         place -= 1
-    waiting[e, place, 0] = at_s
-    waiting[e, place, 1] = hold_s
+    behind = waiting[e, place]
+    behind[0], behind[1], behind[2], behind[3] = at_s, hold_s, tokens, share
     ep.waiting += 1

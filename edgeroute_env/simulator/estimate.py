@@ -11,12 +11,16 @@ from typing import Any
 from edgeroute_env._compile import inlined
 from edgeroute_env.physics.inference import (
     device_decode_s,
-    device_prefill_s,
     prefill_s,
     shared_slowdown,
 )
 from edgeroute_env.physics.radio import upload_s
-from edgeroute_env.simulator.requests import batch_decode_s, payload_bytes, uplink_wait_s
+from edgeroute_env.simulator.requests import (
+    edge_times_s,
+    payload_bytes,
+    phone_prefill_s,
+    uplink_wait_s,
+)
 from edgeroute_env.simulator.state import DEVICE_ROUTE, EDGE_ROUTE
 
 
@@ -40,8 +44,8 @@ def estimate(p: Any, row: Any, ep: Any, dev: Any, seen: Any) -> None:
     asked = dev.context_tokens + prompt
 
     answer = float(row.predicted_tokens_device)
-    fresh_s = device_prefill_s(prompt, p.device_prefill_tokens_per_s)
-    whole_s = device_prefill_s(asked - cached_device, p.device_prefill_tokens_per_s)
+    fresh_s = phone_prefill_s(p, prompt, dev.context_tokens)
+    whole_s = phone_prefill_s(p, asked - cached_device, cached_device)
     switch_s = p.device_switch_s if dev.last_route == EDGE_ROUTE else 0.0
     seen.device_wait_s = max(held_up_s, dev.free_at_s - row.arrival_s)
     seen.device_prefill_s = fresh_s
@@ -51,18 +55,21 @@ def estimate(p: Any, row: Any, ep: Any, dev: Any, seen: Any) -> None:
     )
 
     answer = float(row.predicted_tokens_edge)
-    slow = shared_slowdown(p.prefill_share * load)
-    fresh_s = prefill_s(p.cost, prompt, dev.context_tokens) * slow
-    whole_s = fresh_s
-    if cached_edge < dev.context_tokens:
-        whole_s = prefill_s(p.cost, asked - cached_edge, cached_edge) * slow
+    whole_s, decode_s, work_s = edge_times_s(p, asked, cached_edge, answer, load)
+    # A router expects the requests in the batch to be like this one.
+    crowd = 1.0 + own_busy * work_s / (whole_s + decode_s) if own_busy else 1.0
+    fresh_s = (
+        whole_s
+        if cached_edge == dev.context_tokens
+        else prefill_s(p.cost, prompt, dev.context_tokens) * shared_slowdown(p.prefill_share * load)
+    )
     switch_s = p.edge_switch_s if dev.last_route == DEVICE_ROUTE else 0.0
     uplink_s = uplink_wait_s(dev, row.arrival_s + held_up_s, dev.uplink_due_at_s)
     down_s = answer * p.bytes_per_token * down_s_per_byte
     on_air_s = upload_s(payload_bytes(p, row, dev), up_s_per_byte, p.harq_s)
     seen.edge_radio_s = uplink_s + p.expected_outage_s + on_air_s + p.expected_rtt_s + down_s
     seen.edge_wait_s = held_up_s + wait_s
-    seen.edge_prefill_s = fresh_s
-    seen.edge_switch_s = switch_s + whole_s - fresh_s
-    seen.edge_decode_s = batch_decode_s(p, asked, answer, load, own_busy) * slow
+    seen.edge_prefill_s = fresh_s * crowd
+    seen.edge_switch_s = switch_s + (whole_s - fresh_s) * crowd
+    seen.edge_decode_s = decode_s * crowd
     seen.snr_db = snr_db

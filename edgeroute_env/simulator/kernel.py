@@ -34,8 +34,8 @@ class Arrays(NamedTuple):
         traces: ROW, shape (m, T); `episodes["trace"]` and `["length"]` say which to follow.
         episodes: EPISODE, shape (n,).
         devices: DEVICE, shape (n, phones).
-        waiting: requests on their way to the edge, shape (n, places, 2); see `edge_queue`.
-        slots: times at which the edge's slots become free (s), shape (n, 2, slots).
+        waiting: requests on their way to the edge, shape (n, places, REQUEST); see `edge_queue`.
+        live: requests in the edge's batch, shape (n, 2, max_sequences, SEQUENCE).
         seen: SEEN, shape (n,), the same memory as `matrix`.
         matrix: the observations, float32, shape (n, COUNT).
         outcomes: OUTCOME, shape (n,).
@@ -46,7 +46,7 @@ class Arrays(NamedTuple):
     episodes: Any
     devices: Any
     waiting: NDArray[np.float64]
-    slots: NDArray[np.float64]
+    live: NDArray[np.float64]
     seen: Any
     matrix: NDArray[np.float32]
     outcomes: Any
@@ -71,13 +71,13 @@ def begin(arrays: Arrays, which: NDArray[np.int64]) -> int:
         ep.waiting = 0
         ep.reported_busy = 0.0
         ep.reported_wait_s = 0.0
-        ep.latest_slot_s = 0.0
+        ep.live = 0
+        ep.latest_start_s = 0.0
+        ep.latest_end_s = 0.0
         for d in range(arrays.devices.shape[1]):
             _start_phone(p, arrays.devices[e, d])
-        for c in range(arrays.slots.shape[2]):
-            arrays.slots[e, 0, c] = 0.0
         dev = arrays.devices[e, row.device]
-        arrive(p, row, ep, dev, EdgeQueue(arrays.waiting, arrays.slots, e), 0.0)
+        arrive(p, row, ep, dev, EdgeQueue(arrays.waiting, arrays.live, e), 0.0)
         _look(p, row, ep, dev, arrays.seen[e], arrays.matrix, e)
     return -1
 
@@ -103,14 +103,14 @@ def step(  # noqa: PLR0913  (numba takes 1.4 us to unpack a named tuple: a third
     episodes: Any,
     devices: Any,
     waiting: NDArray[np.float64],
-    slots: NDArray[np.float64],
+    live: NDArray[np.float64],
     seen: Any,
     matrix: NDArray[np.float32],
     outcomes: Any,
     actions: NDArray[np.int64],
 ) -> None:
     """Do what `advance` does; takes the fields of `Arrays` one by one."""
-    arrays = Arrays(parameters, traces, episodes, devices, waiting, slots, seen, matrix, outcomes)
+    arrays = Arrays(parameters, traces, episodes, devices, waiting, live, seen, matrix, outcomes)
     advance(arrays, actions)
 
 
@@ -129,7 +129,7 @@ def advance(arrays: Arrays, actions: NDArray[np.int64]) -> None:
         p = arrays.parameters[row.user]
         dev = arrays.devices[e, row.device]
         out = arrays.outcomes[e]
-        queue = EdgeQueue(arrays.waiting, arrays.slots, e)
+        queue = EdgeQueue(arrays.waiting, arrays.live, e)
         serve(p, row, ep, dev, queue, actions[e], out)
         account(p, row, dev, out)
         ep.cursor += 1

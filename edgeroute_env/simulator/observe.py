@@ -25,7 +25,7 @@ def observe(p: Any, row: Any, ep: Any, dev: Any, seen: Any) -> None:
         seen.edge_load, seen.report_age_s = p.assumed_load, 0.0
         seen.last_edge_wait_s, seen.last_edge_age_s = 0.0, LONG_S
     else:
-        seen.edge_load = min(1.0, row.reported_load + ep.reported_busy / p.slots)
+        seen.edge_load = min(1.0, row.reported_load + ep.reported_busy / p.tenant_sequences)
         seen.report_age_s = row.report_age_s
         seen.last_edge_wait_s = dev.edge_wait_s
         seen.last_edge_age_s = row.arrival_s - dev.edge_told_at_s

@@ -1,4 +1,4 @@
-"""The size of a request to the edge, its wait for the uplink, how fast its answer is decoded.
+"""A request: its size, its wait for the uplink, whether a phone holds it, its times and share.
 
 `estimate` calls this with what a router may know, `serve` with the real values.
 """
@@ -8,7 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 from edgeroute_env._compile import compiled
-from edgeroute_env.physics.inference import decode_s_per_token
+from edgeroute_env.physics.inference import (
+    decode_s_per_token,
+    device_prefill_s,
+    prefill_beside_s,
+    prefill_compute_s,
+    shared_slowdown,
+)
 
 
 @compiled
@@ -28,10 +34,42 @@ def uplink_wait_s(dev: Any, ready_s: float, free_at_s: float) -> float:
 
 
 @compiled
-def batch_decode_s(
-    p: Any, asked_tokens: float, answer_tokens: float, load: float, own: float
-) -> float:
-    """Return the time to decode an answer beside `own` of our requests and the tenants' load."""
-    batch = min(p.slots, 1.0 + own + load * p.slots)
-    context = asked_tokens + 0.5 * answer_tokens + (batch - 1.0) * p.background_context_tokens
-    return answer_tokens * decode_s_per_token(p.cost, batch, context)
+def phone_prefill_s(p: Any, new_tokens: float, cached_tokens: float) -> float:
+    """Return the time of a prefill on the cold, idle phone."""
+    return device_prefill_s(
+        new_tokens,
+        cached_tokens,
+        p.device_prefill_fixed_s,
+        p.device_prefill_s_per_token,
+        p.device_prefill_s_per_pair,
+    )
+
+
+@compiled
+def fits_phone(p: Any, row: Any, dev: Any) -> bool:
+    """Return whether the phone's context holds the history, the prompt and an expected answer."""
+    tokens = dev.context_tokens + row.prompt_tokens + row.predicted_tokens_device
+    return bool(tokens <= p.device_context_tokens)
+
+
+@compiled
+def edge_times_s(
+    p: Any, asked_tokens: float, cached_tokens: float, answer_tokens: float, load: float
+) -> tuple[float, float, float]:
+    """Return the times of prefill, of decode, and of the request's own work, beside the tenants.
+
+    Its own work is its prefill's products, and for each token its products and the reads of its KV
+    cache. The rest of the time (the weights are read, kernels are launched) serves all requests of
+    the batch at once. So the request takes the share work / (prefill + decode) of the engine.
+    """
+    tenants = load * p.tenant_sequences
+    context = asked_tokens + 0.5 * answer_tokens
+    others = tenants * p.background_context_tokens
+    new_tokens = asked_tokens - cached_tokens
+    work_s = prefill_compute_s(p.cost, new_tokens, cached_tokens)
+    fill_s = prefill_beside_s(p.cost, work_s, new_tokens, cached_tokens)
+    decode_s = answer_tokens * decode_s_per_token(p.cost, 1.0 + tenants, context + others)
+    token_s = p.cost.decode_s_per_sequence + p.cost.decode_s_per_context_token * context
+    work_s += answer_tokens * token_s
+    slow = shared_slowdown(p.prefill_share * load)
+    return fill_s * slow, decode_s * slow, work_s * slow

@@ -2,7 +2,7 @@
 
 The parts of a latency always sum to it. All state is in structured records (`state.py`):
 `p` parameters, `row` the trace's turn, `ep` the episode, `dev` the phone and its dialogue,
-`waiting`, `slots` and `e` the edge's queue (`edge_queue.py`), `out` the turn's outcome.
+`queue` the edge's (`edge_queue.py`), `out` the turn's outcome.
 """
 
 from __future__ import annotations
@@ -13,9 +13,6 @@ from edgeroute_env._compile import compiled, inlined
 from edgeroute_env.physics.inference import (
     cached_blocks,
     device_decode_s,
-    device_prefill_s,
-    prefill_s,
-    shared_slowdown,
 )
 from edgeroute_env.physics.power import (
     heat_after_rest,
@@ -27,8 +24,14 @@ from edgeroute_env.physics.power import (
 )
 from edgeroute_env.physics.radio import upload_s
 from edgeroute_env.simulator.account import weighted_cost
-from edgeroute_env.simulator.edge_queue import NEVER_S, EdgeQueue, look_ahead, send_behind
-from edgeroute_env.simulator.requests import batch_decode_s, payload_bytes, uplink_wait_s
+from edgeroute_env.simulator.edge_queue import EdgeQueue, look_ahead, send
+from edgeroute_env.simulator.requests import (
+    edge_times_s,
+    fits_phone,
+    payload_bytes,
+    phone_prefill_s,
+    uplink_wait_s,
+)
 from edgeroute_env.simulator.state import DEVICE_ROUTE, EDGE_ROUTE, NO_ROUTE, RELATIVE_COST
 
 
@@ -38,7 +41,9 @@ def serve(p: Any, row: Any, ep: Any, dev: Any, queue: EdgeQueue, action: int, ou
 
     A turn is scored when it arrives. A follow-up waits for the answer before it. An upload waits
     for the phone's earlier ones. In a long outage the edge cannot be reached, and the turn fails.
-    Beyond the quota the edge refuses the call, and the phone answers.
+    Beyond the quota the edge refuses the call, and the phone answers. A client counts tokens before
+    it starts its model: what does not fit the phone's context goes to the edge, whatever the router
+    says, and fails if the edge refuses it.
     """
     out.edge_call = out.failed = out.refused = out.switched = out.recomputed_tokens = 0.0
     out.radio_s = out.queue_s = out.switch_s = out.prefill_s = out.decode_s = 0.0
@@ -51,7 +56,8 @@ def serve(p: Any, row: Any, ep: Any, dev: Any, queue: EdgeQueue, action: int, ou
         out.relative_cost = _cost_at_edge(p, row, ep, dev, queue, ready_s)
     out.queue_s = ready_s - asked_s
     after_first_token_s = 0.0
-    if action == DEVICE_ROUTE:
+    fits = fits_phone(p, row, dev)
+    if action == DEVICE_ROUTE and fits:
         _serve_on_device(p, row, dev, ready_s, out)
     elif row.outage_s > p.outage_wait_s:
         out.failed = 1.0  # given up after a limited wait; the dialogue does not change
@@ -67,7 +73,10 @@ def serve(p: Any, row: Any, ep: Any, dev: Any, queue: EdgeQueue, action: int, ou
             after_first_token_s = _serve_at_edge(p, row, ep, dev, queue, sent_s, out)
         else:
             out.refused = 1.0
-            _serve_on_device(p, row, dev, sent_s, out)
+            if fits:
+                _serve_on_device(p, row, dev, sent_s, out)
+            else:
+                out.failed, out.quality = 1.0, 0.0
     until_decode_s = out.scoring_s + out.radio_s + out.queue_s + out.switch_s + out.prefill_s
     out.ttft_s = until_decode_s - after_first_token_s
     out.radio_ttft_s = out.radio_s - after_first_token_s
@@ -99,23 +108,29 @@ def _hold_uplink(dev: Any, ready_s: float, held_s: float, on_air_s: float) -> No
 
 
 @inlined
+def _download_s(p: Any, row: Any) -> float:
+    """Return the time to send the answer to the phone."""
+    return float(row.answer_tokens_edge * p.bytes_per_token * row.down_s_per_byte)
+
+
+@inlined
 def _at_edge(
     p: Any, row: Any, ep: Any, dev: Any, queue: EdgeQueue, sent_s: float
 ) -> tuple[float, float, float, float, float]:
-    """Return the times of waiting for a slot, switching, prefill, decode and download."""
-    asked_slot_s = sent_s + row.edge_wait_s  # other tenants' requests go first
-    own_wait_s, own_busy = 0.0, 0
-    if ep.latest_slot_s > asked_slot_s or ep.next_at_s <= asked_slot_s:
-        own_wait_s, own_busy = look_ahead(ep, queue, asked_slot_s)
-    load = float(row.edge_load)
-    slow = shared_slowdown(p.prefill_share * load)
+    """Return the times of waiting, switch, prefill, decode; and the engine's share they take."""
+    ready_s = sent_s + row.edge_wait_s  # other tenants' requests go first
     answer = float(row.answer_tokens_edge)
     asked = dev.context_tokens + row.prompt_tokens
+    fill_s, decode_s, work_s = edge_times_s(
+        p, asked, dev.cached_edge_tokens, answer, float(row.edge_load)
+    )
+    own_wait_s, crowd = 0.0, 1.0
+    if ep.latest_end_s > ready_s or ep.next_at_s <= ready_s:
+        own_wait_s, shares = look_ahead(p, ep, queue, ready_s, asked + answer)
+        crowd += shares
     switch_s = p.edge_switch_s if dev.last_route == DEVICE_ROUTE else 0.0
-    fill_s = prefill_s(p.cost, asked - dev.cached_edge_tokens, dev.cached_edge_tokens) * slow
-    decode_s = batch_decode_s(p, asked, answer, load, own_busy) * slow
-    down_s = answer * p.bytes_per_token * row.down_s_per_byte
-    return own_wait_s, switch_s, fill_s, decode_s, down_s
+    share = work_s / (fill_s + decode_s)
+    return own_wait_s, switch_s, fill_s * crowd, decode_s * crowd, share
 
 
 @compiled
@@ -128,7 +143,8 @@ def _cost_at_edge(p: Any, row: Any, ep: Any, dev: Any, queue: EdgeQueue, ready_s
     held_s, on_air_s, energy_j = _uploaded(p, row, dev, ready_s)
     sending_s = held_s + on_air_s + row.rtt_s
     sent_s = ready_s + sending_s
-    own_wait_s, switch_s, fill_s, decode_s, down_s = _at_edge(p, row, ep, dev, queue, sent_s)
+    own_wait_s, switch_s, fill_s, decode_s, _ = _at_edge(p, row, ep, dev, queue, sent_s)
+    down_s = _download_s(p, row)
     hold_s = switch_s + fill_s + decode_s
     done_s = sent_s + row.edge_wait_s + own_wait_s + hold_s
     connected_s = done_s + down_s - (sent_s - row.rtt_s) + p.tail_s
@@ -157,7 +173,7 @@ def _serve_on_device(p: Any, row: Any, dev: Any, ready_s: float, out: Any) -> No
     asked = dev.context_tokens + row.prompt_tokens
     new = asked - dev.cached_device_tokens
     out.switch_s = p.device_switch_s if dev.last_route == EDGE_ROUTE else 0.0
-    out.prefill_s = device_prefill_s(new, p.device_prefill_tokens_per_s) / speed
+    out.prefill_s = phone_prefill_s(p, new, dev.cached_device_tokens) / speed
     decode_s = device_decode_s(
         answer, asked + 0.5 * answer, p.device_decode_tokens_per_s, p.device_kv_s_per_token
     )
@@ -166,7 +182,7 @@ def _serve_on_device(p: Any, row: Any, dev: Any, ready_s: float, out: Any) -> No
     busy_s = out.switch_s + out.prefill_s + out.decode_s
     dev.free_at_s = start_s + busy_s
     dev.heat = heat_after_work(heat, busy_s, p.heating_s)
-    out.energy_j += inference_energy_j(new, answer, p.prefill_j_per_token, p.decode_j_per_token)
+    out.energy_j += inference_energy_j(out.prefill_s, out.decode_s, p.prefill_w, p.decode_w)
     out.quality = row.expected_quality_device if p.pays_expectation else row.quality_device
     dev.cached_device_tokens = asked + answer
     dev.sound_so_far *= 1.0 - row.score
@@ -177,21 +193,20 @@ def _serve_on_device(p: Any, row: Any, dev: Any, ready_s: float, out: Any) -> No
 def _serve_at_edge(
     p: Any, row: Any, ep: Any, dev: Any, queue: EdgeQueue, sent_s: float, out: Any
 ) -> float:
-    """Wait for a slot, decode at the speed that the batch leaves, and send the answer.
+    """Join the batch, decode at the speed that it leaves, and send the answer.
 
     Returns the download time (s), which is the radio's part after the first token.
     """
-    asked_slot_s = sent_s + row.edge_wait_s
-    own_wait_s, out.switch_s, out.prefill_s, out.decode_s, down_s = _at_edge(
+    ready_s = sent_s + row.edge_wait_s
+    own_wait_s, out.switch_s, out.prefill_s, out.decode_s, share = _at_edge(
         p, row, ep, dev, queue, sent_s
     )
+    down_s = _download_s(p, row)
     hold_s = out.switch_s + out.prefill_s + out.decode_s
-    if ep.next_at_s == NEVER_S:
-        ep.next_at_s = asked_slot_s
-        ep.next_hold_s = hold_s
-    else:
-        send_behind(ep, queue, asked_slot_s, hold_s)
-    done_s = asked_slot_s + own_wait_s + hold_s
+    answer = float(row.answer_tokens_edge)
+    asked = dev.context_tokens + row.prompt_tokens
+    send(p, ep, queue, ready_s, hold_s, asked + answer, share)
+    done_s = ready_s + own_wait_s + hold_s
     out.queue_s += own_wait_s + row.edge_wait_s
     out.radio_s += down_s
     uploaded_s = sent_s - row.rtt_s
@@ -205,8 +220,8 @@ def _serve_at_edge(
     dev.quota_left -= 1.0
     out.edge_call = 1.0
     out.quality = row.expected_quality_edge if p.pays_expectation else row.quality_edge
-    context = dev.context_tokens + row.prompt_tokens + row.answer_tokens_edge
-    prefilled = dev.context_tokens + row.prompt_tokens - dev.cached_edge_tokens
+    context = asked + answer
+    prefilled = asked - dev.cached_edge_tokens
     dev.cached_edge_tokens = cached_blocks(context)
     _remember(row, dev, EDGE_ROUTE, context, prefilled, out)
     return down_s

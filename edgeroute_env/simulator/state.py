@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edgeroute_env.physics import queueing, radio
 from edgeroute_env.physics.inference import EdgeCost
-from edgeroute_env.scenario import Scenario
+from edgeroute_env.scenario import Device, Scenario
 from edgeroute_env.traces.cell import cell_maps
 from edgeroute_env.traces.columns import floats
 from edgeroute_env.traces.law import surroundings
@@ -32,11 +32,12 @@ PARAMETERS = np.dtype(
         ("objective", "i8"),
         *[(f"hides_{name}", "?") for name in ("edge_load", "cache", "snr")],
         *floats(
-            "device_prefill_tokens_per_s device_decode_tokens_per_s device_kv_s_per_token "
+            "device_prefill_fixed_s device_prefill_s_per_token device_prefill_s_per_pair "
+            "device_decode_tokens_per_s device_kv_s_per_token device_context_tokens "
             "scoring_s device_switch_s background_depth throttle_start throttle_width "
-            "throttle_depth heating_s cooling_s prefill_j_per_token decode_j_per_token "
+            "throttle_depth heating_s cooling_s prefill_w decode_w "
             "transmit_base_w transmit_w_per_mbit_per_s tail_s tail_w receive_w edge_power_w "
-            "slots edge_switch_s history_resent demand_prior_s "
+            "tenant_sequences edge_switch_s history_resent demand_prior_s "
             "prefill_share background_context_tokens harq_s bytes_per_token request_bytes "
             "expected_rtt_s expected_outage_s outage_wait_s battery_j edge_calls window_s "
             "deadline_s pays_expectation weight_quality weight_latency weight_energy "
@@ -53,11 +54,13 @@ EPISODE = np.dtype(
         ("cursor", "i8"),  # the turn to be routed next
         ("over", "i8"),  # 1 once terminated or truncated
         ("next_at_s", "f8"),  # when the next of our own requests reaches the edge; see edge_queue
-        ("next_hold_s", "f8"),
+        *floats("next_hold_s next_tokens next_share"),
         ("waiting", "i8"),  # how many requests are behind that one
-        ("reported_busy", "f8"),  # slots that our own requests held at the last report
+        ("live", "i8"),  # how many of our own requests are in the batch, ended ones included
+        ("reported_busy", "f8"),  # how many were in it at the last report
         ("reported_wait_s", "f8"),  # wait of a request that arrived at the time of that report
-        ("latest_slot_s", "f8"),  # when the last slot that our own requests hold becomes free
+        ("latest_start_s", "f8"),  # when the last of them joined the batch
+        ("latest_end_s", "f8"),  # when all of them will have left it
     ]
 )
 
@@ -111,7 +114,10 @@ def _values(scenario: Scenario) -> dict[str, Any]:
     values: dict[str, Any] = {
         "cost": tuple(edge.cost()),
         "objective": OBJECTIVES[scenario.objective.kind],
-        "device_prefill_tokens_per_s": device.speed.prefill_tokens_per_s,
+        "device_prefill_fixed_s": device.speed.prefill_fixed_s,
+        "device_prefill_s_per_token": 1.0 / device.speed.prefill_tokens_per_s,
+        "device_prefill_s_per_pair": _prefill_s_per_pair(device),
+        "device_context_tokens": device.speed.context_tokens or UNLIMITED,
         "device_decode_tokens_per_s": device.speed.decode_tokens_per_s,
         "device_kv_s_per_token": device.model.shape().kv_bytes_per_token
         / device.kv_bandwidth_bytes_per_s,
@@ -119,9 +125,9 @@ def _values(scenario: Scenario) -> dict[str, Any]:
         "device_switch_s": device.switch_s,
         "background_depth": device.background_depth,
         **dict(device.heat),
-        **dict(device.energy),
+        **_power(device),
         "edge_power_w": edge.power_w,
-        "slots": edge.slots,
+        "tenant_sequences": edge.tenant_sequences,
         "edge_switch_s": edge.switch_s,
         "history_resent": edge.stateless_api,
         "prefill_share": edge.background.prefill_share,
@@ -154,19 +160,35 @@ def _values(scenario: Scenario) -> dict[str, Any]:
     return values
 
 
+def _prefill_s_per_pair(device: Device) -> float:
+    """Return the attention time of two tokens that halves the rate at the stated length."""
+    half_rate_tokens = device.speed.prefill_half_rate_tokens or UNLIMITED
+    return float(2.0 / (half_rate_tokens * device.speed.prefill_tokens_per_s))
+
+
+def _power(device: Device) -> dict[str, float]:
+    """Return the phone's power; that of its model is what a token costs at the cold speed."""
+    values = dict(device.energy)
+    return {
+        "prefill_w": values.pop("prefill_j_per_token") * device.speed.prefill_tokens_per_s,
+        "decode_w": values.pop("decode_j_per_token") * device.speed.decode_tokens_per_s,
+        **values,
+    }
+
+
 def _assumed(scenario: Scenario) -> dict[str, float]:
     """Return what a router assumes of a quantity that its observation hides."""
     link, background = scenario.radio, scenario.edge.background
     snr_db = _typical_snr_db(scenario)
     efficiency = radio.EFFICIENCY[link.rate](max(snr_db, radio.lowest_snr_db(link.rate)))
-    load, slots = background.utilisation, scenario.edge.slots
+    load, sequences = background.utilisation, scenario.edge.tenant_sequences
     up, down = (
         radio.seconds_per_byte(efficiency, hertz, link.block_error_rate)
         for hertz in (link.uplink_hz, link.downlink_hz)
     )
     return {
         "assumed_load": load,
-        "assumed_wait_s": queueing.mean_wait_s(slots, load, background.service_s),
+        "assumed_wait_s": queueing.mean_wait_s(sequences, load, background.service_s),
         "assumed_snr_db": snr_db,
         "assumed_up_s_per_byte": up,
         "assumed_down_s_per_byte": down,

@@ -122,7 +122,7 @@ def synthetic_law(scenario: Scenario) -> TraceLaw:
     for m, entry in enumerate(mix):
         _describe(benchmarks[m : m + 1], entry.benchmark)
     loads = np.linspace(0.0, MAX_LOAD, LOAD_CELLS + 1)
-    slots, service_s = scenario.edge.slots, scenario.edge.background.service_s
+    sequences, service_s = scenario.edge.tenant_sequences, scenario.edge.background.service_s
     snr = np.linspace(-20.0, 30.0, 50 * EFFICIENCY_CELLS_PER_DB + 1)
     cv = work.dialogue_gap_cv
     gap_sigma = math.sqrt(math.log1p(cv * cv))
@@ -144,8 +144,8 @@ def synthetic_law(scenario: Scenario) -> TraceLaw:
         dialogue_gap=length_table(LogNormal(mu=-(gap_sigma**2) / 2, sigma=gap_sigma)),
         follow_up_s=length_table(follow_up),
         efficiency=np.array([radio.EFFICIENCY[scenario.radio.rate](value) for value in snr]),
-        wait_probability=np.array([queueing.erlang_c(slots, load) for load in loads]),
-        wait_if_any_s=np.array([queueing.delayed_wait_s(slots, u, service_s) for u in loads]),
+        wait_probability=np.array([queueing.erlang_c(sequences, load) for load in loads]),
+        wait_if_any_s=np.array([queueing.delayed_wait_s(sequences, u, service_s) for u in loads]),
         recorded_gaps=np.zeros(0),
         recorded_follow_ups_s=np.zeros(0),
         link=np.zeros(0, LINK),

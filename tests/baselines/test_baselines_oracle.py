@@ -23,7 +23,7 @@ SEEDS = FIT_SEEDS[:6]
 def state(batch: Batch) -> list[Any]:
     return [
         copy.deepcopy(getattr(batch, name))
-        for name in ("episodes", "devices", "waiting", "slots", "observations", "figures")
+        for name in ("episodes", "devices", "waiting", "live", "observations", "figures")
     ]
 
 

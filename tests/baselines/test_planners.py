@@ -185,7 +185,7 @@ def _scramble(batch: Batch, at: int, known: tuple[str, ...], hides_cache: bool) 
     if hides_cache:
         mine["cached_device_tokens"], mine["cached_edge_tokens"] = 0.0, 1.0
     batch.devices[own] = mine
-    batch.slots[:, 0] *= 1.01  # how long the answers under way will be
+    batch.live[:, 0] *= 1.01  # how long the answers under way will be
     batch.waiting[:] = 1e6
     batch.episodes["next_at_s"] = 3.0
 

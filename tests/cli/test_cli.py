@@ -143,7 +143,7 @@ BAD: list[tuple[tuple[str, ...], list[str]]] = [
     ((*SET, "radio.carrier_ghz"), ["--set", "'radio.carrier_ghz'", "FIELD=VALUE"]),
     ((*SET, "workload.mix.7.share=1"), ["workload.mix.7.share", "'7'", "0 to 2"]),
     ((*SET, "device.model.name=x"), ["device.model.name", "'x'", "mapping"]),
-    ((*BENCHMARK, "tiny.yaml", "--set", "edge.slots=0"), ["edge.slots", "0", "1"]),
+    ((*BENCHMARK, "tiny.yaml", "--set", "edge.max_sequences=0"), ["edge.max_sequences", "0", "1"]),
     (("run", "--router", "best"), ["router", "'best'", "bao-multi-queue"]),
     ((*BENCHMARK, "tiny.yaml", "--reference", "best"), ["--reference", "'best'", "edge"]),
     ((*RUN, "--traces", "real"), ["--traces", "'real'", "synthetic"]),

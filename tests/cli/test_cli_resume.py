@@ -50,7 +50,7 @@ def test_resume_keeps_finished_scenarios_and_computes_the_rest(edgeroute_small: 
         ("--episodes", "3"),
         ("--tolerance", "3"),
         ("--reference", "device"),
-        ("--set", "edge.slots=2"),
+        ("--set", "edge.max_sequences=2"),
     ],
 )
 def test_resume_computes_anew_what_was_asked_differently(

@@ -142,7 +142,7 @@ def test_a_sweep_is_not_overwritten_or_mixed_with_another(edgeroute: Command) ->
     for more, named in (
         ((), "--overwrite"),
         (("--resume", "--episodes", "2"), "episodes"),
-        (("--resume", "--set", "edge.slots=2"), "scenario"),
+        (("--resume", "--set", "edge.max_sequences=2"), "scenario"),
         (("--resume", "--router", "random"), "routers"),
     ):
         refused = edgeroute(*LOADS, *more)

@@ -31,7 +31,13 @@ VALUES = [
     *("\u2028", "\x1b[31m", "null", "true", "!!python/object:os.system x", "2024-01-01", "[1, 2]"),
 ]
 FIELDS = [
-    *("radio.uplink_hz", "workload.turns", "edge.slots", "device.count", "radio.environment"),
+    *(
+        "radio.uplink_hz",
+        "workload.turns",
+        "edge.max_sequences",
+        "device.count",
+        "radio.environment",
+    ),
     *("workload.mix", "objective", "weights.quality", "edge", "name.x", "nowhere"),
 ]
 RUN = ("run", "-s", "tiny.yaml", "--router")

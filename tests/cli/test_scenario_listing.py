@@ -95,7 +95,11 @@ def test_lines_groups_and_files_lend_their_comments() -> None:
     def shown(field: str) -> tuple[str, str, str]:
         return PAPER[field].mark, PAPER[field].source, PAPER[field].file.partition("/")[0]
 
-    assert shown("edge.slots") == ("A", "concurrent sequences the operator admits", "scenarios")
+    assert shown("edge.max_sequences") == (
+        "A",
+        "concurrent sequences the operator admits",
+        "scenarios",
+    )
     heat = "TinyBench, arXiv 2603.23640, matched by hand"
     assert shown("device.heat.throttle_width") == ("D", heat, "scenarios")
     assert shown("device.heat.cooling_s") == ("A", "", "scenarios")  # a line's own mark is all
@@ -155,7 +159,7 @@ def test_files_of_ones_own_may_lay_fields_out_as_they_like(
         ("edge.background.uncached_tokens_per_s", "tokens/s"),
         ("edge.gpu.memory_gib", "GiB"),
         ("weights.latency_per_s", "1/s"),
-        ("edge.slots", ""),
+        ("edge.max_sequences", ""),
         ("users.0.rates_per_s.1", "1/s"),
         ("workload.mix.0.benchmark.tasks.AR.turns.3", ""),
     ],

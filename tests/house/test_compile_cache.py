@@ -21,9 +21,8 @@ ROOT = Path(__file__).parents[2]
 COMPILE = """
 import numpy as np
 from edgeroute_env.physics import queueing, radio
-slots = np.zeros(2)
-waits = [queueing.kiefer_wolfowitz_step(slots, 0.0, 5.0) for _ in range(3)]
-assert waits == [0.0, 0.0, 5.0]
+batch = np.array([[5.0, 1.0], [7.0, 1.0]])
+assert queueing.admission_s(batch, 2, 0.0, 1.0, 9.0) == (5.0, 1)
 assert radio.clip_snr_db(99.0) == 30.0
 """
 STEP = """

@@ -1,4 +1,4 @@
-"""The Kiefer-Wolfowitz step and Erlang's formulas against theory and a naive simulation."""
+"""Admission to a batch and Erlang's formulas against theory and a naive simulation."""
 
 import heapq
 import math
@@ -78,11 +78,21 @@ def test_nobody_waits_for_idle_servers():
 
 
 def simulated_waits(servers: int, gaps_s: np.ndarray, services_s: np.ndarray) -> np.ndarray:
-    """Return the waits of a queue that starts empty, by the Kiefer-Wolfowitz step."""
-    step, free_at_s = queueing.kiefer_wolfowitz_step, np.zeros(servers)
-    arrivals = np.cumsum(gaps_s).tolist()
-    pairs = zip(arrivals, services_s.tolist(), strict=True)
-    return np.array([step(free_at_s, arrival_s, service_s) for arrival_s, service_s in pairs])
+    """Return the waits of a batch that starts empty and has memory for any requests."""
+    requests = zip(np.cumsum(gaps_s).tolist(), services_s.tolist(), strict=True)
+    return batch_waits(servers, math.inf, [(*request, 1.0) for request in requests])
+
+
+def batch_waits(most: int, pool: float, requests: list[tuple[float, float, float]]) -> np.ndarray:
+    """Return the waits of requests (arrival, hold time, tokens) by `admission_s`."""
+    batch, count, start_s, waits = np.zeros((most, 2)), 0, 0.0, []
+    for arrival_s, hold_s, tokens in requests:
+        ready_s = max(arrival_s, start_s)
+        start_s, count = queueing.admission_s(batch, count, ready_s, tokens, pool)
+        batch[count] = start_s + hold_s, tokens
+        count += 1
+        waits.append(start_s - arrival_s)
+    return np.array(waits)
 
 
 def batch_means(values: np.ndarray, batches: int = 40) -> tuple[float, float]:
@@ -157,15 +167,30 @@ def test_waits_are_those_of_first_come_first_served(servers, gaps_and_services):
     assert waits.tolist() == naive_waits(servers, requests)
 
 
+def patient_waits(
+    most: int, pool: float, requests: list[tuple[float, float, float]]
+) -> list[float]:
+    """Let each request try to start at every moment when something ends, in order of arrival."""
+    started: list[tuple[float, float, float]] = []  # start, end, tokens
+    waits = []
+    for arrival_s, hold_s, tokens in requests:
+        earliest_s = max([arrival_s, *(start for start, _, _ in started[-1:])])
+        for at_s in sorted([earliest_s, *(end for _, end, _ in started if end > earliest_s)]):
+            others = [held for start, end, held in started if start <= at_s < end]
+            if not others or (len(others) < most and sum(others) + tokens <= pool):
+                break
+        started.append((at_s, at_s + hold_s, tokens))
+        waits.append(at_s - arrival_s)
+    return waits
+
+
 @settings(deadline=None)
-@given(st.lists(eighths, min_size=1, max_size=8), eighths, eighths)
-def test_a_step_takes_the_earliest_slot_and_leaves_the_others(free_at, arrival_s, service_s):
-    before = np.array(free_at)
-    after = before.copy()
-    slot = queueing.earliest(before)
-    assert slot == free_at.index(min(free_at))  # ties: the lowest index
-    wait_s = queueing.kiefer_wolfowitz_step(after, arrival_s, service_s)
-    assert wait_s == max(0.0, min(free_at) - arrival_s)
-    assert after[slot] == arrival_s + wait_s + service_s
-    np.testing.assert_array_equal(np.delete(after, slot), np.delete(before, slot))
-    assert queueing.busy_slots(before, arrival_s) == sum(t > arrival_s for t in free_at)
+@given(
+    st.integers(1, 4),
+    st.integers(1, 30),
+    st.lists(st.tuples(eighths, eighths, st.integers(1, 20)), min_size=1, max_size=30),
+)
+def test_a_request_joins_once_its_place_and_its_memory_are_free(most, pool, drawn):
+    arrivals_s = np.cumsum([gap for gap, _, _ in drawn]).tolist()
+    requests = [(at, hold, float(n)) for at, (_, hold, n) in zip(arrivals_s, drawn, strict=True)]
+    assert batch_waits(most, pool, requests).tolist() == patient_waits(most, pool, requests)

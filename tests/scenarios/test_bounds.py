@@ -51,6 +51,7 @@ def test_every_number_of_a_scenario_states_its_bounds() -> None:
     assert free == []
 
 
+@pytest.mark.filterwarnings("ignore:edge.model")
 @pytest.mark.parametrize("name", BASES)
 def test_at_its_bounds_every_number_runs_or_is_refused(name: str) -> None:
     scenario = base(BASES[name])

@@ -162,16 +162,21 @@ def test_a_users_own_prices_and_phone_act_on_its_episodes() -> None:
     for seed in range(30):
         seen, infos = routed(env, always(DEVICE), seed=seed)
         user = fleet().population[env.trace["user"][0]]
-        prefill_s = seen[0]["prompt_tokens"] / user.device.speed.prefill_tokens_per_s
+        speed, prompt = user.device.speed, seen[0]["prompt_tokens"]
+        attended = 1.0 + prompt / speed.prefill_half_rate_tokens
+        prefill_s = speed.prefill_fixed_s + prompt / speed.prefill_tokens_per_s * attended
         assert seen[0]["device_prefill_s"] == pytest.approx(prefill_s, rel=1e-5)
         assert column(seen, "weight_latency_per_s") == pytest.approx(user.weights.latency_per_s)
         assert column(seen, "weight_edge_call") == pytest.approx(user.weights.edge_call)
         second = [info["rewards"]["latency"] / info["latency_s"] for info in infos]
         assert second == pytest.approx([-user.weights.latency_per_s] * len(infos), rel=1e-9)
         energy = user.device.energy
-        lengths = env.trace["prompt_tokens"][0], env.trace["answer_tokens_device"][0]
-        prices = energy.prefill_j_per_token, energy.decode_j_per_token
-        assert infos[0]["energy_j"] == pytest.approx(np.dot(lengths, prices), rel=1e-6)
+        times_s = [infos[0]["latency_parts"][f"{part}_s"] for part in ("prefill", "decode")]
+        watts = (
+            energy.prefill_j_per_token * speed.prefill_tokens_per_s,
+            energy.decode_j_per_token * speed.decode_tokens_per_s,
+        )
+        assert infos[0]["energy_j"] == pytest.approx(np.dot(times_s, watts), rel=1e-6)
         _, infos = routed(env, always(EDGE), seed=seed)
         calls = {info["rewards"]["edge_call"] for info in infos if info["edge_call"]}
         assert calls <= {-user.weights.edge_call}

@@ -19,8 +19,8 @@ BAD_DRAWS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         ("users.draws", "'workload.turns'", "device", "weights"),
     ),
     "shared hardware": (
-        {"edge.slots": {"choice": [8, 16]}},
-        ("users.draws", "'edge.slots'", "edge.background.utilisation"),
+        {"edge.max_sequences": {"choice": [8, 16]}},
+        ("users.draws", "'edge.max_sequences'", "edge.background.utilisation"),
     ),
     "the number of phones": (
         {"device.count": {"choice": [1, 2]}},

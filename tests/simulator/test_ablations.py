@@ -99,7 +99,7 @@ def test_observations_carry_nothing_of_what_is_hidden(dialogue: MakeTrace, hidde
 
 
 def test_a_hidden_load_is_the_tenants_median_and_none_of_our_own() -> None:
-    small_box = {"edge.slots": 4, "device.count": 24}
+    small_box = {"edge.max_sequences": 4, "device.count": 24}
     env = blind("paper", "edge-load", **small_box)
     seen, _ = routed(env, always(EDGE), seed=2)
     assert column(seen, "edge_load") == pytest.approx(0.65)

@@ -45,11 +45,11 @@ def test_only_device_work_fills_the_device_queue(rest_trace: MakeTrace) -> None:
 
 def test_phones_share_the_edge_and_nothing_else(rest_trace: MakeTrace) -> None:
     trace = rest_trace([0.0, 0.5], device=[0, 1])
-    overrides = {"device.count": 2, "edge.slots": 1}
+    overrides = {"device.count": 2, "edge.max_sequences": 1}
     for first, second in itertools.product((DEVICE, EDGE), repeat=2):
         _, infos = routed(trace, [first, second], overrides)
         assert (infos[1]["queue_s"] > 0.0) == (first == second == EDGE)
-    _, infos = routed(trace, [EDGE, EDGE], {**overrides, "edge.slots": 2})
+    _, infos = routed(trace, [EDGE, EDGE], {**overrides, "edge.max_sequences": 2})
     assert infos[1]["queue_s"] == 0.0
     assert infos[1]["decode_s"] > infos[0]["decode_s"]  # both share the batch
 
@@ -89,7 +89,9 @@ def test_the_battery_falls_by_the_energy_of_each_route(rest_trace: MakeTrace) ->
     spent = np.cumsum([0.0, *(info["energy_j"] for info in infos)])
     left = [each["battery_left"] for each in seen]
     assert left == pytest.approx(list(1.0 - spent / 1000.0), abs=1e-6)
-    assert infos[0]["energy_j"] == pytest.approx(50 * 0.004 + 100 * 0.28)
+    watts = 0.004 * 1342, 0.28 * 23.5  # joules a token at the cold speeds
+    energy_j = np.dot([infos[0]["prefill_s"], infos[0]["decode_s"]], watts)
+    assert infos[0]["energy_j"] == pytest.approx(energy_j)
     held_s = infos[1]["latency_s"] - infos[1]["radio_s"] + 10.6
     assert infos[1]["energy_j"] == pytest.approx(0.5 * held_s, rel=0.02)
 
@@ -135,7 +137,7 @@ def test_only_edge_calls_use_the_quota_until_the_next_window(rest_trace: MakeTra
 def test_caches_and_context_follow_the_routes(dialogue: MakeTrace, seed: int) -> None:
     rng = np.random.default_rng(seed)
     turns = 12
-    prompt, small, large = rng.integers(1, 300, (3, turns))
+    prompt, small, large = rng.integers(1, 150, (3, turns))
     lost_device, lost_edge = rng.random((2, turns)) < 0.15
     trace = dialogue(
         turns, prompt_tokens=prompt, answer_tokens_device=small, answer_tokens_edge=large,
@@ -159,12 +161,12 @@ def test_caches_and_context_follow_the_routes(dialogue: MakeTrace, seed: int) ->
 
 
 def test_staying_keeps_the_cache_and_switching_pays_for_it(dialogue: MakeTrace) -> None:
-    trace = dialogue(3, prompt_tokens=2000)
+    trace = dialogue(3, prompt_tokens=1200)
     for home, away in ((DEVICE, EDGE), (EDGE, DEVICE)):
         _, stayed = routed(trace, [home, home, home])
         _, switched = routed(trace, [away, away, home])
         assert stayed[2]["recomputed_tokens"] < 16
-        assert switched[2]["recomputed_tokens"] == 4200
+        assert switched[2]["recomputed_tokens"] == 2600
         assert switched[2]["prefill_s"] > 2.0 * stayed[2]["prefill_s"]
     ended = dialogue(4, turn=[1, 2, 1, 2], last_turn=[False, True, False, True])
     seen, infos = routed(ended, [DEVICE, DEVICE, EDGE, DEVICE])

@@ -48,7 +48,8 @@ CRAFTED: list[tuple[str, str, Any]] = [
     *(("devices", "free_at_s", v) for v in (np.nan, np.inf)),
     ("devices", "battery_j", np.nan),
     ("waiting", "", np.nan),
-    ("slots", "", -1.0),
+    ("live", "", -1.0),
+    *(("episodes", "live", v) for v in (-1, 10**6)),
     ("observations", "", np.nan),
 ]
 

@@ -9,7 +9,7 @@ from edgeroute_env import EdgeRouteEnv, Trace
 
 IDLE_TENANTS = {
     "device.background_probability": 0,
-    "edge.slots": 1,
+    "edge.max_sequences": 1,
     "edge.background.utilisation": 0,
     "edge.background.logit_sigma": 0.0,
     "edge.report_interval_s": 0,

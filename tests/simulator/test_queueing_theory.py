@@ -1,6 +1,6 @@
 """Simulated waiting times agree with queueing theory within 99.9 % confidence intervals.
 
-Theory: Pollaczek-Khinchine for M/G/1, Erlang C for M/M/c, both written anew here.
+Theory: Pollaczek-Khinchine for M/G/1, Erlang C for M/M/c, processor sharing, all written anew here.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from edgeroute_env import EdgeRouteEnv, Trace, decode, load_scenario
+from edgeroute_env.physics import inference
 from edgeroute_env.simulator.state import EPISODE
 from edgeroute_env.traces.sources import Drawn
 
@@ -112,7 +113,7 @@ def erlang_c(servers: int, utilisation: float) -> float:
 
 def edge_overrides(slots: int, phones: int) -> dict[str, Any]:
     return {
-        "edge.slots": slots,
+        "edge.max_sequences": slots,
         "edge.gpu": FAST_GPU,
         "edge.background.context_tokens": 0,
         "device.count": phones,
@@ -150,6 +151,58 @@ def test_one_slot_waits_as_pollaczek_khinchine_says(
     assert_mean(simulated, utilisation * service_s / (2 * (1 - utilisation)))
 
 
+# A GPU on which products take time and reading takes none: 72B in 16 bits on four.
+COMPUTING_GPU = {**FAST_GPU, "name": "computing", "peak_tflops": 300}
+ASKED = 200
+
+
+@pytest.mark.parametrize("law", ["deterministic", "exponential"])
+@pytest.mark.parametrize("utilisation", [0.4, 0.7])
+def test_a_crowd_is_as_slow_as_processor_sharing_says(
+    rest_trace: MakeTrace, law: str, utilisation: float
+) -> None:
+    turns = 60_000
+    rng = np.random.default_rng(400)
+    length, mean, _ = answers(rng, law, turns)
+    cost = load_scenario("paper", {"edge.gpu": COMPUTING_GPU}).edge.cost()
+    work_s = mean * cost.decode_s_per_sequence + ASKED * cost.compute_s_per_token
+    arrival_s = poisson(rng, utilisation / work_s, turns)
+    trace = rest_trace(arrival_s, prompt_tokens=ASKED, answer_tokens_edge=length)
+    env = EdgeRouteEnv(overrides={**edge_overrides(1024, 1), "edge.gpu": COMPUTING_GPU})
+    env.reset(options={"trace": trace})
+    parts = [env.step(EDGE)[4]["latency_parts"] for _ in range(turns)]
+    assert {part["queue_s"] for part in parts} == {0.0}
+    times_s = np.array([part["prefill_s"] + part["decode_s"] for part in parts])
+    alone_s = inference.prefill_s(cost, float(ASKED), 0.0)
+    alone_s += mean * (TOKEN_S + cost.decode_s_per_sequence)
+    assert_mean(times_s, alone_s / (1 - utilisation))
+
+
+def test_a_full_kv_pool_makes_requests_wait(rest_trace: MakeTrace) -> None:
+    turns = 40
+    trace = rest_trace(
+        np.arange(turns) * 0.01, device=np.arange(turns), answer_tokens_edge=np.full(turns, 500.0)
+    )
+    pool = load_scenario("paper").edge.cost().kv_pool_tokens
+    for prompt, waiting in ((0.15 * pool, turns - 6), (0.015 * pool, 0)):
+        columns = {name: values.copy() for name, values in trace.columns.items()}
+        columns["prompt_tokens"] = np.full(turns, round(prompt))
+        queued = waits(Trace(columns), EDGE, edge_overrides(1024, turns))
+        assert (queued > 0.0).sum() == waiting
+
+
+def test_prefills_of_others_slow_a_decode(rest_trace: MakeTrace) -> None:
+    decodes_s = []
+    for prompt in (10, 4000):
+        trace = rest_trace([0.0, 0.5], device=[0, 1], prompt_tokens=[prompt, 10])
+        env = EdgeRouteEnv(overrides={"device.count": 2, "edge.background.utilisation": 0.0})
+        env.reset(options={"trace": trace})
+        decodes_s.append([env.step(EDGE)[4]["latency_parts"]["decode_s"] for _ in range(2)][1])
+    cost = load_scenario("paper").edge.cost()
+    reading_s = 100 * 3990 * cost.decode_s_per_context_token
+    assert decodes_s[1] - decodes_s[0] > 5 * reading_s
+
+
 def drawn_columns(overrides: dict[str, Any], episodes: int = 1024) -> Any:
     source = Drawn(load_scenario("paper", overrides))
     store = source.store(episodes)
@@ -164,7 +217,7 @@ def drawn_columns(overrides: dict[str, Any], episodes: int = 1024) -> Any:
 def test_other_tenants_cause_the_wait_that_erlang_says(slots: int, utilisation: float) -> None:
     rows = drawn_columns(
         {
-            "edge.slots": slots,
+            "edge.max_sequences": slots,
             "edge.background.utilisation": utilisation,
             "edge.background.logit_sigma": 0.0,
         }
@@ -186,7 +239,7 @@ def test_the_router_is_told_the_mean_wait_at_the_reported_load(
     rest_trace: MakeTrace, slots: int, utilisation: float
 ) -> None:
     trace = rest_trace([0.0], reported_load=utilisation, edge_load=0.1)
-    env = EdgeRouteEnv(overrides={"edge.slots": slots})
+    env = EdgeRouteEnv(overrides={"edge.max_sequences": slots})
     told = decode(env.reset(options={"trace": trace})[0])["edge_wait_s"]
     theory = erlang_c(slots, utilisation) * 8.0 / (slots * (1 - utilisation))
     assert told == pytest.approx(theory, rel=0.01)

@@ -223,10 +223,10 @@ def test_an_snr_ceiling_bounds_any_link(name: str) -> None:
 def test_documents_open_by_their_own_law_and_follow_ups_by_theirs() -> None:
     rows = traces(load_scenario("long-context"), range(400))
     opens = rows["turn"] == 1
-    tokens, law = rows["prompt_tokens"][opens], stats.norm(8.64, 0.63)
-    assert (tokens.min(), tokens.max()) == (2000.0, 16_000.0)
-    assert (tokens == 2000.0).mean() == pytest.approx(law.cdf(np.log(2000.0)), abs=0.01)
-    assert (tokens == 16_000.0).mean() == pytest.approx(law.sf(np.log(16_000.0)), abs=0.01)
+    tokens, law = rows["prompt_tokens"][opens], stats.norm(7.6, 0.4)
+    assert (tokens.min(), tokens.max()) == (700.0, 3600.0)
+    assert (tokens == 700.0).mean() == pytest.approx(law.cdf(np.log(700.0)), abs=0.01)
+    assert (tokens == 3600.0).mean() == pytest.approx(law.sf(np.log(3600.0)), abs=0.01)
     opening, follow_up = np.log(tokens), np.log(rows["prompt_tokens"][~opens])
     for level in (0.1, 0.25, 0.5, 0.75, 0.9):
         assert np.quantile(opening, level) == pytest.approx(law.ppf(level), abs=0.03)

@@ -254,7 +254,7 @@ def test_without_recordings_the_page_says_what_it_lacks(
     for name in RECORDED.values():
         assert f"the data folder lacks {name}" in text
     assert re.search(r"\bnan\b", text) is None
-    assert "53 published figures" in text
+    assert "83 published figures" in text
     assert {f"validation/{plot.name}" for plot in plots} == {
         part.split(")")[0] for part in text.split("](")[1:]
     }
