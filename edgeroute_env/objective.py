@@ -14,11 +14,23 @@ Scale = Annotated[float, Within(1e-6, 1e12)]
 
 
 class Budgets(Part):
-    """What a phone may spend; null means no limit."""
+    """What a phone may spend; null means no limit.
+
+    `battery_window_s` is for how long the energy must last, if the user knows: until the phone is
+    charged.
+    """
 
     battery_j: Scale | None = None
+    battery_window_s: TimeConstant | None = None
     edge_calls: Annotated[int, Within(1, 10**9)] | None = None
     window_s: TimeConstant = 3600.0
+
+    @model_validator(mode="after")
+    def _window_of_a_budget(self) -> Budgets:
+        if self.battery_j is None and self.battery_window_s is not None:
+            allowed = "null where there is no battery_j"
+            raise InputError("battery_window_s", self.battery_window_s, allowed)
+        return self
 
 
 class RelativeCost(Part):

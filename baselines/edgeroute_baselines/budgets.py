@@ -25,8 +25,8 @@ def has_quota(seen: Seen) -> NDArray[np.bool_]:
 
 
 def has_battery(seen: Seen) -> NDArray[np.bool_]:
-    """Return where a limited battery has begun to drain, shape (n,)."""
-    return seen["battery_left"] < 1.0
+    """Return where a limited battery drains while its window's clock runs, shape (n,)."""
+    return (seen["battery_left"] < 1.0) & (seen["battery_time_left"] < 1.0)
 
 
 def device_work_s(seen: Seen) -> Floats:

@@ -34,7 +34,7 @@ SCORE_SPREAD = 0.05
 KNOWN = (
     *("arrival_s", "user", "device", "turn", "benchmark", "prompt_tokens", "attachment_bytes"),
     *("predicted_tokens_device", "predicted_tokens_edge", "score"),
-    *("expected_quality_device", "expected_quality_edge", "device_evicted", "edge_evicted"),
+    *("expected_quality_device", "expected_quality_edge", "device_evicted"),
 )
 HIDEABLE = {
     "snr": ("snr_db", "up_s_per_byte", "down_s_per_byte"),

@@ -101,7 +101,7 @@ def margin(seen: Any, w: Any) -> Any:
     value = value + w["dialogue_risk"] * seen["dialogue_risk"]
     value = value + w["quota_ahead"] * (seen["quota_left"] - seen["quota_time_left"])
     value = value + w["quota_spent"] * (seen["quota_left"] <= 0.0)
-    value = value + w["battery_ahead"] * (seen["battery_left"] - seen["time_left"])
+    value = value + w["battery_ahead"] * (seen["battery_left"] - seen["battery_time_left"])
     demand = np.maximum(seen["demand_per_h"], _LEAST_PER_H) / 100.0
     value = value + w["log_demand"] * np.log(demand)
     value = value + w["priced_s"] * (seen["weight_latency_per_s"] * (edge_s - device_s))

@@ -5,7 +5,7 @@ budget evenly. To minimise V * penalty + drift, the rule adds `backlog * use / V
 It knows no demand, so it reacts to spending alone. Both queues follow from the observation:
 
 - calls: `quota_time_left - quota_left`, the share of the window's calls spent ahead of the clock;
-- energy: `time_left - battery_left`, the same of the battery against the episode's turns.
+- energy: `battery_time_left - battery_left`, the same of the battery against its window.
 
 A queue is empty where spending is behind. Here the backlog counts from the window's start, because
 a window keeps what is not yet spent. In Neely's queues idle service is lost. `call_price` and
@@ -45,7 +45,7 @@ class LyapunovRouter(ExtendedBao):
         """Return where the edge is chosen, shape (n,)."""
         ahead = np.maximum(seen["quota_time_left"] - seen["quota_left"] + self.reserve, 0.0)
         calls = np.where(has_quota(seen), ahead, 0.0)
-        drained = np.maximum(seen["time_left"] - seen["battery_left"], 0.0)
+        drained = np.maximum(seen["battery_time_left"] - seen["battery_left"], 0.0)
         energy = np.where(has_battery(seen), drained, 0.0)
         value = fused(seen, self.alpha_per_s) - self.theta - self.call_price * calls
         value = value + self.work_price_per_s * energy * device_work_s(seen)

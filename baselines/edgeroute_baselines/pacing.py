@@ -12,7 +12,8 @@ questions. `calls_per_h` is the quota's rate in the units of demand. It is fitte
 observation shows only shares. The price is 0 below a scarcity of 1 and `call_price * ln(scarcity)`
 above. This is the value of the marginal question if values fall off exponentially. A battery is
 priced in the same way: while its spending is too fast, a second of the phone's own work costs
-`work_price_per_s * ln(time_left / battery_left)`. Without budgets the rule is `bao-multi-queue`.
+`work_price_per_s * ln(battery_time_left / battery_left)`; nothing where the scenario does not say
+how long the battery must last. Without budgets the rule is `bao-multi-queue`.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ class PacingRouter(ExtendedBao):
         """Return where the edge is chosen, shape (n,)."""
         asked = seen["demand_per_h"] / self.calls_per_h * seen["quota_time_left"]
         call = np.where(has_quota(seen), _price(asked, seen["quota_left"]), 0.0)
-        work = np.where(has_battery(seen), _price(seen["time_left"], seen["battery_left"]), 0.0)
+        price = _price(seen["battery_time_left"], seen["battery_left"])
+        work = np.where(has_battery(seen), price, 0.0)
         value = fused(seen, self.alpha_per_s) - self.theta - self.call_price * call
         value = value + self.work_price_per_s * work * device_work_s(seen)
         return (value > 0.0) & can_call(seen)

@@ -7,8 +7,8 @@ Galperin, NIPS 1996; Bertsekas, "Rollout, Policy Iteration, and Distributed Rein
 2020).
 
 The router is causal. From the trace it reads the columns `Futures.known` of the present row;
-futures are drawn from the scenario's law (`futures`). From the simulator it reads the asking
-phone's own record (queue, heat, caches, budgets, dialogue; all of it is observed) and the edge's
+futures are drawn from the scenario's law (`futures`). From the simulator it reads what the asking
+phone knows of itself (`simulator.believe`: queue, heat, caches, budgets, dialogue) and the edge's
 last report. It assumes that other phones are idle. It rebuilds the requests under way at the edge
 from that report. Each of them is assumed to take as long as the present turn would, since no router
 knows true lengths.
@@ -26,10 +26,13 @@ from edgeroute_baselines.follow import followed
 from edgeroute_baselines.futures import Futures
 from edgeroute_baselines.linear import LinearRouter
 from edgeroute_env import InputError, decode
+from edgeroute_env.physics.power import heat_after_work
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.simulator.batch import Batch
+from edgeroute_env.simulator.believe import expected_free_at_s
 from edgeroute_env.simulator.edge_queue import NEVER_S
-from edgeroute_env.simulator.requests import edge_times_s
+from edgeroute_env.simulator.requests import edge_decode_s, edge_prefill_s
+from edgeroute_env.simulator.state import BELIEVED
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -115,11 +118,14 @@ class RolloutRouter:
         episodes, live = run.episodes, run.live[:, 0]
         episodes["next_at_s"], episodes["waiting"] = NEVER_S, 0
         if "edge-load" in self._scenario.observation.hidden:
-            episodes["reported_busy"] = episodes["reported_wait_s"] = 0.0
+            episodes["reported_busy"] = 0.0
         now_s = present["arrival_s"][of]
         hold_s = (seen["edge_switch_s"] + seen["edge_prefill_s"] + seen["edge_decode_s"])[of]
-        wait_s = np.maximum(episodes["reported_wait_s"] - present["report_age_s"][of], 0.0)
-        episodes["live"] = np.round(episodes["reported_busy"])
+        known = run.devices[np.arange(of.size), present["device"][of]]["believed"]
+        held_up_s = np.maximum(known["answered_at_s"] - now_s, 0.0)
+        tenants_s = present["expected_wait_s"][of]
+        wait_s = np.maximum(seen["edge_wait_s"][of] - held_up_s - tenants_s, 0.0)
+        episodes["live"] = np.minimum(np.round(episodes["reported_busy"]), live.shape[1])
         # Running requests are spread over all stages, and none joins before the waiting ones.
         spread = (np.arange(live.shape[1]) + 1) / np.maximum(episodes["live"], 1)[:, None]
         asked = seen["context_tokens"] + seen["prompt_tokens"]
@@ -133,28 +139,31 @@ class RolloutRouter:
     def _shares(self, run: Batch, present: NDArray[Any], seen: dict[str, Floats]) -> Floats:
         """Return the share of the engine that requests like the present ones take, shape (n,)."""
         context = seen["context_tokens"]
-        turns = zip(
-            run.parameters[present["user"]],
-            context + seen["prompt_tokens"],
-            seen["edge_cached"] * context,
-            present["predicted_tokens_edge"],
-            present["reported_load"],
-            strict=True,
-        )
-        fill_s, decode_s, work_s = np.array([edge_times_s(*turn) for turn in turns]).T
-        share: Floats = work_s / (fill_s + decode_s)
+        p, load = run.parameters[present["user"]], present["reported_load"]
+        asked, cached = context + seen["prompt_tokens"], seen["edge_cached"] * context
+        answer = present["predicted_tokens_edge"]
+        fill = [edge_prefill_s(*turn) for turn in zip(p, asked, cached, load, strict=True)]
+        decode = [edge_decode_s(*turn) for turn in zip(p, asked, answer, load, strict=True)]
+        (fill_s, fill_work_s), (decode_s, decode_work_s) = np.array(fill).T, np.array(decode).T
+        share: Floats = (fill_work_s + decode_work_s) / (fill_s + decode_s)
         return share
 
     def _imagine_phones(
         self, run: Batch, of: Ints, rows: Ints, present: NDArray[Any], places: Ints
     ) -> None:
-        """Make other phones idle, and hide what the asking phone does not know of itself."""
+        """Make other phones idle; of the asking phone, what it believes becomes the truth."""
         own = (np.arange(of.size), present["device"][of])
         known = run.devices[own]
-        known["next_edge_wait_s"], known["next_edge_told_at_s"] = 0.0, np.inf
-        known["uplink_free_at_s"] = known["uplink_due_at_s"]  # an outage's end is not known
+        believed = known["believed"]
         if "cache" in self._scenario.observation.hidden:
-            known["cached_device_tokens"] = known["cached_edge_tokens"] = known["context_tokens"]
+            for side in ("device", "edge"):
+                believed[f"cached_{side}_tokens"] = believed["context_tokens"]
+        for name in set(BELIEVED.names or ()) & set(known.dtype.names):
+            known[name] = believed[name]
+        known["told_edge_tokens"] = believed["cached_edge_tokens"]
+        known["uplink_free_at_s"] = believed["uplink_due_at_s"]
+        known["next_edge_wait_s"], known["next_edge_told_at_s"] = 0.0, np.inf
+        self._imagine_work(known, present["arrival_s"][of], run.parameters[present["user"][of]])
         known["worst_quality"] = 1.0
         if self._scenario.objective.kind == "dialogue-min":
             bits = self._edge_bits[rows, present["device"]]
@@ -162,6 +171,17 @@ class RolloutRouter:
             known["worst_quality"] = np.tile(worst.ravel(), 2)
         run.devices[:] = self._idle
         run.devices[own] = known
+
+    def _imagine_work(self, known: NDArray[Any], now_s: Floats, p: NDArray[Any]) -> None:
+        """Let each phone, DEVICE of shape (n,), have the work that it expects, as one piece."""
+        free_s = np.array([expected_free_at_s(*each) for each in zip(known, now_s, strict=True)])
+        work_s = free_s - now_s
+        known["free_at_s"] = free_s
+        known["settled_at_s"] = np.maximum(free_s, known["answered_at_s"])
+        turns = zip(known["heat_now"], work_s, p["heating_s"], strict=True)
+        known["heat"] = [heat_after_work(*turn) for turn in turns]
+        known["jobs"] = work_s > 0.0
+        known["work"][:, 0] = np.stack([now_s, free_s, np.zeros(len(now_s)), work_s], axis=1)
 
     def remember(self, rows: Ints, actions: Ints) -> None:
         """Store which turns of the present dialogues go to the edge."""

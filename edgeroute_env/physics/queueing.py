@@ -20,14 +20,20 @@ def earliest(times_s: NDArray[np.float64]) -> int:
 
 @compiled
 def admission_s(
-    live: NDArray[np.float64], count: int, ready_s: float, tokens: float, pool_tokens: float
+    live: NDArray[np.float64],
+    count: int,
+    ready_s: float,
+    tokens: float,
+    pool_tokens: float,
+    until_s: float = np.inf,
 ) -> tuple[float, int]:
     """Return when a request can join a batch, and how many requests are still in it then.
 
     `live` has the shape (most, columns). Its first `count` rows are the requests of the batch;
     column 0 is when each ends (s), column 1 how many tokens of memory it holds. The request waits
     until fewer than `most` are left and its own tokens fit into the pool, or until none is left.
-    Rows that have ended by then are dropped, the others are moved to the front.
+    Rows that have ended by then are dropped, the others are moved to the front. If it cannot join
+    until `until_s`, the time is infinite, and those that have not ended then are kept.
 
     Requests must come in order of arrival, each ready no earlier than the one before has started.
     With a pool without limit this is G/G/c, first come first served, exactly.
@@ -40,6 +46,8 @@ def admission_s(
             kept += 1
     while kept > 0 and (kept == live.shape[0] or held_tokens + tokens > pool_tokens):
         first = earliest(live[:kept, 0])
+        if live[first, 0] > until_s:
+            return np.inf, kept
         ready_s = live[first, 0]
         held_tokens -= live[first, 1]
         kept -= 1

@@ -6,7 +6,8 @@ import math
 from typing import Any
 
 from edgeroute_env._compile import compiled, inlined
-from edgeroute_env.simulator.edge_queue import EdgeQueue, admit_until, look_ahead, sequences
+from edgeroute_env.simulator.believe import feel, learn
+from edgeroute_env.simulator.edge_queue import EdgeQueue, admit_until, sequences
 from edgeroute_env.simulator.state import NO_ROUTE
 
 
@@ -17,6 +18,7 @@ def start_dialogue(dev: Any) -> None:
     dev.context_tokens = 0.0
     dev.cached_device_tokens = 0.0
     dev.cached_edge_tokens = 0.0
+    dev.told_edge_tokens = 0.0
     dev.last_route = NO_ROUTE
     dev.answered_at_s = 0.0
     dev.score_sum = 0.0
@@ -29,8 +31,11 @@ def arrive(p: Any, row: Any, ep: Any, dev: Any, queue: EdgeQueue, previous_s: fl
     """Let time pass until the turn arrives: evictions, quota windows, the edge and its report."""
     if row.turn == 1:
         start_dialogue(dev)
+    learn(dev, row.arrival_s)
+    feel(p, dev, row.arrival_s)
     if row.device_evicted:
         dev.cached_device_tokens = 0.0
+        dev.believed.cached_device_tokens = 0.0
     if row.edge_evicted:
         dev.cached_edge_tokens = 0.0
     dev.turn += 1.0
@@ -44,15 +49,13 @@ def arrive(p: Any, row: Any, ep: Any, dev: Any, queue: EdgeQueue, previous_s: fl
         windows = math.floor(row.arrival_s / p.window_s) + 1.0
         dev.window_ends_s = windows * p.window_s
         dev.quota_left = p.edge_calls
+        dev.believed.quota_left = p.edge_calls
     reported_at_s = row.arrival_s - row.report_age_s
     if reported_at_s >= previous_s:  # a report has come since the previous turn
         if ep.next_at_s <= reported_at_s:  # seldom true, and a call costs more than the comparison
             admit_until(p, ep, queue, reported_at_s)
-        ep.reported_wait_s = 0.0
         ep.reported_busy = 0.0
         if ep.latest_end_s > reported_at_s:
-            tokens = dev.context_tokens + row.prompt_tokens + row.predicted_tokens_edge
-            ep.reported_wait_s, _ = look_ahead(p, ep, queue, reported_at_s, tokens)
             ep.reported_busy = sequences(ep, queue, reported_at_s)
     if ep.next_at_s <= row.arrival_s:
         admit_until(p, ep, queue, float(row.arrival_s))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edgeroute_env.errors import InputError, shown
 from edgeroute_env.simulator.features import HIGH, LOW
+from edgeroute_env.simulator.state import WORK_ROWS
 from edgeroute_env.traces.columns import BASE, DERIVED
 
 if TYPE_CHECKING:
@@ -68,8 +69,16 @@ def check_state(arrays: Arrays, source: str) -> None:
     users, phones = arrays.parameters.size, arrays.devices.shape[1]
     _between(f"{source}: traces.user", rows["user"], 0, users - 1)
     _between(f"{source}: traces.device", rows["device"], 0, phones - 1)
-    for label, records in (("episodes", episodes), ("devices", arrays.devices)):
+    _between(f"{source}: devices.jobs", arrays.devices["jobs"], 0, WORK_ROWS)
+    believed = arrays.devices["believed"]
+    for label, records in (
+        ("episodes", episodes),
+        ("devices", arrays.devices),
+        ("devices.believed", believed),
+    ):
         for name in records.dtype.names:
+            if records[name].dtype == believed.dtype:
+                continue
             most = np.inf if name in _UNBOUNDED else np.finfo(np.float64).max
             _between(f"{source}: {label}.{name}", records[name], -most, most)
     _between(f"{source}: waiting", arrays.waiting, 0.0, np.inf)

@@ -62,32 +62,41 @@ def _join(batch: Floats, place: int, end_s: float, tokens: float, share: float) 
 
 
 @compiled
-def admit_until(p: Any, ep: Any, queue: EdgeQueue, time_s: float) -> None:
-    """Let the requests that have reached the edge by `time_s` into the batch, in their order."""
+def _admit_next(p: Any, ep: Any, queue: EdgeQueue, until_s: float) -> bool:
+    """Let the next request into the batch, if it can join by `until_s`; return whether it did."""
     waiting, live, e = queue
-    for _ in range(ep.waiting + 1):
-        if ep.next_at_s > time_s:
-            break
-        start_s, count = ep.next_at_s, 0
-        if ep.latest_end_s > start_s:
+    start_s, count = ep.next_at_s, 0
+    if ep.latest_end_s > start_s:
+        start_s, count = max(start_s, ep.latest_start_s), ep.live
+        if start_s <= until_s:
             start_s, count = admission_s(
-                live[e, 0],
-                ep.live,
-                max(start_s, ep.latest_start_s),
-                ep.next_tokens,
-                p.cost.kv_pool_tokens,
+                live[e, 0], count, start_s, ep.next_tokens, p.cost.kv_pool_tokens, until_s
             )
-        end_s = start_s + ep.next_hold_s
-        ep.live = _join(live[e, 0], count, end_s, ep.next_tokens, ep.next_share)
-        ep.latest_start_s = start_s
-        ep.latest_end_s = max(ep.latest_end_s, end_s)
-        ep.next_at_s = NEVER_S
-        if ep.waiting:
-            ep.waiting -= 1
-            ep.next_at_s = waiting[e, ep.waiting, 0]
-            ep.next_hold_s = waiting[e, ep.waiting, 1]
-            ep.next_tokens = waiting[e, ep.waiting, 2]
-            ep.next_share = waiting[e, ep.waiting, 3]
+    if start_s > until_s:
+        ep.live = count
+        return False
+    end_s = start_s + ep.next_hold_s
+    ep.live = _join(live[e, 0], count, end_s, ep.next_tokens, ep.next_share)
+    ep.latest_start_s = start_s
+    ep.latest_end_s = max(ep.latest_end_s, end_s)
+    ep.next_at_s = NEVER_S
+    if ep.waiting:
+        ep.waiting -= 1
+        ep.next_at_s = waiting[e, ep.waiting, 0]
+        ep.next_hold_s = waiting[e, ep.waiting, 1]
+        ep.next_tokens = waiting[e, ep.waiting, 2]
+        ep.next_share = waiting[e, ep.waiting, 3]
+    return True
+
+
+@compiled
+def admit_until(p: Any, ep: Any, queue: EdgeQueue, time_s: float) -> None:
+    """Let the requests that can join the batch by `time_s` into it, in their order.
+
+    The others that have reached the edge still wait in the engine's queue.
+    """
+    while ep.next_at_s <= time_s and _admit_next(p, ep, queue, time_s):
+        pass
 
 
 @compiled
@@ -118,12 +127,16 @@ def look_ahead(
 
 @compiled
 def sequences(ep: Any, queue: EdgeQueue, at_s: float) -> int:
-    """Return how many of our requests have been admitted and have not ended at `at_s`."""
-    batch, live = queue.live, 0
+    """Return how many of our requests are at the edge at `at_s`: in the batch or waiting."""
+    waiting, batch, e = queue
+    here = 1 if ep.next_at_s <= at_s else 0
     for i in range(ep.live):
-        if batch[queue.e, 0, i, 0] > at_s:
-            live += 1
-    return live
+        if batch[e, 0, i, 0] > at_s:
+            here += 1
+    for i in range(ep.waiting):
+        if waiting[e, i, 0] <= at_s:
+            here += 1
+    return here
 
 
 @compiled
@@ -134,7 +147,7 @@ def send(
     waiting = queue.waiting
     e = queue.e
     if ep.waiting == waiting.shape[1]:
-        admit_until(p, ep, queue, ep.next_at_s)
+        _admit_next(p, ep, queue, NEVER_S)
     if at_s < ep.next_at_s:
         at_s, ep.next_at_s = ep.next_at_s, at_s
         hold_s, ep.next_hold_s = ep.next_hold_s, hold_s

@@ -48,7 +48,7 @@ FEATURES = (
     Feature("battery_left", "1", 1.0, 0, 1, "share of the energy budget left; 1 without one"),
     Feature("quota_left", "1", 1.0, 0, 1, "share of the window's edge calls left; 1 without one"),
     Feature("quota_time_left", "1", 1.0, 0, 1, "share of the quota's window left; 1 without one"),
-    Feature("time_left", "1", 1.0, 0, 1, "share of the episode's turns left"),
+    Feature("battery_time_left", "1", 1.0, 0, 1, "share of the energy budget's window left, or 1"),
     Feature("dialogue_risk", "1", 1.0, 0, 1, "P(a turn the phone has answered needed the edge)"),
     Feature("demand_per_h", "1/h", 100.0, 0, 1e6, "turns an hour that the phone's user has asked"),
     Feature("last_edge_wait_s", "s", 10.0, 0, LONG_S, "wait for the edge that the phone met last"),

@@ -1,7 +1,8 @@
 """The kernel: one turn of a batch of episodes, the only place where a turn is simulated.
 
-`step` runs the stages in this order: serve, account, arrive, estimate, observe. Each is a file. A
-scalar environment is a batch of one, so it runs the same machine code as a vector of thousands.
+`step` runs the stages in this order: serve, expect, account, arrive, estimate, observe. Each is a
+file; `expect` is in believe. A scalar environment is a batch of one, so it runs the same machine
+code as a vector of thousands.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from edgeroute_env._compile import compiled, inlined
 from edgeroute_env.simulator import features
 from edgeroute_env.simulator.account import account
 from edgeroute_env.simulator.arrive import arrive, start_dialogue
+from edgeroute_env.simulator.believe import expect
 from edgeroute_env.simulator.edge_queue import NEVER_S, EdgeQueue
 from edgeroute_env.simulator.estimate import estimate
 from edgeroute_env.simulator.observe import observe
@@ -70,7 +72,6 @@ def begin(arrays: Arrays, which: NDArray[np.int64]) -> int:
         ep.next_at_s = NEVER_S
         ep.waiting = 0
         ep.reported_busy = 0.0
-        ep.reported_wait_s = 0.0
         ep.live = 0
         ep.latest_start_s = 0.0
         ep.latest_end_s = 0.0
@@ -131,6 +132,7 @@ def advance(arrays: Arrays, actions: NDArray[np.int64]) -> None:
         out = arrays.outcomes[e]
         queue = EdgeQueue(arrays.waiting, arrays.live, e)
         serve(p, row, ep, dev, queue, actions[e], out)
+        expect(p, row, ep, dev, actions[e])
         account(p, row, dev, out)
         ep.cursor += 1
         out.terminated = 1.0 if p.battery_j < UNLIMITED and dev.battery_j <= 0.0 else 0.0
@@ -156,7 +158,10 @@ def _start_phone(p: Any, dev: Any) -> None:
     dev.window_ends_s = p.window_s
     dev.uplink_from_s = 0.0
     dev.uplink_free_at_s = 0.0
-    dev.uplink_due_at_s = 0.0
+    dev.work_from_s = 0.0
+    dev.settled_at_s = 0.0
+    dev.jobs = 0
+    dev.believed.uplink_from_s = 0.0
     dev.asked = 0.0
     dev.edge_wait_s = 0.0
     dev.edge_told_at_s = -np.inf

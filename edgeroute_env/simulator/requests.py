@@ -53,23 +53,33 @@ def fits_phone(p: Any, row: Any, dev: Any) -> bool:
 
 
 @compiled
-def edge_times_s(
-    p: Any, asked_tokens: float, cached_tokens: float, answer_tokens: float, load: float
-) -> tuple[float, float, float]:
-    """Return the times of prefill, of decode, and of the request's own work, beside the tenants.
+def edge_prefill_s(
+    p: Any, asked_tokens: float, cached_tokens: float, load: float
+) -> tuple[float, float]:
+    """Return the time of a prefill beside the tenants, and how much of it is the request's own.
 
-    Its own work is its prefill's products, and for each token its products and the reads of its KV
-    cache. The rest of the time (the weights are read, kernels are launched) serves all requests of
-    the batch at once. So the request takes the share work / (prefill + decode) of the engine.
+    Its own work is the prefill's products. The rest of the time (the weights are read, kernels are
+    launched) serves all requests of the batch at once.
+    """
+    new_tokens = asked_tokens - cached_tokens
+    work_s = prefill_compute_s(p.cost, new_tokens, cached_tokens)
+    fill_s = prefill_beside_s(p.cost, work_s, new_tokens, cached_tokens)
+    slow = shared_slowdown(p.prefill_share * load)
+    return fill_s * slow, work_s * slow
+
+
+@compiled
+def edge_decode_s(
+    p: Any, asked_tokens: float, answer_tokens: float, load: float
+) -> tuple[float, float]:
+    """Return the time of decoding beside the tenants, and how much of it is the request's own.
+
+    Its own work is, for each token, its products and the reads of its KV cache.
     """
     tenants = load * p.tenant_sequences
     context = asked_tokens + 0.5 * answer_tokens
     others = tenants * p.background_context_tokens
-    new_tokens = asked_tokens - cached_tokens
-    work_s = prefill_compute_s(p.cost, new_tokens, cached_tokens)
-    fill_s = prefill_beside_s(p.cost, work_s, new_tokens, cached_tokens)
-    decode_s = answer_tokens * decode_s_per_token(p.cost, 1.0 + tenants, context + others)
-    token_s = p.cost.decode_s_per_sequence + p.cost.decode_s_per_context_token * context
-    work_s += answer_tokens * token_s
-    slow = shared_slowdown(p.prefill_share * load)
-    return fill_s * slow, decode_s * slow, work_s * slow
+    token_s = decode_s_per_token(p.cost, 1.0 + tenants, context + others)
+    own_s = p.cost.decode_s_per_sequence + p.cost.decode_s_per_context_token * context
+    slow = shared_slowdown(p.prefill_share * load) * answer_tokens
+    return token_s * slow, own_s * slow

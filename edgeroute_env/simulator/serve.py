@@ -26,7 +26,8 @@ from edgeroute_env.physics.radio import upload_s
 from edgeroute_env.simulator.account import weighted_cost
 from edgeroute_env.simulator.edge_queue import EdgeQueue, look_ahead, send
 from edgeroute_env.simulator.requests import (
-    edge_times_s,
+    edge_decode_s,
+    edge_prefill_s,
     fits_phone,
     payload_bytes,
     phone_prefill_s,
@@ -45,11 +46,7 @@ def serve(p: Any, row: Any, ep: Any, dev: Any, queue: EdgeQueue, action: int, ou
     it starts its model: what does not fit the phone's context goes to the edge, whatever the router
     says, and fails if the edge refuses it.
     """
-    out.edge_call = out.failed = out.refused = out.switched = out.recomputed_tokens = 0.0
-    out.radio_s = out.queue_s = out.switch_s = out.prefill_s = out.decode_s = 0.0
-    out.energy_j = out.edge_energy_j = out.relative_cost = 0.0
-    out.benchmark = row.benchmark
-    out.scoring_s = p.scoring_s
+    _nothing_yet(p, row, out)
     asked_s = row.arrival_s + p.scoring_s
     ready_s = max(asked_s, dev.answered_at_s)
     if p.objective == RELATIVE_COST:  # what the edge would cost; `account` makes it a ratio
@@ -57,6 +54,7 @@ def serve(p: Any, row: Any, ep: Any, dev: Any, queue: EdgeQueue, action: int, ou
     out.queue_s = ready_s - asked_s
     after_first_token_s = 0.0
     fits = fits_phone(p, row, dev)
+    dev.work_from_s = dev.free_at_s
     if action == DEVICE_ROUTE and fits:
         _serve_on_device(p, row, dev, ready_s, out)
     elif row.outage_s > p.outage_wait_s:
@@ -82,7 +80,18 @@ def serve(p: Any, row: Any, ep: Any, dev: Any, queue: EdgeQueue, action: int, ou
     out.radio_ttft_s = out.radio_s - after_first_token_s
     out.latency_s = until_decode_s + out.decode_s
     dev.answered_at_s = row.arrival_s + out.latency_s
+    dev.settled_at_s = max(dev.settled_at_s, dev.answered_at_s)
     dev.battery_j -= out.energy_j
+
+
+@inlined
+def _nothing_yet(p: Any, row: Any, out: Any) -> None:
+    """Write the outcome of a turn that has been scored, and nothing else."""
+    out.edge_call = out.failed = out.refused = out.switched = out.recomputed_tokens = 0.0
+    out.radio_s = out.queue_s = out.switch_s = out.prefill_s = out.decode_s = 0.0
+    out.energy_j = out.edge_energy_j = out.relative_cost = 0.0
+    out.benchmark = row.benchmark
+    out.scoring_s = p.scoring_s
 
 
 @inlined
@@ -100,11 +109,9 @@ def _uploaded(p: Any, row: Any, dev: Any, ready_s: float) -> tuple[float, float,
 @inlined
 def _hold_uplink(dev: Any, ready_s: float, held_s: float, on_air_s: float) -> None:
     """Keep the uplink busy until the upload ends; the phone's next ones wait for it."""
-    due_s = uplink_wait_s(dev, ready_s, dev.uplink_due_at_s) + on_air_s
     if uplink_wait_s(dev, ready_s, dev.uplink_free_at_s) == 0.0:
         dev.uplink_from_s = ready_s
     dev.uplink_free_at_s = ready_s + held_s + on_air_s
-    dev.uplink_due_at_s = ready_s + due_s
 
 
 @inlined
@@ -121,15 +128,18 @@ def _at_edge(
     ready_s = sent_s + row.edge_wait_s  # other tenants' requests go first
     answer = float(row.answer_tokens_edge)
     asked = dev.context_tokens + row.prompt_tokens
-    fill_s, decode_s, work_s = edge_times_s(
-        p, asked, dev.cached_edge_tokens, answer, float(row.edge_load)
-    )
+    load, cached = float(row.edge_load), dev.cached_edge_tokens
+    fill_s, fill_work_s = edge_prefill_s(p, asked, cached, load)
+    decode_s, _ = edge_decode_s(p, asked, answer, load)
+    expected = float(row.predicted_tokens_edge)
     own_wait_s, crowd = 0.0, 1.0
     if ep.latest_end_s > ready_s or ep.next_at_s <= ready_s:
-        own_wait_s, shares = look_ahead(p, ep, queue, ready_s, asked + answer)
+        own_wait_s, shares = look_ahead(p, ep, queue, ready_s, asked + expected)
         crowd += shares
     switch_s = p.edge_switch_s if dev.last_route == DEVICE_ROUTE else 0.0
-    share = work_s / (fill_s + decode_s)
+    # The others cannot feel how long its answer will be, so its share is that of an expected one.
+    likely_s, work_s = edge_decode_s(p, asked, expected, load)
+    share = (fill_work_s + work_s) / (fill_s + likely_s)
     return own_wait_s, switch_s, fill_s * crowd, decode_s * crowd, share
 
 
@@ -160,6 +170,7 @@ def _cost_at_edge(p: Any, row: Any, ep: Any, dev: Any, queue: EdgeQueue, ready_s
 def _serve_on_device(p: Any, row: Any, dev: Any, ready_s: float, out: Any) -> None:
     """Wait for the phone's earlier work; answer at the speed that heat and other apps leave."""
     start_s = max(ready_s, dev.free_at_s)
+    dev.work_from_s = start_s
     heat = heat_after_rest(dev.heat, start_s - dev.free_at_s, p.cooling_s)
     speed = speed_factor(
         heat,
@@ -205,7 +216,7 @@ def _serve_at_edge(
     hold_s = out.switch_s + out.prefill_s + out.decode_s
     answer = float(row.answer_tokens_edge)
     asked = dev.context_tokens + row.prompt_tokens
-    send(p, ep, queue, ready_s, hold_s, asked + answer, share)
+    send(p, ep, queue, ready_s, hold_s, asked + row.predicted_tokens_edge, share)
     done_s = ready_s + own_wait_s + hold_s
     out.queue_s += own_wait_s + row.edge_wait_s
     out.radio_s += down_s
@@ -222,7 +233,7 @@ def _serve_at_edge(
     out.quality = row.expected_quality_edge if p.pays_expectation else row.quality_edge
     context = asked + answer
     prefilled = asked - dev.cached_edge_tokens
-    dev.cached_edge_tokens = cached_blocks(context)
+    dev.cached_edge_tokens = dev.told_edge_tokens = cached_blocks(context)
     _remember(row, dev, EDGE_ROUTE, context, prefilled, out)
     return down_s
 

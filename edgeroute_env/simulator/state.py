@@ -22,6 +22,8 @@ DEVICE_ROUTE, EDGE_ROUTE, NO_ROUTE = 0, 1, -1
 OBJECTIVES = {"sum": 0, "ttft": 1, "deadline": 2, "dialogue-min": 3, "relative-cost": 4}
 SUM, TTFT, DEADLINE, DIALOGUE_MIN, RELATIVE_COST = OBJECTIVES.values()
 UNLIMITED = np.inf
+WORK_ROWS = 4  # questions under way on one phone that are kept apart
+START, END, READY, LEFT = range(4)  # columns of such a row: see DEVICE
 
 COST = np.dtype([(name, "f8") for name in EdgeCost._fields])
 
@@ -37,10 +39,11 @@ PARAMETERS = np.dtype(
             "scoring_s device_switch_s background_depth throttle_start throttle_width "
             "throttle_depth heating_s cooling_s prefill_w decode_w "
             "transmit_base_w transmit_w_per_mbit_per_s tail_s tail_w receive_w edge_power_w "
-            "tenant_sequences edge_switch_s history_resent demand_prior_s "
+            "tenant_sequences max_sequences edge_switch_s history_resent demand_prior_s "
             "prefill_share background_context_tokens harq_s bytes_per_token request_bytes "
-            "expected_rtt_s expected_outage_s outage_wait_s battery_j edge_calls window_s "
-            "deadline_s pays_expectation weight_quality weight_latency weight_energy "
+            "expected_rtt_s expected_outage_s outage_wait_s battery_j battery_window_s "
+            "edge_calls window_s deadline_s pays_expectation "
+            "weight_quality weight_latency weight_energy "
             "weight_edge_call weight_failure cost_price cost_per_s cost_per_j "
             "assumed_load assumed_wait_s assumed_snr_db assumed_up_s_per_byte "
             "assumed_down_s_per_byte"
@@ -57,10 +60,19 @@ EPISODE = np.dtype(
         *floats("next_hold_s next_tokens next_share"),
         ("waiting", "i8"),  # how many requests are behind that one
         ("live", "i8"),  # how many of our own requests are in the batch, ended ones included
-        ("reported_busy", "f8"),  # how many were in it at the last report
-        ("reported_wait_s", "f8"),  # wait of a request that arrived at the time of that report
+        ("reported_busy", "f8"),  # how many were at the edge at the last report
         ("latest_start_s", "f8"),  # when the last of them joined the batch
         ("latest_end_s", "f8"),  # when all of them will have left it
+        # what both routes of the present turn are expected to take; see estimate
+        *floats("device_expected_s edge_expected_s upload_expected_s"),
+    ]
+)
+
+# What a phone knows of its dialogue, its budgets and its uplink; see believe.
+BELIEVED = np.dtype(
+    [
+        *floats("context_tokens cached_device_tokens cached_edge_tokens last_route answered_at_s"),
+        *floats("sound_so_far quota_left battery_j uplink_from_s uplink_due_at_s"),
     ]
 )
 
@@ -68,13 +80,20 @@ DEVICE = np.dtype(
     [
         # the phone
         *floats("free_at_s heat tail_ends_s battery_j quota_left window_ends_s"),
-        # its uplink: since when it is busy, until when, and until when if no outage holds it up
-        *floats("uplink_from_s uplink_free_at_s uplink_due_at_s"),
-        # its dialogue
-        *floats("turn context_tokens cached_device_tokens cached_edge_tokens last_route"),
-        *floats("answered_at_s score_sum worst_quality sound_so_far"),
+        # its uplink: since when it is busy, and until when
+        *floats("uplink_from_s uplink_free_at_s"),
+        # its dialogue; the edge's cache as the edge holds it, and as its last answer told it
+        *floats("turn context_tokens cached_device_tokens cached_edge_tokens told_edge_tokens"),
+        *floats("last_route answered_at_s score_sum worst_quality sound_so_far"),
         # how much its user has asked, and what it knows from its edge calls
         *floats("asked edge_wait_s edge_told_at_s next_edge_wait_s next_edge_told_at_s"),
+        # what it knows beside the truth: its present heat, the start of its last work, when all
+        # answers so far have come, and its work under way, a row a question: true start and end,
+        # expected time at which it is ready, and the expected work that is left (s)
+        *floats("heat_now heat_at_s work_from_s settled_at_s"),
+        ("jobs", "i8"),
+        ("work", "f8", (WORK_ROWS, 4)),
+        ("believed", BELIEVED),
     ]
 )
 
@@ -128,6 +147,7 @@ def _values(scenario: Scenario) -> dict[str, Any]:
         **_power(device),
         "edge_power_w": edge.power_w,
         "tenant_sequences": edge.tenant_sequences,
+        "max_sequences": edge.max_sequences,
         "edge_switch_s": edge.switch_s,
         "history_resent": edge.stateless_api,
         "prefill_share": edge.background.prefill_share,
@@ -140,6 +160,7 @@ def _values(scenario: Scenario) -> dict[str, Any]:
         * radio.bounded_exponential_mean(link.outage_mean_s, link.outage_wait_s),
         "outage_wait_s": link.outage_wait_s,
         "battery_j": UNLIMITED if budgets.battery_j is None else budgets.battery_j,
+        "battery_window_s": budgets.battery_window_s or UNLIMITED,
         "edge_calls": UNLIMITED if budgets.edge_calls is None else budgets.edge_calls,
         "window_s": budgets.window_s,
         "deadline_s": scenario.objective.deadline_s or UNLIMITED,

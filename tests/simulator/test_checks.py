@@ -47,6 +47,7 @@ CRAFTED: list[tuple[str, str, Any]] = [
     *(("traces", "up_s_per_byte", v) for v in (np.nan, -1.0)),
     *(("devices", "free_at_s", v) for v in (np.nan, np.inf)),
     ("devices", "battery_j", np.nan),
+    *(("devices", "jobs", v) for v in (-1, 5, 2**62)),
     ("waiting", "", np.nan),
     ("live", "", -1.0),
     *(("episodes", "live", v) for v in (-1, 10**6)),
