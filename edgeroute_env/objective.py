@@ -25,13 +25,6 @@ class Budgets(Part):
     edge_calls: Annotated[int, Within(1, 10**9)] | None = None
     window_s: TimeConstant = 3600.0
 
-    @model_validator(mode="after")
-    def _window_of_a_budget(self) -> Budgets:
-        if self.battery_j is None and self.battery_window_s is not None:
-            allowed = "null where there is no battery_j"
-            raise InputError("battery_window_s", self.battery_window_s, allowed)
-        return self
-
 
 class RelativeCost(Part):
     """A turn's weighted latency and energy, over what the edge would cost on the same turn.

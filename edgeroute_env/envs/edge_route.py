@@ -83,7 +83,7 @@ class EdgeRouteEnv(gym.Env[NDArray[np.float32], np.int64]):
     | 21 | `battery_left` | 1 | 1 | 0 | 1 |
     | 22 | `quota_left` | 1 | 1 | 0 | 1 |
     | 23 | `quota_time_left` | 1 | 1 | 0 | 1 |
-    | 24 | `time_left` | 1 | 1 | 0 | 1 |
+    | 24 | `battery_time_left` | 1 | 1 | 0 | 1 |
     | 25 | `dialogue_risk` | 1 | 1 | 0 | 1 |
     | 26 | `demand_per_h` | 1/h | 100 | 0 | 1e+06 |
     | 27 | `last_edge_wait_s` | s | 10 | 0 | 36000 |

@@ -33,10 +33,10 @@ def observe(p: Any, row: Any, ep: Any, dev: Any, seen: Any) -> None:
     seen.prompt_tokens = row.prompt_tokens
     seen.attachment_bytes = row.attachment_bytes
     seen.heat = dev.heat_now
-    seen.battery_left = known.battery_j / p.battery_j if p.battery_j < UNLIMITED else 1.0
-    declared = p.battery_window_s < UNLIMITED
-    passed = row.arrival_s / p.battery_window_s
-    seen.battery_time_left = max(0.0, 1.0 - passed) if declared else 1.0
+    seen.battery_left = seen.battery_time_left = 1.0
+    if p.battery_j < UNLIMITED:
+        seen.battery_left = known.battery_j / p.battery_j
+        seen.battery_time_left = max(0.0, 1.0 - row.arrival_s / p.battery_window_s)
     limited = p.edge_calls < UNLIMITED
     seen.quota_left = known.quota_left / p.edge_calls if limited else 1.0
     seen.quota_time_left = (dev.window_ends_s - row.arrival_s) / p.window_s if limited else 1.0
