@@ -95,7 +95,7 @@ def test_observations_carry_nothing_of_what_is_hidden(dialogue: MakeTrace, hidde
     unseen = [shown(blind("paper", hidden), trace) for trace in traces]
     assert all(each == unseen[0] for each in unseen)
     seen = [shown(blind("paper"), trace) for trace in traces]
-    assert all(each != seen[0] for each in seen[1:])
+    assert any(each != seen[0] for each in seen[1:])
 
 
 def test_a_hidden_load_is_the_tenants_median_and_none_of_our_own() -> None:
