@@ -93,7 +93,9 @@ class EdgeRouteEnv(gym.Env[NDArray[np.float32], np.int64]):
     | 31 | `weight_edge_call` | 1 | 0.1 | 0 | 1000 |
 
     The times are estimates from what a router may know: nominal speeds, the reported load, the
-    expected answer length. What happens depends on heat, the real load and the real length. For
+    expected answer length. What happens depends on heat, the real load and the real length. Of an
+    answer that is under way the router knows what it expects: waits, context, caches and budgets
+    follow expected lengths until the answer has come (docs/model.md, What a router knows). For
     ablations the scenario's `observation.hidden` hides the edge's load, the caches or the SNR. The
     router then sees a constant, and estimates that assume this constant.
 
@@ -131,7 +133,7 @@ class EdgeRouteEnv(gym.Env[NDArray[np.float32], np.int64]):
     | `switched` | 1 | 1 where the dialogue changed sides |
     | `recomputed_tokens` | tokens | history that had to be prefilled again |
     | `failed` | 1 | 1 where the link was out for too long |
-    | `refused` | 1 | 1 where the quota was spent and the phone answered |
+    | `refused` | 1 | 1 where the quota was spent: the phone answered, or the turn failed |
     | `benchmark` | 1 | index into the scenario's `workload.mix` |
     | `radio_ttft_s` | s | the radio's part of `ttft_s` |
     | `edge_energy_j` | J | of the edge server |
