@@ -121,7 +121,7 @@ def test_missing_unknown_and_infinite_weights_are_refused(
 
 @functools.cache
 def training() -> Pinned:
-    scenario = load_scenario("stale", {"workload.turns": 32})
+    scenario = load_scenario("hot-phone", {"workload.turns": 32})
     return Pinned(Drawn(scenario), generators(FIT_SEEDS[:12]))
 
 
@@ -138,7 +138,7 @@ def fitted(
     grid = {"alpha_per_s": (0.02, 0.1, 0.4), "theta": (-0.1, 0.1, 0.3)}
     coarse = dataclasses.replace(kind, grid=grid)
     monkeypatch.setitem(registry.ROUTERS, "bao-multi-queue", coarse)
-    scenario = load_scenario("stale", {"workload.turns": 32})
+    scenario = load_scenario("hot-phone", {"workload.turns": 32})
     fitter = Fitter(scenario, Drawn(scenario), FIT_SEEDS[:12])
     tried: list[OperatingPoint] = []
     measure = fitter._measure
@@ -163,7 +163,7 @@ def test_the_search_starts_at_baos_fit_and_ends_no_worse(monkeypatch: pytest.Mon
     assert linear.best_return.mean_return == max(tried[0].mean_return, tried[-1].mean_return)
     assert linear.best_return.mean_return >= bao.best_return.mean_return
     found = make_router("linear", linear.best_return.parameters)
-    scenario = load_scenario("stale", {"workload.turns": 32})
+    scenario = load_scenario("hot-phone", {"workload.turns": 32})
     run = run_episodes(found, scenario, training(), FIT_SEEDS[:12])
     assert run.returns().mean() == pytest.approx(linear.best_return.mean_return, rel=1e-12)
 
