@@ -15,7 +15,7 @@ from edgeroute_env.evaluation.episodes import generators, run_episodes
 from edgeroute_env.routing import Insider
 from edgeroute_env.seeds import FIT_SEEDS
 from edgeroute_env.simulator.batch import Batch
-from edgeroute_env.traces.sources import Drawn, Pinned
+from edgeroute_env.traces.sources import Drawn
 
 SEEDS = FIT_SEEDS[:6]
 
@@ -80,21 +80,3 @@ def test_it_needs_a_batch_and_forgets_it_at_a_reset() -> None:
     oracle.reset(1)
     with pytest.raises(InputError, match="myopic-oracle"):
         oracle.route(np.zeros((1, 32), np.float32))
-
-
-@pytest.mark.parametrize("gap_s", [30.0, 15.0])
-def test_under_overload_it_loses_to_the_analytic_rule_which_prices_the_queue(gap_s: float) -> None:
-    """Paid the expected quality, both know of an answer what the score tells, and no more.
-
-    With sampled outcomes the oracle also knows which answers are right, and that outweighs what
-    it does to others.
-    """
-    changes = {"workload.dialogue_gap_mean_s": gap_s, "objective.quality": "expected"}
-    scenario = load_scenario("busy-cell", changes)
-    traces = Pinned(Drawn(scenario), generators(SEEDS))
-    rule = make_router("bao-multi-queue", {"alpha_per_s": 0.14, "theta": 0.5})
-    runs = [
-        run_episodes(router, scenario, traces, SEEDS)
-        for router in (rule, make_router("myopic-oracle"))
-    ]
-    assert runs[0].returns().mean() > runs[1].returns().mean()

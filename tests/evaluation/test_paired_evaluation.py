@@ -34,8 +34,8 @@ SETTINGS: dict[str, dict[str, float]] = {
 SEEDS = EVALUATION_SEEDS[:12]
 # What no routing decision can change, as far as it can be seen.
 EXOGENOUS = (
-    "score dialogue_score snr_db report_age_s turn prompt_tokens attachment_bytes battery_time_left "
-    "demand_per_h weight_latency_per_s weight_energy_per_j weight_edge_call"
+    "score dialogue_score snr_db report_age_s turn prompt_tokens attachment_bytes "
+    "battery_time_left demand_per_h weight_latency_per_s weight_energy_per_j weight_edge_call"
 ).split()
 LOSSY = {"radio__outage_share": 0.3, "radio__outage_mean_s": 20.0}
 # Joules of the edge count beside the phone's.
