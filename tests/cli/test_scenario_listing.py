@@ -97,7 +97,7 @@ def test_lines_groups_and_files_lend_their_comments() -> None:
 
     assert shown("edge.max_sequences") == (
         "A",
-        "concurrent sequences the operator admits",
+        "vLLM's max_num_seqs as the operator sets it",
         "scenarios",
     )
     heat = "TinyBench, arXiv 2603.23640, matched by hand"
