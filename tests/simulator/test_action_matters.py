@@ -277,8 +277,8 @@ def returns(threshold: float, first_seed: int, episodes: int) -> np.ndarray:
 def test_no_constant_action_is_best_on_paper() -> None:
     grid = np.linspace(0.1, 0.9, 17)
     best = max(grid, key=lambda threshold: returns(threshold, 0, 128).mean())
-    chosen = returns(best, 10_000, 512)
+    chosen = returns(best, 10_000, 1024)
     for constant in (-1.0, 2.0):  # always the edge, always the device
-        gain = chosen - returns(constant, 10_000, 512)
+        gain = chosen - returns(constant, 10_000, 1024)
         half_width = 3.3 * gain.std(ddof=1) / math.sqrt(gain.size)
         assert gain.mean() - half_width > 0.0
