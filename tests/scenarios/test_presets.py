@@ -140,8 +140,8 @@ def test_battery_ends_the_day_of_who_spends_early() -> None:
 
 def test_busy_cell_makes_more_phones_wait_longer() -> None:
     waits = []
-    for phones in (10, 40):
-        fields = {"device.count": phones, "workload.turns": 32 * phones}
+    for phones in (20, 80):
+        fields = {"device.count": phones, "workload.turns": 18 * phones}
         scenario = load_scenario("busy-cell", fields)
         run = evaluated(make_router("edge"), scenario, evaluation_traces(scenario, 12))
         waits.append(run.turns("queue_s").mean())
