@@ -18,9 +18,9 @@ DEVICE, EDGE = 0, 1
 
 
 def validation_traces(scenario: Scenario, episodes: int, kind: TraceKind = "synthetic") -> Pinned:
-    """Return the traces of the first validation seeds, drawn from the half that routers are fitted on.
+    """Return the traces of the first validation seeds, drawn from the half kept for fitting.
 
-    Presets and tests are judged on these, so that no choice has looked at an evaluation seed.
+    Presets are judged on these, so that no choice of ours has looked at an evaluation seed.
     """
     return Pinned(drawn(scenario, kind, "fit"), generators(VALIDATION_SEEDS[:episodes]))
 

@@ -33,8 +33,8 @@ from tests.helpers.evaluated import (
     coins,
     column,
     evaluated,
-    validation_traces,
     routed,
+    validation_traces,
 )
 from validation.snr import generated_runs
 

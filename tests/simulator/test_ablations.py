@@ -28,8 +28,8 @@ from tests.helpers.evaluated import (
     coins,
     column,
     evaluated,
-    validation_traces,
     routed,
+    validation_traces,
 )
 
 pytestmark = pytest.mark.thorough
