@@ -260,12 +260,13 @@ class Mix(Part):
     """One benchmark's share of the dialogues, its law and its recorded tables.
 
     `scores` says where the scores of recorded outcomes come from: `drawn` at the workload's AUC, or
-    made by the `scorer`, out of fold (edgeroute_env.semantic).
+    made by the `scorer` (edgeroute_env.semantic), which has not seen a question's group; where the
+    table has none, not the question. `scorer-in-domain` has seen other questions of the group.
     """
 
     benchmark: Annotated[Benchmark, BeforeValidator(from_benchmark_files)]
     share: Annotated[float, Within(1e-6, 1e6)]
-    scores: Literal["drawn", "scorer"] = "drawn"
+    scores: Literal["drawn", "scorer", "scorer-in-domain"] = "drawn"
     outcomes: Table | None = None
     dialogues: Table | None = None
 

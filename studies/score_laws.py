@@ -20,13 +20,14 @@ def main() -> None:
     for name in recipe_names():
         recipe = load_recipe(name)
         questions = read_questions(data_file(recipe.file), recipe)
-        labels, recorded = questions.labels(), recorded_scores(questions, recipe)
+        labels = questions.labels()
+        recorded = recorded_scores(questions, recipe, recipe.held_out)
         for k, pair in enumerate(questions.pairs):
             needed, scores = labels[:, k, 0], recorded[:, k, 0]
             ranked = roc_auc_score(needed, scores)
             quantiles = np.quantile(np.log(scores / (1.0 - scores)), SCORE_LEVELS)
             logits = ", ".join(f"{quantile:.3f}" for quantile in quantiles)
-            print(f"{pair}:\nscore:  # [D] the shipped scorer, out of fold")
+            print(f"{pair}:\nscore:  # [D] the scorer, out of fold by {recipe.held_out}")
             print(f"  auc: {ranked:.3f}\n  logits: [{logits}]")
 
 

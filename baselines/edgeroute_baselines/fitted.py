@@ -46,7 +46,7 @@ def fingerprint(scenario: Scenario, traces: TraceKind) -> dict[str, str]:
         for name in recorded_files(scenario):
             hashes[name] = content_sha256(read_frame(data_file(name)))[:16]
         for k, table in enumerate(scored_tables(scenario)):
-            hashes[f"scores {k}"] = score_key(table.questions)[:16]
+            hashes[f"scores {k}"] = score_key(table.questions, table.by)[:16]
     return hashes
 
 

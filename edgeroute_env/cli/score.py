@@ -32,6 +32,8 @@ HeadOption = Annotated[
     str, typer.Option(help=f"A shipped pair of models or a {SUFFIX} file of one's own.")
 ]
 
+HELD_OUT = "What is held out: single questions, or whole groups (subjects)."
+
 
 @app.command("text")
 def text(
@@ -97,14 +99,24 @@ def file(
 
 
 @app.command("recorded")
-def recorded(recipe: RecipeArgument, quiet: options.QuietOption = False) -> None:
+def recorded(
+    recipe: RecipeArgument,
+    by: Annotated[
+        By | None,
+        typer.Option(help=f"{HELD_OUT} Default: groups where the table has them."),
+    ] = None,
+    quiet: options.QuietOption = False,
+) -> None:
     """Score the questions of a recorded table, out of fold, and keep the scores.
 
     Recorded traces read them. Where they are there already, nothing is done.
     """
     chosen = load_recipe(recipe)
+    held_out = by or chosen.held_out
+    if held_out == "group" and chosen.group is None:
+        raise InputError("--by", by, "question; the table has no groups")
     questions = read_questions(data_file(chosen.file), chosen)
-    if stored_scores(questions) is not None:
+    if stored_scores(questions, held_out) is not None:
         console.print(f"the scores of {chosen.file} are there already")
         return
     from edgeroute_env.semantic.training.out_of_fold import FOLDS, out_of_fold
@@ -114,8 +126,8 @@ def recorded(recipe: RecipeArgument, quiet: options.QuietOption = False) -> None
         encoding = bar.add_task("encoding", total=len(questions))
         inputs = read_by(Encoder(), questions, lambda done: bar.advance(encoding, done))
         folds = bar.add_task("scoring out of fold", total=FOLDS)
-        scores, _ = out_of_fold(questions, inputs, tell=lambda: bar.advance(folds))
-    path = store_scores(questions, scores)
+        scores, _ = out_of_fold(questions, inputs, held_out, tell=lambda: bar.advance(folds))
+    path = store_scores(questions, held_out, scores)
     console.print(f"{len(questions)} questions of {chosen.file} scored: {path}", soft_wrap=True)
 
 
@@ -129,9 +141,7 @@ def train(
     encoder: Annotated[
         str, typer.Option(help="A BERT-family encoder: a folder, a hub name or the default.")
     ] = DEFAULT_ENCODER,
-    by: Annotated[
-        By, typer.Option(help="What is held out: single questions, or whole groups (subjects).")
-    ] = "question",
+    by: Annotated[By, typer.Option(help=HELD_OUT)] = "question",
     seed: Annotated[int, typer.Option(min=0, help="Seed of folds, weights and order.")] = 0,
     epochs: Annotated[
         int, typer.Option(min=1, max=1000, help="Epochs a member, at most.")

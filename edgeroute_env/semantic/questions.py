@@ -20,6 +20,7 @@ from pydantic import Field, ValidationError
 from edgeroute_env.config_files import config_names, config_path, read_yaml
 from edgeroute_env.errors import InputError, input_error
 from edgeroute_env.fields import Part
+from edgeroute_env.semantic.scorer_settings import By
 from edgeroute_env.tables_io import read_frame
 
 Floats = NDArray[np.float64]
@@ -47,6 +48,11 @@ class Recipe(Part):
     helpers: tuple[str, ...] = ()
     lengths: tuple[str, ...] = ()
     source: str = ""
+
+    @property
+    def held_out(self) -> By:
+        """What a scorer must not have seen of a question to be scored: its group, if it has one."""
+        return "question" if self.group is None else "group"
 
 
 @dataclass(frozen=True, eq=False)

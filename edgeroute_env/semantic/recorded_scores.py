@@ -28,7 +28,7 @@ from edgeroute_env.semantic.head import FORMAT, Floats
 from edgeroute_env.semantic.prompt_features import FEATURES, LENGTH
 from edgeroute_env.semantic.questions import Questions, Recipe, load_recipe, recipe_names
 from edgeroute_env.semantic.scorer import SHIPPED
-from edgeroute_env.semantic.scorer_settings import DEFAULT_SETTINGS
+from edgeroute_env.semantic.scorer_settings import DEFAULT_SETTINGS, By
 
 CACHE_VARIABLE = "EDGEROUTE_CACHE"
 
@@ -50,28 +50,30 @@ def source_of(file: str, columns: Mapping[str, str]) -> Source | None:
     return None
 
 
-def recorded_scores(questions: Questions, recipe: Recipe) -> Floats:
+def recorded_scores(questions: Questions, recipe: Recipe, by: By) -> Floats:
     """Return the stored scores of a recipe's questions, (n, pairs, 2) in the order of OUTPUTS.
+
+    `by` is what the scorer of a question has not seen: the question alone, or all of its group.
 
     Raises:
         InputError: none are stored; it names the command that makes them.
     """
-    scores = stored_scores(questions)
+    scores = stored_scores(questions, by)
     if scores is None:
         raise InputError(
-            f"scores of {recipe.file}", "none stored", f"run `{scoring_command(recipe)}` first"
+            f"scores of {recipe.file}", "none stored", f"run `{scoring_command(recipe, by)}` first"
         )
     return scores
 
 
-def scoring_command(recipe: Recipe) -> str:
+def scoring_command(recipe: Recipe, by: By) -> str:
     """Return the command that makes and stores the scores of a packaged recipe's table."""
-    return f"edgeroute score recorded {recipe.name}"
+    return f"edgeroute score recorded {recipe.name} --by {by}"
 
 
-def stored_scores(questions: Questions) -> Floats | None:
+def stored_scores(questions: Questions, by: By) -> Floats | None:
     """Return the questions' scores, (n, pairs, 2), or None where no file holds them."""
-    key = score_key(questions)
+    key = score_key(questions, by)
     for path in (SHIPPED / f"{key}.scores", _cached(key)):
         with suppress(OSError, ValueError, EOFError):  # absent or damaged
             content = io.BytesIO(unsealed(read_whole(path)))
@@ -79,25 +81,25 @@ def stored_scores(questions: Questions) -> Floats | None:
     return None
 
 
-def store_scores(questions: Questions, scores: Floats) -> Path:
+def store_scores(questions: Questions, by: By, scores: Floats) -> Path:
     """Write the questions' scores, (n, pairs, 2), to the cache folder; return the file's path.
 
     Raises:
         InputError: the folder cannot be written to.
     """
-    path = _cached(score_key(questions))
+    path = _cached(score_key(questions, by))
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as part:
         memory = io.BytesIO()
-        np.save(memory, scores)
+        np.save(memory, scores.astype(np.float32))
         part.write_bytes(sealed(memory.getvalue()))
     return path
 
 
-def score_key(questions: Questions) -> str:
+def score_key(questions: Questions, by: By) -> str:
     """Return a hash of all that the scores depend on."""
-    made = [questions.digest(), DEFAULT_ENCODER, list(LAYERS), FORMAT, [*FEATURES, *LENGTH]]
+    made = [by, questions.digest(), DEFAULT_ENCODER, list(LAYERS), FORMAT, [*FEATURES, *LENGTH]]
     settings = dataclasses.asdict(DEFAULT_SETTINGS)
     return hashlib.sha256(json.dumps([*made, settings]).encode()).hexdigest()[:32]
 

@@ -26,6 +26,7 @@ from edgeroute_env.semantic.recorded_scores import (
     source_of,
     stored_scores,
 )
+from edgeroute_env.semantic.scorer_settings import By
 from edgeroute_env.traces.law import (
     ITEM,
     RECORDED_TURN,
@@ -89,11 +90,15 @@ def recorded_law(scenario: Scenario, split: Split = "all") -> TraceLaw:
 
 
 class ScoredTable(NamedTuple):
-    """Recorded questions that take the scorer's scores, for one pair of their recipe's models."""
+    """Recorded questions that take the scorer's scores, for one pair of their recipe's models.
+
+    `by` is what the scorer of a question has not seen.
+    """
 
     questions: Questions
     recipe: Recipe
     pair: str
+    by: By
 
 
 def scored_tables(scenario: Scenario) -> list[ScoredTable]:
@@ -102,8 +107,8 @@ def scored_tables(scenario: Scenario) -> list[ScoredTable]:
     Raises:
         InputError: the scorer cannot score one of the tables, or its file is unusable.
     """
-    entries = [entry for entry in scenario.workload.mix if entry.scores == "scorer"]
-    return [_scored_table(entry.outcomes) for entry in entries if entry.outcomes is not None]
+    found = map(_scored_table, scenario.workload.mix)
+    return [table for table in found if table is not None]
 
 
 def missing_scores(scenario: Scenario) -> list[str]:
@@ -112,17 +117,27 @@ def missing_scores(scenario: Scenario) -> list[str]:
     Raises:
         InputError: the scorer cannot score one of the tables, or its file is unusable.
     """
-    lacking = (table for table in scored_tables(scenario) if stored_scores(table.questions) is None)
-    return sorted({scoring_command(table.recipe) for table in lacking})
+    return sorted(
+        {
+            scoring_command(table.recipe, table.by)
+            for table in scored_tables(scenario)
+            if stored_scores(table.questions, table.by) is None
+        }
+    )
 
 
-def _scored_table(table: Table) -> ScoredTable:
+def _scored_table(entry: Mix) -> ScoredTable | None:
+    """Return the recorded questions of an entry, or None where they take no scorer's scores."""
+    table = entry.outcomes
+    if table is None or entry.scores == "drawn":
+        return None
     source = None if table.where else source_of(table.file, table.columns)
     if source is None:
         allowed = "'drawn', or outcomes whose texts and models a recipe of configs/scorers covers"
-        raise InputError("workload.mix.scores", "scorer", allowed)
-    questions = read_questions(data_file(source.recipe.file), source.recipe)
-    return ScoredTable(questions, source.recipe, source.pair)
+        raise InputError("workload.mix.scores", entry.scores, allowed)
+    recipe = source.recipe
+    by = recipe.held_out if entry.scores == "scorer" else "question"
+    return ScoredTable(read_questions(data_file(recipe.file), recipe), recipe, source.pair, by)
 
 
 def drawn(scenario: Scenario, traces: TraceKind, split: Split = "all") -> Drawn:
@@ -148,9 +163,8 @@ def _pool(entry: Mix, split: Split, first: int) -> tuple[NDArray[Any], NDArray[A
     """Return a benchmark's items and recorded turns; `first` is the index of its first turn."""
     if entry.outcomes is not None:
         items, turns = _questions(_read(Outcomes, entry.outcomes), first)
-        if entry.scores == "scorer":
-            table = _scored_table(entry.outcomes)
-            scores = recorded_scores(table.questions, table.recipe)
+        if (table := _scored_table(entry)) is not None:
+            scores = recorded_scores(table.questions, table.recipe, table.by)
             pair = table.questions.pairs.index(table.pair)
             turns["score"] = scores[:, pair, 0]  # P(only the large model is right)
         return _half(items, split, entry.outcomes), turns

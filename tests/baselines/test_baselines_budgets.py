@@ -20,7 +20,7 @@ from edgeroute_env.evaluation.episodes import Episodes
 from edgeroute_env.evaluation.metrics import interval
 from edgeroute_env.routing import Router
 from edgeroute_env.traces.sources import Pinned
-from tests.helpers.evaluated import evaluated, evaluation_traces
+from tests.helpers.evaluated import evaluated, validation_traces
 
 EXTENSIONS = [
     name
@@ -32,7 +32,7 @@ BAO = BaoRouter("bao-multi-queue", 0.06, 0.2)
 
 @functools.cache
 def traces(preset: str) -> Pinned:
-    return evaluation_traces(load_scenario(preset), 6)
+    return validation_traces(load_scenario(preset), 6)
 
 
 def run(router: Router, preset: str) -> Episodes:
@@ -112,7 +112,7 @@ def test_a_battery_ahead_of_the_clock_makes_the_phones_own_work_dear() -> None:
 def test_an_infinite_margin_never_leaves_the_cache() -> None:
     never = StickyRouter(0.06, 0.2, float("inf"))
     scenario = load_scenario("mtbench101", {"device.cache_survival_s": 1e9})
-    of = evaluation_traces(scenario, 6)
+    of = validation_traces(scenario, 6)
     of.rows["edge_evicted"] = of.rows["device_evicted"] = False
     of.rows["outage_s"] = 0.0
     for margin, switches in ((float("inf"), False), (0.0, True)):
@@ -152,7 +152,7 @@ def test_following_the_quota_beats_the_best_fixed_prices() -> None:
     scenario = load_scenario("quota")
     entry = stored_fits(scenario, "synthetic")
     assert entry is not None
-    of = evaluation_traces(scenario, 60)
+    of = validation_traces(scenario, 60)
     fixed = make_router("bao-multi-queue", parameters(entry, "bao-multi-queue"))
     returns = evaluated(fixed, scenario, of).returns()
     followers = (

@@ -16,7 +16,7 @@ from edgeroute_env.evaluation.episodes import Episodes, run_episodes
 from edgeroute_env.routing import Learner
 from edgeroute_env.seeds import FIT_SEEDS
 from edgeroute_env.traces.sources import Drawn
-from tests.helpers.evaluated import evaluated, evaluation_traces
+from tests.helpers.evaluated import evaluated, validation_traces
 
 pytestmark = pytest.mark.thorough
 
@@ -92,7 +92,7 @@ def test_many_phones_reach_the_analytic_return_within_20000_turns() -> None:
     """156 episodes side by side teach one model; all 19,968 turns count, the first ones too."""
     scenario = load_scenario("paper")
     episodes = TURNS // scenario.workload.turns
-    traces = evaluation_traces(scenario, episodes)
+    traces = validation_traces(scenario, episodes)
     learner = evaluated(LinUcbRouter(WIDTH), scenario, traces)
     assert learner.routed.sum() <= TURNS
     tuned = evaluated(analytic(), scenario, traces)
@@ -102,7 +102,7 @@ def test_many_phones_reach_the_analytic_return_within_20000_turns() -> None:
 def test_one_phone_reaches_the_analytic_return_within_20000_turns() -> None:
     """One episode of 20,000 turns: the whole of it, and the last quarter, when it has learned."""
     scenario = load_scenario("paper", {"workload.turns": TURNS})
-    traces = evaluation_traces(scenario, 1)
+    traces = validation_traces(scenario, 1)
     learner = evaluated(LinUcbRouter(WIDTH), scenario, traces).outcomes["reward"][:, 0]
     tuned = evaluated(analytic(), scenario, traces).outcomes["reward"][:, 0]
     assert learner.shape == (TURNS,)

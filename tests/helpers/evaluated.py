@@ -1,4 +1,4 @@
-"""What the tests of whole episodes share: traces of evaluation seeds, and runs over them."""
+"""What the tests of whole episodes share: traces of validation seeds, and runs over them."""
 
 from __future__ import annotations
 
@@ -10,21 +10,24 @@ from numpy.typing import NDArray
 from edgeroute_env import EdgeRouteEnv, Scenario, decode
 from edgeroute_env.evaluation.episodes import Episodes, generators, run_episodes
 from edgeroute_env.routing import Router
-from edgeroute_env.seeds import EVALUATION_SEEDS
+from edgeroute_env.seeds import VALIDATION_SEEDS
 from edgeroute_env.traces.recorded import TraceKind, drawn
 from edgeroute_env.traces.sources import Pinned
 
 DEVICE, EDGE = 0, 1
 
 
-def evaluation_traces(scenario: Scenario, episodes: int, kind: TraceKind = "synthetic") -> Pinned:
-    """Return the traces of the first evaluation seeds, drawn from the half kept for them."""
-    return Pinned(drawn(scenario, kind, "evaluation"), generators(EVALUATION_SEEDS[:episodes]))
+def validation_traces(scenario: Scenario, episodes: int, kind: TraceKind = "synthetic") -> Pinned:
+    """Return the traces of the first validation seeds, drawn from the half kept for fitting.
+
+    Presets are judged on these, so that no choice of ours has looked at an evaluation seed.
+    """
+    return Pinned(drawn(scenario, kind, "fit"), generators(VALIDATION_SEEDS[:episodes]))
 
 
 def evaluated(router: Router, scenario: Scenario, traces: Pinned) -> Episodes:
-    """Run a router over `evaluation_traces`."""
-    return run_episodes(router, scenario, traces, EVALUATION_SEEDS[: len(traces.rows)])
+    """Run a router over `validation_traces`."""
+    return run_episodes(router, scenario, traces, VALIDATION_SEEDS[: len(traces.rows)])
 
 
 def routed(

@@ -20,9 +20,12 @@ from edgeroute_env import (
     load_scenario,
     scenario_names,
 )
+from edgeroute_env.evaluation.episodes import generators, run_episodes
 from edgeroute_env.evaluation.metrics import interval
 from edgeroute_env.physics.inference import prefill_compute_s
-from edgeroute_env.traces.recorded import TraceKind
+from edgeroute_env.seeds import FIT_SEEDS
+from edgeroute_env.traces.recorded import TraceKind, drawn
+from edgeroute_env.traces.sources import Pinned
 from tests.helpers.evaluated import (
     DEVICE,
     EDGE,
@@ -30,8 +33,8 @@ from tests.helpers.evaluated import (
     coins,
     column,
     evaluated,
-    evaluation_traces,
     routed,
+    validation_traces,
 )
 from validation.snr import generated_runs
 
@@ -43,7 +46,7 @@ HOUR_S = 3600.0
 
 def traces_of(name: str, episodes: int = 60, **changes: Any) -> NDArray[Any]:
     """Return the turns of a preset's traces, shape (episodes, turns)."""
-    rows: NDArray[Any] = evaluation_traces(load_scenario(name, changes), episodes).rows
+    rows: NDArray[Any] = validation_traces(load_scenario(name, changes), episodes).rows
     return rows
 
 
@@ -84,16 +87,54 @@ def test_a_vector_tells_every_figure_of_its_scalars_through_autoreset(name: str)
 
 
 @each_preset
-def test_a_tuned_rule_beats_both_constants(name: str) -> None:
+def test_the_best_fitted_router_beats_both_constants(name: str) -> None:
     scenario = load_scenario(name)
     fit = stored_fits(scenario, "synthetic")
     assert fit is not None, "no valid fit is stored: run `make fit`"
-    traces = evaluation_traces(scenario, 400 if scenario.workload.turns <= 128 else 100)
-    rule = make_router("bao-multi-queue", parameters(fit, "bao-multi-queue"))
-    tuned = evaluated(rule, scenario, traces).returns()
+    fitted = {each: fit["routers"][each]["best_return"]["mean_return"] for each in fit["routers"]}
+    best = max(fitted, key=fitted.__getitem__)  # by the fit's seeds, so that the interval is fair
+    traces = validation_traces(scenario, 400 if scenario.workload.turns <= 128 else 100)
+    tuned = evaluated(make_router(best, parameters(fit, best)), scenario, traces).returns()
     for constant in ("device", "edge"):
         plain = evaluated(make_router(constant), scenario, traces).returns()
         assert interval(tuned - plain)["low"] > 0.0, constant
+
+
+# --- what the paper is about
+
+
+def test_paper_s_phone_is_fast_on_simple_questions_and_its_edge_is_good() -> None:
+    scenario = load_scenario("paper")
+    traces = validation_traces(scenario, 40)
+    phone, edge = (evaluated(make_router(name), scenario, traces) for name in ("device", "edge"))
+    assert phone.routed.all()
+    assert edge.routed.all()
+    score = traces.rows["score"].T
+    simple = score <= np.quantile(score, 1 / 3)
+    median_s = [np.median(each.outcomes["latency_s"][simple]) for each in (phone, edge)]
+    assert median_s[1] > 1.3 * median_s[0]
+    assert edge.turns("quality").mean() > phone.turns("quality").mean() + 0.10
+
+
+def test_paper_s_tuned_rule_shares_the_questions() -> None:
+    scenario = load_scenario("paper")
+    traces = validation_traces(scenario, 40)
+    seeds = FIT_SEEDS[:40]
+    pinned = Pinned(drawn(scenario, "synthetic", "fit"), generators(seeds))
+    weight = scenario.weights.latency_per_s
+    rules = [
+        make_router("bao-multi-queue", {"alpha_per_s": alpha * weight, "theta": float(theta)})
+        for alpha in (0.0, 0.5, 1.0, 1.5)
+        for theta in np.linspace(-0.3, 0.5, 9)
+    ]
+    tuned = max(
+        rules, key=lambda rule: run_episodes(rule, scenario, pinned, seeds).returns().mean()
+    )
+    run = evaluated(tuned, scenario, traces)
+    assert 0.30 < run.turns("edge_call").mean() < 0.75
+    for constant in ("device", "edge"):
+        plain = evaluated(make_router(constant), scenario, traces).returns()
+        assert interval(run.returns() - plain)["low"] > 0.0, constant
 
 
 # --- budgets
@@ -142,10 +183,10 @@ def test_battery_ends_the_day_of_who_spends_early() -> None:
 
 def test_busy_cell_makes_more_phones_wait_longer() -> None:
     waits = []
-    for phones in (10, 40):
-        fields = {"device.count": phones, "workload.turns": 32 * phones}
+    for phones in (20, 80):
+        fields = {"device.count": phones, "workload.turns": 18 * phones}
         scenario = load_scenario("busy-cell", fields)
-        run = evaluated(make_router("edge"), scenario, evaluation_traces(scenario, 12))
+        run = evaluated(make_router("edge"), scenario, validation_traces(scenario, 12))
         waits.append(run.turns("queue_s").mean())
     assert waits[0] < 0.05
     assert waits[1] > 5.0
@@ -165,7 +206,7 @@ def test_busy_cell_is_not_made_by_the_engine_s_limit() -> None:
     returns = []
     for limit in (256, 512):
         scenario = load_scenario("busy-cell", {"edge.max_sequences": limit})
-        run = evaluated(make_router("edge"), scenario, evaluation_traces(scenario, 12, "synthetic"))
+        run = evaluated(make_router("edge"), scenario, validation_traces(scenario, 12, "synthetic"))
         returns.append(run.outcomes["reward"].sum(axis=0).mean())
     assert returns[1] == pytest.approx(returns[0], rel=0.05)
 
@@ -174,7 +215,7 @@ def test_busy_cell_is_not_made_by_the_engine_s_limit() -> None:
 def test_busy_cell_is_overloaded_at_times(kind: TraceKind) -> None:
     scenario = load_scenario("busy-cell")
     try:
-        traces = evaluation_traces(scenario, 12, kind)
+        traces = validation_traces(scenario, 12, kind)
     except InputError as error:
         pytest.skip(str(error))
     cost, rows = scenario.edge.cost(), traces.rows

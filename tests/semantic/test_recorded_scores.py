@@ -21,6 +21,7 @@ from edgeroute_env.recordings.downloads import data_file
 from edgeroute_env.semantic import recorded_scores
 from edgeroute_env.semantic.questions import Questions, load_recipe, read_questions
 from edgeroute_env.semantic.scorer import SHIPPED
+from edgeroute_env.semantic.scorer_settings import By
 from edgeroute_env.traces.recorded import recorded_law
 from tests.helpers.command_line import Command
 from tests.helpers.made_up_questions import OVERRIDES, write_outcomes
@@ -73,7 +74,7 @@ def test_stepping_loads_nothing_that_trains_with_a_table_of_ones_own(
     outcomes: Questions, trace_file: Path
 ) -> None:
     scores = np.full((len(outcomes), len(outcomes.pairs), 2), 0.25)
-    recorded_scores.store_scores(outcomes, scores)
+    recorded_scores.store_scores(outcomes, "question", scores)
     assert loaded_by_stepping("gsm8k", OVERRIDES, trace_file) == "[]"
 
 
@@ -144,7 +145,7 @@ def test_a_folder_that_cannot_be_written_to_is_one_error(
 ) -> None:
     (tmp_path / "cache").write_text("a file")
     with pytest.raises(InputError, match="a place to write to"):
-        recorded_scores.store_scores(outcomes, np.zeros((len(outcomes), 3, 2)))
+        recorded_scores.store_scores(outcomes, "question", np.zeros((len(outcomes), 3, 2)))
 
 
 def test_scores_that_are_not_asked_for_are_not_needed(outcomes: Questions) -> None:
@@ -164,11 +165,11 @@ def test_a_changed_table_needs_scores_and_fits_of_its_own(
     outcomes: Questions, tmp_path: Path
 ) -> None:
     before = fingerprint(load_scenario("gsm8k", OVERRIDES), "recorded")
-    assert before["scores 0"] == recorded_scores.score_key(outcomes)[:16]
+    assert before["scores 0"] == recorded_scores.score_key(outcomes, "question")[:16]
     write_outcomes(tmp_path, 121)
     after = fingerprint(load_scenario("gsm8k", OVERRIDES), "recorded")
     assert before["scores 0"] != after["scores 0"]
-    assert recorded_scores.stored_scores(outcomes) is None
+    assert recorded_scores.stored_scores(outcomes, "question") is None
 
 
 @pytest.mark.parametrize("name", ["mmlu", "gsm8k"])
@@ -178,11 +179,30 @@ def test_the_packaged_recipes_cover_the_recorded_presets(name: str) -> None:
     assert recorded_scores.source_of(outcomes.file, outcomes.columns) is not None
 
 
-@pytest.mark.parametrize(("name", "least"), [("mmlu", 0.63), ("gsm8k", 0.56)])
-def test_the_known_tables_scores_come_with_the_package(name: str, least: float) -> None:
+def test_unseen_groups_are_the_default_and_their_scores_lie_apart(
+    edgeroute: Command, outcomes: Questions
+) -> None:
+    recipe = load_recipe("mmlu")
+    assert recipe.held_out == "group"
+    assert load_recipe("gsm8k").held_out == "question"
+    scores = np.full((len(outcomes), len(outcomes.pairs), 2), 0.25)
+    recorded_scores.store_scores(outcomes, "question", scores)
+    assert recorded_scores.stored_scores(outcomes, "group") is None
+    told = edgeroute("score", "recorded", "gsm8k", "--by", "group")
+    assert told.code == 2
+    assert "the table has no groups" in told.err
+    in_domain = load_scenario("gsm8k", {**OVERRIDES, "workload.mix.0.scores": "scorer-in-domain"})
+    assert (recorded_law(in_domain).recorded["score"][1:] == 0.25).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "by", "least"),
+    [("mmlu", "group", 0.585), ("mmlu", "question", 0.63), ("gsm8k", "question", 0.56)],
+)
+def test_the_known_tables_scores_come_with_the_package(name: str, by: By, least: float) -> None:
     metrics = pytest.importorskip("sklearn.metrics")
     questions = known(name)
-    scores = recorded_scores.stored_scores(questions)
+    scores = recorded_scores.stored_scores(questions, by)
     assert scores is not None
     labels = questions.labels()
     assert scores.shape == labels.shape
@@ -192,5 +212,5 @@ def test_the_known_tables_scores_come_with_the_package(name: str, least: float) 
             auc = metrics.roc_auc_score(labels[:, pair, output], scores[:, pair, output])
             assert least < auc < 0.74
     sizes = [path.stat().st_size for path in SHIPPED.glob("*.scores")]
-    assert len(sizes) == 2
-    assert sum(sizes) < 300_000
+    assert len(sizes) == 3
+    assert sum(sizes) < 400_000

@@ -14,6 +14,16 @@ from edgeroute_env import EdgeRouteEnv, EdgeRouteVectorEnv, Trace, decode
 
 DEVICE, EDGE = 0, 1
 MakeTrace = Callable[..., Trace]
+SLOW_PHONE = {
+    "device.speed": {"name": "plain", "prefill_tokens_per_s": 1342, "decode_tokens_per_s": 23.5},
+    "device.heat": {
+        "throttle_start": 0.35,
+        "throttle_width": 0.2,
+        "throttle_depth": 0.44,
+        "heating_s": 100,
+        "cooling_s": 150,
+    },
+}
 
 
 def routed(
@@ -56,8 +66,8 @@ def test_phones_share_the_edge_and_nothing_else(rest_trace: MakeTrace) -> None:
 
 def test_device_work_heats_the_phone_and_slows_it(rest_trace: MakeTrace) -> None:
     trace = rest_trace([0.0, 200.0, 201.0], answer_tokens_device=[4000, 100, 100])
-    cold_seen, cold = routed(trace, [EDGE, DEVICE])
-    hot_seen, hot = routed(trace, [DEVICE, DEVICE])
+    cold_seen, cold = routed(trace, [EDGE, DEVICE], SLOW_PHONE)
+    hot_seen, hot = routed(trace, [DEVICE, DEVICE], SLOW_PHONE)
     assert cold_seen[1]["heat"] == 0.0
     assert cold_seen[2]["heat"] == pytest.approx(1.0 - math.exp(-1.0 / 100.0), rel=1e-3)
     busy_s = hot[0]["latency_s"]
@@ -66,7 +76,7 @@ def test_device_work_heats_the_phone_and_slows_it(rest_trace: MakeTrace) -> None
     assert heat > 0.55  # fully throttled
     assert hot[1]["decode_s"] == pytest.approx(cold[1]["decode_s"] / 0.56, rel=1e-5)
     late = rest_trace([0.0, 3000.0, 3001.0], answer_tokens_device=[4000, 100, 100])
-    rested_seen, rested = routed(late, [DEVICE, DEVICE])
+    rested_seen, rested = routed(late, [DEVICE, DEVICE], SLOW_PHONE)
     assert rested[1]["decode_s"] == pytest.approx(cold[1]["decode_s"], rel=1e-5)
     assert rested_seen[2]["heat"] == pytest.approx(cold_seen[2]["heat"], abs=1e-5)
 
@@ -85,7 +95,14 @@ def test_each_side_is_slowed_by_its_own_load_only(rest_trace: MakeTrace) -> None
 
 def test_the_battery_falls_by_the_energy_of_each_route(rest_trace: MakeTrace) -> None:
     trace = rest_trace([0.0, 1000.0, 2000.0, 3000.0])
-    seen, infos = routed(trace, [DEVICE, EDGE, DEVICE], {"budgets.battery_j": 1000})
+    joules = {
+        "device.energy.prefill_j_per_token": 0.004,
+        "device.energy.decode_j_per_token": 0.28,
+        "device.energy.tail_s": 10.6,
+        "device.energy.tail_w": 0.5,
+    }
+    budget = {"budgets.battery_j": 1000}
+    seen, infos = routed(trace, [DEVICE, EDGE, DEVICE], {**SLOW_PHONE, **joules, **budget})
     spent = np.cumsum([0.0, *(info["energy_j"] for info in infos)])
     left = [each["battery_left"] for each in seen]
     assert left == pytest.approx(list(1.0 - spent / 1000.0), abs=1e-6)
@@ -247,7 +264,8 @@ def test_objectives_pay_as_documented(dialogue: MakeTrace) -> None:
     actions = [DEVICE, EDGE, EDGE]
 
     def paid(**objective: Any) -> tuple[list[float], list[dict[str, Any]]]:
-        infos = routed(trace, actions, {f"objective.{k}": v for k, v in objective.items()})[1]
+        overrides = {f"objective.{k}": v for k, v in objective.items()}
+        infos = routed(trace, actions, {"weights.latency_per_s": 0.04, **overrides})[1]
         return [info["rewards"]["quality"] for info in infos], infos
 
     quality, infos = paid(kind="sum")

@@ -1,13 +1,16 @@
 """The edge serves requests in the order in which they get there, not in the order of asking."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
 
 from edgeroute_env import EdgeRouteEnv, Trace
 
-IDLE_TENANTS = {
+SLOW = {"name": "slow", "prefill_tokens_per_s": 1000, "decode_tokens_per_s": 20}
+IDLE_TENANTS: dict[str, Any] = {
+    "device.speed": SLOW,
     "device.background_probability": 0,
     "edge.max_sequences": 1,
     "edge.background.utilisation": 0,

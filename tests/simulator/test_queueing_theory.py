@@ -29,8 +29,12 @@ Floats = NDArray[np.float64]
 MakeTrace = Callable[..., Trace]
 
 # The phone's service is prompt / prefill speed + answer / decode speed, whatever came before.
-STEADY_PHONE = {"device.heat.throttle_depth": 0.0, "device.kv_bandwidth_bytes_per_s": 1e18}
-PREFILL_S, DECODE_S = 1 / 1342, 1 / 23.5  # a token, on the phone of `paper`
+STEADY_PHONE = {
+    "device.speed": {"name": "plain", "prefill_tokens_per_s": 1342, "decode_tokens_per_s": 23.5},
+    "device.heat.throttle_depth": 0.0,
+    "device.kv_bandwidth_bytes_per_s": 1e18,
+}
+PREFILL_S, DECODE_S = 1 / 1342, 1 / 23.5  # a token
 
 # A GPU so fast that a token takes the engine's own millisecond, whatever the batch.
 TOKEN_S = 1e-3
