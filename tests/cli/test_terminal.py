@@ -20,7 +20,7 @@ from edgeroute_env.evaluation.results import read_results
 from edgeroute_env.evaluation.tables import with_interval
 from tests.helpers.command_line import ONE, SHORT_SEARCHES, write_scenario
 
-WIDTHS = (80, 120)
+WIDTHS = (80, pytest.param(120, marks=pytest.mark.slow))
 
 
 def on_a_terminal(
