@@ -201,10 +201,10 @@ def fitted_parameters(scenario: Scenario, traces: TraceKind, name: str) -> Param
     """Return a router's stored parameters; InputError where no valid fit is stored."""
     found = stored_parameters(scenario, traces, name)
     if found is None:
-        way = "edgeroute_baselines.fit_missing makes one"
+        way = "edgeroute_baselines.fit_missing"
         if scenario.name in scenario_names() and load_scenario(scenario.name) == scenario:
-            way = f"edgeroute fit {name} -s {scenario.name} --traces {traces} makes one"
-        allowed = f"a scenario with a valid fit; {way}"
+            way = f"edgeroute fit {name} -s {scenario.name} --traces {traces}"
+        allowed = f"a scenario with a valid fit; to make one: {way}"
         raise InputError("scenario", f"{scenario.name}, {traces} traces", allowed)
     return found
 

@@ -120,7 +120,7 @@ def benchmark(
         _write(folder, known)
         if known[name] is not earlier and known[name].fits != STORED:
             say_kept(scenario, kind, f"fits to {name}: {known[name].fits}")
-        _show(f"{name} · {kind} traces, {why}", known[name], every)
+        _show(f"{name} · {kind} traces, {why}", known[name], every or wanted is not None)
     compared = {scenario.name: known[scenario.name] for scenario in chosen}
     if len(compared) > 1:
         console.print(tables.overview(compared))
