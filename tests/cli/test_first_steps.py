@@ -15,7 +15,8 @@ SCENARIO, LOG, ROUTER = sections()
 
 
 def walked(section: Section, edgeroute: Command) -> dict[str, Ended]:
-    """Run a section's commands; return how each ended, by its command line."""
+    """Run a section's commands without a data folder; return how each ended, by its line."""
+    Path("data").rmdir()
     section.save(Path())
     ended = {}
     for line in section.commands.splitlines():

@@ -88,6 +88,7 @@ def short_trainings(monkeypatch: pytest.MonkeyPatch) -> None:
     short = {"frames": 200, "num_envs": 4, "distilled_turns": 0, "validation_episodes": 4}
     more = {"quality": "sampled", **short}
     made = {name: load_settings(name, more).model_dump() for name in KINDS}
+    made["ppo"] |= {"n_steps": 25, "batch_size": 50}
     monkeypatch.setattr("edgeroute_agents.settings.read_yaml", lambda path: made[path.stem])
 
 
@@ -137,8 +138,9 @@ def test_every_place_that_suggests_a_command_is_tried() -> None:
         for path in sorted((ROOT / folder).rglob("*.py")):
             if any(map(suggests, ast.walk(ast.parse(path.read_text("utf-8"))))):
                 found.add(path.stem)
-    # What `options` makes, to resume, is run by the tests of trainings that are interrupted.
-    assert found == tried | {"options"}
+    # What `options` makes, to resume, is run by the tests of trainings that are interrupted;
+    # `result_files` states the command that was run.
+    assert found == tried | {"options", "result_files"}
 
 
 def suggests(node: ast.AST) -> bool:
