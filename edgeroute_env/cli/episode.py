@@ -10,7 +10,7 @@ import typer
 
 from edgeroute_env.cli import options
 from edgeroute_env.cli.fitting import fit_on_the_spot
-from edgeroute_env.cli.options import console, resolved
+from edgeroute_env.cli.options import console, resolved, set_again
 from edgeroute_env.cli.own_router import OWN, is_own, own_router
 from edgeroute_env.cli.turn_line import heading, turn_line
 from edgeroute_env.envs.edge_route import EdgeRouteEnv
@@ -90,16 +90,11 @@ def _learned(
     policy: Path | None,
 ) -> Router:
     """Return a learned router; InputError tells how to train one that is not packaged."""
-    from edgeroute_agents import learned_router
-    from edgeroute_agents.policy import FILE, pretrained_scenarios
+    from edgeroute_agents import learned_router, packaged
 
-    if policy is None and scenario.name not in pretrained_scenarios(name):
-        train = shlex.join(["edgeroute", "train", name, "-s", source])
+    if policy is None and name not in [each.name for each in packaged(scenario)]:
+        train = shlex.join(["edgeroute", "train", name, "-s", source, *set_again(overrides)])
         allowed = f"a packaged policy's scenario, or --policy FILE; to make one: {train}"
-        if overrides:
-            allowed = (
-                f"a packaged policy's scenario, or --policy {FILE}; train on a file of its own"
-            )
         raise InputError("scenario", scenario.name, allowed)
     return learned_router(name, scenario, policy)
 

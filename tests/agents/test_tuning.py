@@ -157,7 +157,7 @@ def test_a_resumed_search_equals_an_uninterrupted_one(edgeroute: Command, stub: 
     stub.made, stub.interrupted_at = [], 0
     stopped = edgeroute(*words, "--out", "parts")
     assert stopped.code == 130
-    assert "continue with --resume --out parts" in stopped.err
+    assert "stopped; to go on: edgeroute tune " in stopped.err
     assert not (Path("parts") / TUNED).exists()
     refused = edgeroute(*words, "--out", "parts")
     assert refused.err == (
