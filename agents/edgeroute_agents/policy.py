@@ -58,11 +58,15 @@ class Policy:
         return digest.hexdigest()[:16]
 
     @property
+    def bare_rule(self) -> str:
+        """The name of the rule that decides alone, as training has added nothing; "" for none."""
+        weight, bias = self.layers[-1]
+        return "" if weight[:, :-1].any() or bias.any() else self.rule.name
+
+    @property
     def described(self) -> str:
         """What decides: the name of the rule, and whether a network is added to it."""
-        weight, bias = self.layers[-1]
-        added = " and a network" if weight[:, :-1].any() or bias.any() else ""
-        return f"`{self.rule.name}`{added}"
+        return f"`{self.rule.name}`" + ("" if self.bare_rule else " and a network")
 
     def as_rule(self, rule: LinearRouter) -> Policy:
         """Return the policy whose network says nothing, so that it acts as `rule`."""

@@ -89,7 +89,9 @@ def learned(
 
 def policy_contender(policy: Policy) -> Contender:
     """Return a policy with its part in a comparison."""
-    return Contender(policy, Role.LEARNED, fingerprint=policy.fingerprint())
+    return Contender(
+        policy, Role.LEARNED, fingerprint=policy.fingerprint(), bare_rule=policy.bare_rule
+    )
 
 
 def _trained(scenario: Scenario, algorithm: str, folder: Path, quiet: bool) -> Policy:
