@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any, TypeAlias
 
 import numpy as np
-from gymnasium.error import DependencyNotInstalled
 from numpy.typing import NDArray
 
 from edgeroute_env.errors import InputError
+from edgeroute_env.rendering import need_pygame
 from edgeroute_env.rendering.history import History
 from edgeroute_env.rendering.panel import panel
 from edgeroute_env.rendering.snapshot import Snapshot, snapshot
@@ -63,11 +63,9 @@ class Screen:
         Raises:
             DependencyNotInstalled: pygame is missing.
         """
-        try:
-            from edgeroute_env.rendering.frame import draw
-        except ImportError as error:
-            need = "rendering needs pygame; install it with: pip install 'edgeroute[render]'"
-            raise DependencyNotInstalled(need) from error
+        need_pygame()
+        from edgeroute_env.rendering.frame import draw
+
         return tuple(draw(shot, self._zoom) for shot in self._shots(batch))
 
     def text(self, batch: Batch) -> str:

@@ -106,6 +106,7 @@ def _shape(
 @cache
 def _font(bold: bool) -> pygame.freetype.Font:
     pygame.freetype.init()  # once more does no harm
+    pygame.register_quit(_font.cache_clear)  # fonts end with pygame.quit(), which wrappers call
     path = files("edgeroute_env.rendering") / "fonts" / f"inter-{600 if bold else 400}.ttf"
     font = pygame.freetype.Font(BytesIO(path.read_bytes()))  # it reads on, so the file stays open
     font.kerning = True

@@ -139,7 +139,7 @@ def snapshot(scenario: Scenario, batch: Batch, e: int, past: History, router: st
         else Question(seen["prompt_tokens"], seen["attachment_bytes"], seen["score"]),
         next_s={} if over else {route: _expected(seen, route) for route in ROUTES},
         turns=tuple(past.turns),
-        answered=past.answered,
+        answered=dict(past.answered),
         total=past.total,
         truth=Truth(float(now["edge_load"]), float(now["edge_wait_s"])),
     )

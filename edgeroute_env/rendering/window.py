@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import numpy as np
 import pygame
@@ -35,7 +36,7 @@ class Window:
             return False
         if self._page is None:
             self._page = self._opened((frame.shape[1], frame.shape[0]))
-        pygame.surfarray.blit_array(self._page, frame.swapaxes(0, 1))
+        self._draw(self._page, frame)
         pygame.display.flip()
         self._clock.tick(frames_per_s)
         keys = (pygame.K_ESCAPE, pygame.K_q)
@@ -52,15 +53,34 @@ class Window:
             self._page = None
         self.closed = True
 
+    def _draw(self, page: pygame.Surface, frame: NDArray[np.uint8]) -> None:
+        """Fit a frame into the window, whatever size that has by now."""
+        picture = pygame.surfarray.make_surface(frame.swapaxes(0, 1))
+        scale = min(page.get_width() / frame.shape[1], page.get_height() / frame.shape[0])
+        if scale != 1.0:
+            size = max(int(frame.shape[1] * scale), 1), max(int(frame.shape[0] * scale), 1)
+            picture = pygame.transform.smoothscale(picture, size)
+        page.fill(0)
+        page.blit(picture, picture.get_rect(center=page.get_rect().center))
+
     def _opened(self, size: tuple[int, int]) -> pygame.Surface:
         try:
+            if not _has_display():
+                raise pygame.error("none")
             pygame.display.init()
-            if "SDL_VIDEODRIVER" not in os.environ and pygame.display.get_driver() in _UNSEEN:
-                raise pygame.error("none found")
-            page = pygame.display.set_mode(size, pygame.SCALED | pygame.RESIZABLE)
+            if pygame.display.get_driver() in _UNSEEN and not os.environ.get("SDL_VIDEODRIVER"):
+                raise pygame.error("none that can be reached")
+            page = pygame.display.set_mode(size, pygame.RESIZABLE)
         except pygame.error as error:
             pygame.display.quit()
-            allowed = "a screen; without one, render_mode='rgb_array' or a file"
-            raise InputError("display", str(error), allowed) from None
+            raise InputError(
+                "display", str(error), "a screen; without one, draw to a file"
+            ) from None
         pygame.display.set_caption(f"EdgeRoute: {self._title}")
         return page
+
+
+def _has_display() -> bool:
+    """Return whether this machine may have a display; asked first, as Wayland would complain."""
+    named = ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER")
+    return not sys.platform.startswith("linux") or any(os.environ.get(name) for name in named)
