@@ -21,6 +21,21 @@ PAPER, CARD, EMPTY, BAD, GOOD = "#edf1f6", "#ffffff", "#f1f4f8", "#c8324f", "#6a
 AUTHORS = {"user": "#d0d8e3", "device": "#108a8c", "edge": "#ee8a22", FAILED: BAD}
 CAUSE_COLOURS = dict(zip(CAUSES, ("#f0c04a", "#4e9bdf", "#d6326e", "#9470d8", FAINT), strict=True))
 QUALITIES = ((0.67, GOOD, "good"), (0.34, "#f0c04a", "fair"), (0.0, BAD, "bad answer"))
+COLOURS = sorted(
+    {
+        INK,
+        QUIET,
+        FAINT,
+        RAIL,
+        PAPER,
+        CARD,
+        EMPTY,
+        BAD,
+        GOOD,
+        *AUTHORS.values(),
+        *CAUSE_COLOURS.values(),
+    }
+)
 TURNS_SHOWN = 128  # of a long episode, the latest
 
 
@@ -42,9 +57,9 @@ def side_by_side(frames: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
 
 def _head(canvas: Canvas, shot: Snapshot) -> None:
     canvas.text((12, 21), "EdgeRoute", INK, size=14, bold=True)
-    canvas.text((94, 21), shot.scenario, QUIET, size=11)
+    canvas.text((94, 21), shot.scenario[:24], QUIET, size=11)
     if shot.router:
-        canvas.text((312, 21), shot.router, INK, size=11, bold=True, align="centre")
+        canvas.text((312, 21), shot.router[:24], INK, size=11, bold=True, align="centre")
     earned = f"return {shot.total:+.2f}"
     left = canvas.text((628, 21), earned, INK, size=11, bold=True, align="right")
     for words in (progress(shot), clock(shot.time_s)):
