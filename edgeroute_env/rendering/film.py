@@ -132,7 +132,8 @@ def _write_webp(part: Path, shown: Iterator[Frame], frames_per_s: float) -> None
         duration=duration_ms,
         loop=0,
         lossless=True,
-        method=3,
+        quality=50,  # how hard it looks for a small file
+        method=2,
     )
 
 

@@ -1,4 +1,4 @@
-"""The turns of an episode that is drawn, each read once, when it has been routed."""
+"""The turns of an episode that is drawn, each read once."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from edgeroute_env.routing import ROUTES
 from edgeroute_env.simulator.batch import Batch
-from edgeroute_env.simulator.state import LATENCY_PARTS
+from edgeroute_env.simulator.state import LATENCY_PARTS, OUTCOME
 
 # The causes of a latency as both routes' estimates name them, in the order of a bar.
 CAUSES = ("queue", "radio", "switch", "prefill", "decode")
@@ -36,7 +39,11 @@ class Piece:
 
 
 class History:
-    """Every turn so far, what they earned, and what each phone's dialogue holds."""
+    """Every turn so far, what they earned, and what each phone's dialogue holds.
+
+    A turn is only kept when it is routed, and read when something is drawn: who asks for pictures
+    and looks at none, as Stable-Baselines3 does, loses no time.
+    """
 
     def __init__(self) -> None:
         """Begin with no turn."""
@@ -44,12 +51,21 @@ class History:
         self.answered: dict[int, str] = {}  # phone -> who answered its last turn
         self.total = 0.0
         self._pieces: dict[int, list[Piece]] = {}
+        self._unread: list[NDArray[np.float64]] = []  # the fields of OUTCOME, in order
 
     def add(self, batch: Batch, e: int) -> None:
-        """Read the turn that a batch has just routed in its episode `e`."""
-        episode = batch.episodes[e]
-        row = batch.traces[episode["trace"], int(episode["cursor"]) - 1]
-        turn = _turn(row, batch.outcomes[e])
+        """Keep the turn that a batch has just routed in its episode `e`."""
+        self._unread.append(batch.figures[e].copy())
+
+    def read(self, batch: Batch, e: int) -> None:
+        """Bring everything up to the last turn that was added."""
+        rows = batch.traces[batch.episodes["trace"][e]]
+        for figures in self._unread:
+            self._take(rows[len(self.turns)], figures.view(OUTCOME)[0])
+        self._unread.clear()
+
+    def _take(self, row: Any, outcome: Any) -> None:
+        turn = _turn(row, outcome)
         self.turns.append(turn)
         self.answered[turn.phone] = turn.route
         self.total += turn.reward

@@ -98,6 +98,7 @@ class Snapshot:
 
 def snapshot(scenario: Scenario, batch: Batch, e: int, past: History, router: str = "") -> Snapshot:
     """Return the present moment of episode `e`, whose turns so far are `past`."""
+    past.read(batch, e)
     episode = batch.episodes[e]
     over, length = bool(episode["over"]), int(episode["length"])
     now = batch.traces[episode["trace"], int(episode["cursor"]) - over]

@@ -106,12 +106,12 @@ def test_gymnasium_records_a_video(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     pytest.importorskip("moviepy")
     monkeypatch.setitem(EdgeRouteEnv.metadata, "render_fps", 4)
     made = gym.make("EdgeRoute-v0", render_mode="rgb_array", overrides=SHORT)
-    env = RecordVideo(made, str(tmp_path), disable_logger=True)
+    env = RecordVideo(made, str(tmp_path / "films"), disable_logger=True)
     env.reset(seed=0)
     for _ in range(3):
         env.step(1)
     env.close()
-    assert [path.suffix for path in tmp_path.iterdir()] == [".mp4"]
+    assert [path.suffix for path in (tmp_path / "films").iterdir()] == [".mp4"]
 
 
 @pytest.mark.parametrize("mode", ["NextStep", "SameStep"])
@@ -141,9 +141,11 @@ def test_a_vector_draws_its_first_environments_as_the_scalar_one_does(mode: str)
 
 
 @pytest.mark.training
-def test_sb3_makes_and_draws_environments_by_their_ids() -> None:
+def test_sb3_makes_draws_and_learns_environments_by_their_ids() -> None:
+    from stable_baselines3 import PPO
     from stable_baselines3.common.env_util import make_vec_env
 
+    PPO("MlpPolicy", "EdgeRoute-v0", n_steps=8, batch_size=8, n_epochs=1, device="cpu").learn(8)
     env = make_vec_env("EdgeRoute-busy-cell-v0", n_envs=2, seed=0)
     env.reset()
     env.step(np.array([0, 1]))
