@@ -263,15 +263,3 @@ def test_each_id_is_its_preset(name: str) -> None:
     assert gym.make(f"EdgeRoute-{name}-v0").unwrapped.scenario == load_scenario(name)
     assert load_scenario(name).name == name
     assert gym.make("EdgeRoute-v0", scenario=name).unwrapped.scenario == load_scenario(name)
-
-
-def test_ansi_rendering_tells_the_last_turn() -> None:
-    env = gym.make("EdgeRoute-v0", render_mode="ansi")
-    env.reset(seed=0)
-    assert "no turn" in env.render()
-    *_, info = env.step(1)
-    line = env.render()
-    assert "edge" in line
-    assert f"{info['latency_s']:.2f} s" in line
-    env.step(0)
-    assert "device" in env.render()
