@@ -8,9 +8,11 @@ beside the function's own.
 from __future__ import annotations
 
 import hashlib
+import sys
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +21,37 @@ import numba
 
 F = TypeVar("F", bound=Callable[..., Any])
 _told: list[str] = []  # why compiled code is not kept, once it has been said
+COMPILING = "compiling the simulator, once on this machine (about 20 s)"
+
+
+@dataclass
+class Watch:
+    """Whom to tell that something is compiled, so that a first run does not look hung."""
+
+    begun: Callable[[], object]
+    ended: Callable[[], object]
+    depth: int = 0  # functions under way: each waits for those that it calls
+
+    def enter(self) -> None:
+        """A function is not on disk and will be compiled."""
+        if self.depth == 0:
+            self.begun()
+        self.depth += 1
+
+    def leave(self) -> None:
+        """A function is compiled."""
+        self.depth -= 1
+        if self.depth == 0:
+            self.ended()
+
+
+@cache
+def _say_compiling() -> None:
+    if sys.stderr is not None:  # a program without a console has none
+        print(f"EdgeRoute: {COMPILING}", file=sys.stderr, flush=True)
+
+
+watch = Watch(begun=_say_compiling, ended=lambda: None)
 
 
 @cache
@@ -71,14 +104,18 @@ def _forgive(disk: Any) -> None:
     load, save = disk.load_overload, disk.save_overload
 
     def load_or_none(*key: Any) -> Any:
+        found = None
         try:
-            return load(*key)
+            found = load(*key)
         except Exception:  # whatever a file that was cut short makes of unpickling
             with suppress(OSError):  # to save will fail as well, and say so
                 disk.flush()
-            return None
+        if found is None:
+            watch.enter()
+        return found
 
     def save_or_go_on(*entry: Any) -> None:
+        watch.leave()
         try:
             save(*entry)
         except Exception as error:  # it may not be the disk's: the index is unpickled first

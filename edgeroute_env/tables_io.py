@@ -19,13 +19,15 @@ from numpy.typing import NDArray
 
 from edgeroute_env.errors import InputError, missing_package
 from edgeroute_env.files import check_size, refuse_overwrite, replacing
-from edgeroute_env.packed import open_packed
+from edgeroute_env.packed import most_unpacked, open_packed
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FORMATS = ".parquet, .csv or .csv.gz"
 MOST_CELLS = 2**28
+ALWAYS_CELLS = 2**24  # what any parquet file may hold
+MOST_CELLS_A_BYTE = 100  # equal cells take next to nothing; of real tables few a byte
 MOST_BYTES = 2**31
 CHECKSUM = b"edgeroute_sha256"  # of the content, in a parquet file's metadata
 
@@ -80,15 +82,47 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     from pyarrow import parquet
 
     with parquet.ParquetFile(path, page_checksum_verification=True) as file:
-        cells = file.metadata.num_rows * file.metadata.num_columns
-        if cells > MOST_CELLS:  # a file of a few bytes can stand for any number
-            raise ValueError(f"{cells} cells; {MOST_CELLS} at most")
+        _check_unpacked(file.metadata, path)
         table = file.read()
     stored = (table.schema.metadata or {}).get(CHECKSUM)
     frame: pd.DataFrame = table.to_pandas()
     if stored is not None and stored != content_sha256(frame).encode():
         raise ValueError("the content differs from its checksum")
     return frame
+
+
+def _check_unpacked(metadata: Any, path: Path) -> None:
+    """Raise ValueError for a parquet file that unpacks to more cells or bytes than one of its size.
+
+    A text that repeats is stored once: such columns are unpacked only as far as their lengths.
+    """
+    size = path.stat().st_size
+    groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+    chunks = [group.column(k) for group in groups for k in range(group.num_columns)]
+    cells = max(metadata.num_rows * metadata.num_columns, sum(c.num_values for c in chunks))
+    most = min(MOST_CELLS, max(ALWAYS_CELLS, MOST_CELLS_A_BYTE * size))
+    if cells > most:
+        raise ValueError(f"{cells} cells; {most} at most in a file of {size} bytes")
+    unpacked, most = sum(c.total_uncompressed_size for c in chunks), most_unpacked(size)
+    texts = [chunk for chunk in chunks if chunk.physical_type == "BYTE_ARRAY"]
+    if sum(chunk.num_values * chunk.total_uncompressed_size for chunk in texts) > most:
+        unpacked = max(unpacked, _text_bytes(path, {chunk.path_in_schema for chunk in texts}))
+    if unpacked > most:
+        raise ValueError(f"{unpacked} bytes once unpacked; {most} at most in a file of {size}")
+
+
+def _text_bytes(path: Path, names: set[str]) -> int:
+    """Return how long all texts in some columns of a parquet file are together."""
+    from pyarrow import compute, parquet
+
+    with parquet.ParquetFile(path, read_dictionary=sorted(names)) as file:
+        flat = sorted(names & set(file.schema_arrow.names))  # none within lists
+        total = 0
+        for batch in file.iter_batches(columns=flat):
+            for column in batch.columns:
+                lengths = compute.binary_length(column.dictionary)
+                total += compute.sum(lengths.take(column.indices)).as_py() or 0
+    return total
 
 
 def _read_csv(path: Path, texts: bool) -> pd.DataFrame:

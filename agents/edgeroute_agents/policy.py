@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from edgeroute_agents.settings import KINDS
 from edgeroute_baselines.linear import LinearRouter
 from edgeroute_env.errors import InputError, needs
-from edgeroute_env.files import read_whole, replacing, safetensors_metadata
+from edgeroute_env.files import read_whole, replacing, safetensors_metadata, tensors_sha256
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.scenario_files import scenario_hash
 from edgeroute_env.simulator.features import FEATURES
@@ -142,8 +142,7 @@ def load_policy(path: Path, scenario: Scenario | None = None) -> Policy:
 
 def _checksum(arrays: Mapping[str, Any], header: Mapping[str, Any]) -> str:
     """Return the SHA-256 of what a policy's file says: its weights and its header."""
-    content = _safetensors().save(dict(arrays), {"policy": json.dumps(header)})
-    return hashlib.sha256(content).hexdigest()
+    return tensors_sha256(arrays, "policy", json.dumps(header))
 
 
 def _layers(arrays: Mapping[str, Any]) -> Layers:

@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError
 from edgeroute_env.config_files import config_path, read_yaml
 from edgeroute_env.errors import InputError, input_error
 from edgeroute_env.fields import Count, NonNegative, Part, Positive, Share
+from edgeroute_env.files import without_sha256
 from edgeroute_env.seeds import VALIDATION_SEEDS
 
 
@@ -89,9 +90,18 @@ def load_settings(
 
 
 def _tuned(path: Path, algorithm: str) -> dict[str, Any]:
-    found = read_yaml(path)
-    settings = found.get("settings")
-    if found.get("algorithm") != algorithm or not isinstance(settings, dict):
-        allowed = f"a file that edgeroute tune {algorithm} wrote"
-        raise InputError("--settings", str(path), allowed)
+    found = read_tuned(path, "--settings")
+    if found["algorithm"] != algorithm:
+        raise InputError("--settings", str(path), f"a file that edgeroute tune {algorithm} wrote")
+    settings: dict[str, Any] = found["settings"]
     return settings
+
+
+def read_tuned(path: Path, field: str) -> dict[str, Any]:
+    """Return what `edgeroute tune` wrote; InputError names `field` where it is not that."""
+    found = read_yaml(path)
+    try:
+        return without_sha256(found)
+    except (TypeError, ValueError) as error:
+        allowed = f"a file as edgeroute tune wrote it, changed by --set alone ({error})"
+        raise InputError(field, str(path), allowed) from None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -198,14 +199,17 @@ class Watch(BaseCallback):
             self._env.restore(content["env"], str(path))
             _restore(self._model, content)
             self.standing = Standing(**content["standing"])
+            self._cut_log(content["log_bytes"])
         except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
             allowed = f"a checkpoint that edgeroute train wrote ({shown(error)})"
             raise InputError("--resume", str(path), allowed) from None
 
     def _save(self) -> None:
+        log = self._folder / LOG
         content = {
             "key": self._key(),
             "standing": asdict(self.standing),
+            "log_bytes": log.stat().st_size if log.is_file() else 0,
             "env": self._env.state(),
             **_state(self._model),
         }
@@ -254,6 +258,13 @@ class Watch(BaseCallback):
         reference = self._validation.analytic.name
         gap = f"{verdict.gap:+.3f} [+-{verdict.half_width:.3f}] beside {reference}"
         return f"{gap}, edge {verdict.edge_share:.1%}"
+
+    def _cut_log(self, size: int) -> None:
+        """Remove the lines after the checkpoint from the log: they are about to come again."""
+        path = self._folder / LOG
+        if path.is_file() and 0 <= size < path.stat().st_size:
+            with writing(path):
+                os.truncate(path, size)
 
     def _note(self, line: str) -> None:
         path = self._folder / LOG

@@ -21,7 +21,7 @@ from edgeroute_baselines.fitting import Fit, Fitter, OperatingPoint, Parameters,
 from edgeroute_baselines.registry import ROUTERS, make_router, spec
 from edgeroute_env import InputError, __version__
 from edgeroute_env.config_files import config_path, read_yaml
-from edgeroute_env.files import replacing, writing
+from edgeroute_env.files import replacing, with_sha256, without_sha256, writing
 from edgeroute_env.recordings.downloads import data_file, data_folder
 from edgeroute_env.routing import Router
 from edgeroute_env.scenario import Scenario
@@ -172,7 +172,8 @@ def store(path: Path, traces: TraceKind, entry: dict[str, Any]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as part:
         text = "# Written by `edgeroute fit`; fitted on training seeds.\n"
-        part.write_text(text + yaml.safe_dump(content, sort_keys=True), encoding="utf-8")
+        text += yaml.safe_dump(with_sha256(content), sort_keys=True)
+        part.write_text(text, encoding="utf-8")
 
 
 def parameters(entry: dict[str, Any], name: str, point: str = "best_return") -> Parameters:
@@ -254,8 +255,19 @@ def _is_of_today(entry: Mapping[str, Any], scenario: Scenario) -> bool:
 
 
 def _content(path: Path) -> Content:
-    """Return all that is stored in a file, valid or not, by kind of traces."""
-    return read_yaml(path) if path.is_file() else _unkept.get(path, {})
+    """Return all that is stored in a file, valid or not, by kind of traces.
+
+    Raises:
+        InputError: the file is damaged or was edited.
+    """
+    if not path.is_file():
+        return _unkept.get(path, {})
+    found = read_yaml(path)
+    try:
+        return without_sha256(found)
+    except (TypeError, ValueError) as error:
+        allowed = f"as edgeroute fit wrote it, or no file: remove it to fit anew ({error})"
+        raise InputError("fits", str(path), allowed) from None
 
 
 def _named(seeds: Sequence[int]) -> str:

@@ -20,6 +20,7 @@ from edgeroute_env.cli import (
     train,
     tune,
 )
+from edgeroute_env.cli.compiling import spin_while_compiling
 from edgeroute_env.cli.options import console
 
 app = typer.Typer(
@@ -40,12 +41,14 @@ def _tell_version(asked: bool) -> None:
 
 @app.callback()
 def main(
+    command: typer.Context,
     version: Annotated[
         bool,
         typer.Option("--version", help="Print the version.", callback=_tell_version, is_eager=True),
     ] = False,
 ) -> None:
     """Route LLM queries between a phone and an edge server: simulate, compare, fit."""
+    spin_while_compiling(command)
 
 
 app.command("scenarios", rich_help_panel=SIMULATE)(scenarios.scenarios)

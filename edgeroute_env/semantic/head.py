@@ -24,6 +24,7 @@ from edgeroute_env.files import (
     refuse_overwrite,
     replacing,
     safetensors_metadata,
+    tensors_sha256,
 )
 from edgeroute_env.semantic.prompt_features import LENGTH
 
@@ -98,9 +99,10 @@ class Head:
             )
             for name in _ARRAYS
         }
-        about = {"format": FORMAT, "about": json.dumps(self.about, sort_keys=True)}
+        about = json.dumps(self.about, sort_keys=True)
+        digest = tensors_sha256(stored, "about", about)
         with replacing(path) as part:
-            save_file(stored, part, metadata=about)
+            save_file(stored, part, {"format": FORMAT, "about": about, "sha256": digest})
         return path
 
     @classmethod
@@ -116,6 +118,8 @@ class Head:
             arrays = safetensors.numpy.load(content)
             if metadata.get("format") != FORMAT or set(arrays) != set(_ARRAYS):
                 raise ValueError(f"not of format {FORMAT}")
+            if metadata["sha256"] != tensors_sha256(arrays, "about", metadata["about"]):
+                raise ValueError("its checksum does not fit")
             head = cls(**_float64(arrays), about=json.loads(metadata["about"]))
             head._check()
         except Exception as error:  # the reader's own kinds of errors

@@ -60,11 +60,18 @@ class Batch:
             allowed = "a TraceSource whose store is an array of ROW records, shape (m, T)"
             raise InputError("traces", self.traces, allowed)
         self.source.assign(which, generators, self.traces, self.episodes)
+        if not kernel.step.signatures:  # type: ignore[attr-defined]
+            self._compile_step()
         misplaced = kernel.begin(self.arrays, which)
         if misplaced >= 0:
             self.episodes["over"][which] = 1
             allowed = f"at most {self.traces.shape[1]} turns of the scenario's users and phones"
             raise InputError("traces", f"another trace for episode {misplaced}", allowed)
+
+    def _compile_step(self) -> None:
+        """Compile `step` now, beside `begin`, so that a user waits once."""
+        nobody = np.zeros(0, np.int64)
+        self.taken(nobody).step(nobody)
 
     def check(self, source: str) -> None:
         """Raise InputError where a state that was read from `source` cannot have been reached.

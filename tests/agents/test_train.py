@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import shlex
@@ -68,6 +69,31 @@ def test_a_resumed_training_equals_an_uninterrupted_one(algorithm: str, tmp_path
     assert same(learned(whole), learned(parts))
     assert (whole / LOG).read_text() == (parts / LOG).read_text()
     assert (whole / FILE).read_bytes() == (parts / FILE).read_bytes()
+
+
+def test_a_disk_that_fills_up_costs_nothing_but_the_time_since_the_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    assert training().run(whole).finished
+    full = Follower()
+    with monkeypatch.context() as patch:
+
+        def fill(*_: Any) -> None:
+            patch.setattr(os, "fsync", no_space)
+
+        full.judged = fill
+        with pytest.raises(InputError, match=r"output: got .*No space left"):
+            training().run(parts, full)
+    assert not list(parts.glob(".*"))
+    assert (parts / LOG).read_text() != ""
+    assert training().run(parts, resume=True).finished
+    for name in (LOG, FILE):
+        assert (parts / name).read_bytes() == (whole / name).read_bytes()
+
+
+def no_space(handle: Any) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)

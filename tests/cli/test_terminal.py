@@ -20,16 +20,23 @@ from edgeroute_env.evaluation.results import read_results
 from edgeroute_env.evaluation.tables import with_interval
 from tests.helpers.command_line import ONE, SHORT_SEARCHES, write_scenario
 
-WIDTHS = (80, 120)
+WIDTHS = (80, pytest.param(120, marks=pytest.mark.slow))
 
 
-def on_a_terminal(folder: Path, columns: int, *arguments: str) -> list[str]:
-    """Run `edgeroute` on a pseudo-terminal of so many columns; return the lines that it shows."""
+def on_a_terminal(
+    folder: Path, columns: int, *arguments: str, cache: Path | None = None
+) -> list[str]:
+    """Run `edgeroute` on a pseudo-terminal of so many columns; return the lines that it shows.
+
+    `cache`, if given, is where compiled code is kept.
+    """
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     hidden = ("COLUMNS", "LINES", "NO_COLOR")
     kept = {name: value for name, value in os.environ.items() if name not in hidden}
     environment = {**kept, "TERM": "xterm", "EDGEROUTE_DATA": str(folder / "data")}
+    if cache is not None:
+        environment["NUMBA_CACHE_DIR"] = str(cache)
     command = [sys.executable, "-c", SHORT_SEARCHES, *arguments]
     with subprocess.Popen(
         command, cwd=folder, env=environment, stdin=theirs, stdout=theirs, stderr=theirs
@@ -95,3 +102,14 @@ def test_the_table_of_a_sweep_is_whole(tmp_path: Path, columns: int) -> None:
         )
         means, intervals = zip(latency, quality, calls, strict=True)
         assert f"{row['router']} {' '.join(means)} {' '.join(intervals)}" in words
+
+
+@pytest.mark.slow
+def test_a_first_run_says_that_it_compiles(tmp_path: Path) -> None:
+    write_scenario(tmp_path)
+    asked = ("run", "-s", "tiny.yaml", "--router", "edge")
+    first, second = (on_a_terminal(tmp_path, 80, *asked, cache=tmp_path / "cache") for _ in "12")
+    moving = {line.split()[0] for line in first if "compiling" in line}
+    assert len(moving) > 3  # the spinner's pictures
+    assert "compiling" not in "".join(second)
+    assert second[-1] == first[-1]

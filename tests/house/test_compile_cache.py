@@ -26,6 +26,17 @@ waits = [queueing.kiefer_wolfowitz_step(slots, 0.0, 5.0) for _ in range(3)]
 assert waits == [0.0, 0.0, 5.0]
 assert radio.clip_snr_db(99.0) == 30.0
 """
+# All that is compiled is compiled by the first reset: the first step finds it ready.
+TOGETHER = """
+import edgeroute_env, pathlib, sys
+from edgeroute_env.simulator import kernel
+env = edgeroute_env.EdgeRouteEnv(overrides={"workload.turns": 4})
+assert not kernel.step.signatures
+env.reset(seed=0)
+assert kernel.step.signatures
+kernel.step.disable_compile()
+env.step(1)
+"""
 STEP = """
 import edgeroute_env
 env = edgeroute_env.EdgeRouteEnv(overrides={"workload.turns": 4})
@@ -67,6 +78,11 @@ def run(program: str, cache: Path | None = None, **more: Any) -> str:
     )
     assert ended.returncode == 0, ended.stderr
     return ended.stderr
+
+
+def told_once(stderr: str) -> bool:
+    """Return whether all that a program said is that it compiles, in one line."""
+    return stderr.count("\n") == 1 and "EdgeRoute: compiling" in stderr
 
 
 def one_warning(stderr: str) -> None:
@@ -116,13 +132,18 @@ def test_a_full_disk_is_no_error(tmp_path: Path) -> None:
 
 
 def test_a_damaged_cache_is_compiled_again(tmp_path: Path) -> None:
-    assert run(COMPILE, tmp_path) == ""
+    assert told_once(run(COMPILE, tmp_path))
+    assert run(COMPILE, tmp_path) == ""  # nothing is compiled, so nothing is told
     indices = list(tmp_path.rglob("*.nbi"))
     assert indices
     for path in indices:
         path.write_bytes(path.read_bytes()[:40])
-    assert run(COMPILE, tmp_path) == ""
+    assert told_once(run(COMPILE, tmp_path))
     assert all(path.stat().st_size > 40 for path in indices)  # and kept again
+
+
+def test_the_first_reset_compiles_the_step_as_well() -> None:
+    run(TOGETHER)
 
 
 @pytest.mark.slow
