@@ -43,9 +43,11 @@ def training(edgeroute: Command) -> str:
     return edgeroute("run", "-s", "tiny.yaml", "--router", "ppo").err
 
 
+CHANGED = ("-s", "paper", "--set", "workload.turns=8", "--set", "radio.uplink_hz=6e6")
+
+
 def training_with_overrides(edgeroute: Command) -> str:
-    asked = ("-s", "paper", "--set", "workload.turns=8", "--set", "radio.uplink_hz=6e6")
-    return edgeroute("run", *asked, "--router", "dqn").err
+    return edgeroute("run", *CHANGED, "--router", "dqn").err
 
 
 def a_policy(edgeroute: Command) -> str:
@@ -98,6 +100,15 @@ def test_it_runs_as_printed(case: str, edgeroute_small: Command, short_trainings
     (words,) = suggested(text)
     ended = edgeroute_small(*words)
     assert ended.code == 0, (words, ended.err)
+
+
+def test_what_is_trained_as_told_plays_what_was_asked_for(
+    edgeroute_small: Command, short_trainings: None
+) -> None:
+    (words,) = suggested(training_with_overrides(edgeroute_small))
+    assert edgeroute_small(*words).code == 0
+    policy = ("--router", "dqn", "--policy", "runs/paper-dqn-0/policy.safetensors")
+    assert edgeroute_small("run", *CHANGED, *policy).code == 0
 
 
 def test_what_is_published_is_got_as_printed(
