@@ -51,7 +51,9 @@ def _format(path: Path) -> str:
 
 
 def read_frame(path: str | os.PathLike[str], texts: bool = False) -> pd.DataFrame:
-    """Return the table in a parquet or csv file, without an index column that has no name.
+    """Return the table in a parquet or csv file, its rows numbered from 0.
+
+    An index with a name is a column; one without is none. Names of columns are stripped.
 
     Args:
         path: the file. Blank lines of a csv file count as none.
@@ -70,7 +72,9 @@ def read_frame(path: str | os.PathLike[str], texts: bool = False) -> pd.DataFram
         frame = _read_parquet(path) if kind == "parquet" else _read_csv(path, texts)
     except Exception as error:  # pandas and pyarrow raise many kinds, all mean the same here
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-        raise InputError(str(path), reason, f"a readable {kind} table") from None
+        wanted = {"csv": "a readable csv table, commas between its columns"}
+        raise InputError(str(path), reason, wanted.get(kind, "a readable parquet table")) from None
+    frame = frame.rename(columns=lambda name: str(name).strip())
     frame = frame[[name for name in frame.columns if name not in ("", "__index_level_0__")]]
     repeated = frame.columns[frame.columns.duplicated()]
     if len(repeated):
@@ -88,7 +92,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     frame: pd.DataFrame = table.to_pandas()
     if stored is not None and stored != content_sha256(frame).encode():
         raise ValueError("the content differs from its checksum")
-    return frame
+    return frame.reset_index(drop=all(name is None for name in frame.index.names))
 
 
 def _check_unpacked(metadata: Any, path: Path) -> None:
