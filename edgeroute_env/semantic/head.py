@@ -133,6 +133,14 @@ class Head:
         pairs = self.about["pairs"]
         if not isinstance(pairs, list) or not pairs or not all(isinstance(p, str) for p in pairs):
             raise ValueError("its pairs are no list of names")
+        layers = self.about["layers"]
+        if not isinstance(layers, list) or not all(type(layer) is int for layer in layers):
+            raise ValueError("its layers are no list of whole numbers")
+        if (
+            not isinstance(self.about["encoder"], str)
+            or type(self.about["shape_features"]) is not int
+        ):
+            raise ValueError("its encoder is no name or its shape_features no whole number")
         (members, inputs, hidden), outputs = self.hidden_weight.shape, len(OUTPUTS) * len(pairs)
         shapes = {
             "text_mean": (inputs,),
