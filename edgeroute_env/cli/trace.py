@@ -119,7 +119,7 @@ def import_(
 def _check_out(out: Path, overwrite: bool) -> None:
     """Refuse what cannot be written; the data folder is made where there is none yet."""
     folder = data_folder()
-    if out.parent.absolute() == folder.absolute():
+    if out.parent == folder:
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
     refuse_overwrite(out, overwrite)
