@@ -51,7 +51,7 @@ def side_by_side(frames: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
     """Return frames of one size as one picture, at most two in a row."""
     rows = [list(frames[i : i + 2]) for i in range(0, len(frames), 2)]
     if len(rows) > 1 and len(rows[-1]) == 1:
-        rows[-1].append(np.full_like(frames[0], 237))
+        rows[-1].append(np.broadcast_to(frames[0][0, 0], frames[0].shape))  # paper
     return np.vstack([np.hstack(row) for row in rows])
 
 

@@ -11,7 +11,6 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import yaml
-from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode
 
 from edgeroute_env import (
@@ -45,15 +44,6 @@ STRESSES: dict[str, dict[str, Any]] = {
 @pytest.fixture(params=STRESSES)
 def stressed(request: pytest.FixtureRequest) -> EdgeRouteEnv:
     return EdgeRouteEnv(overrides=STRESSES[request.param])
-
-
-@pytest.mark.parametrize("identifier", IDS)
-def test_gymnasium_check_passes(identifier: str) -> None:
-    env = gym.make(identifier)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        check_env(env.unwrapped)
-    env.close()
 
 
 @pytest.mark.parametrize("identifier", IDS)

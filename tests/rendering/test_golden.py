@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from edgeroute_env.rendering.frame import draw
+from edgeroute_env.rendering.frame import draw, side_by_side
 from tests.helpers.moments import four_moments
 
 FOLDER = Path(__file__).parent / "golden"
@@ -43,6 +43,15 @@ def test_a_small_change_is_noticed() -> None:
     fewer = replace(shot, turns=shot.turns[:-1])
     for changed in (warmer, emptier, fewer):
         assert furthest(draw(changed), draw(shot)) > MOST
+
+
+def test_three_pictures_stand_in_two_rows_on_the_same_paper() -> None:
+    picture = draw(four_moments()["quota"], 0.5)
+    page = side_by_side([picture] * 3)
+    assert page.shape == (400, 640, 3)
+    for part in (page[:200, :320], page[:200, 320:], page[200:, :320]):
+        assert np.array_equal(part, picture)
+    assert (page[200:, 320:] == picture[0, 0]).all()
 
 
 if __name__ == "__main__":
