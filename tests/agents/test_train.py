@@ -19,6 +19,7 @@ import pytest
 import torch
 
 from edgeroute_agents import Follower, Standing, Training, load_policy, train
+from edgeroute_agents.distillation import Expectation
 from edgeroute_agents.judging import Validation, Verdict
 from edgeroute_agents.policy import FILE
 from edgeroute_agents.settings import KINDS
@@ -27,10 +28,25 @@ from edgeroute_baselines.linear import LinearRouter
 from edgeroute_env import InputError
 from edgeroute_env.files import unsealed
 from edgeroute_env.scenario import Scenario
+from edgeroute_env.scenario_files import scenario_hash
 from tests.helpers.command_line import Command
 from tests.helpers.learning import BAO_RULE, observations, short, tiny_settings
 
 ALGORITHMS = tuple(KINDS)
+_fitted: dict[str, Expectation] = {}
+
+
+@pytest.fixture(autouse=True)
+def expected_qualities_are_fitted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spare trainings on the same scenario two seconds each."""
+
+    def fitted(scenario: Scenario) -> Expectation:
+        key = scenario_hash(scenario)
+        if key not in _fitted:
+            _fitted[key] = Expectation(scenario)
+        return _fitted[key]
+
+    monkeypatch.setattr(train, "Expectation", fitted)
 
 
 def training(algorithm: str = "ppo", scenario: Scenario | None = None, **more: Any) -> Training:
