@@ -33,6 +33,8 @@ from tests.helpers.command_line import Command
 from tests.helpers.learning import BAO_RULE, observations, short, tiny_settings
 
 ALGORITHMS = tuple(KINDS)
+# One algorithm in `make test`, the other among the slow tests: both share the code around them.
+SPARED = ("ppo", pytest.param("dqn", marks=pytest.mark.slow))
 _fitted: dict[str, Expectation] = {}
 
 
@@ -66,7 +68,7 @@ def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[k], other[k]) for k in one)
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", SPARED)
 def test_a_resumed_training_equals_an_uninterrupted_one(algorithm: str, tmp_path: Path) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     made = training(algorithm, settings={"quality": "expected"})
@@ -119,7 +121,7 @@ def test_equal_trainings_write_equal_checkpoints(algorithm: str, tmp_path: Path)
     assert (tmp_path / "a" / CHECKPOINT).read_bytes() == (tmp_path / "b" / CHECKPOINT).read_bytes()
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", SPARED)
 def test_training_changes_the_network_and_keeps_the_best(algorithm: str, tmp_path: Path) -> None:
     more = {"distilled_turns": 30_000, "validation_episodes": 48, "quality": "expected"}
     made = training(algorithm, settings=more)

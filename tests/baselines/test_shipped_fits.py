@@ -27,7 +27,7 @@ SHIPPED: list[tuple[str, str, dict[str, Any]]] = [
     for name in config_names("fitted")
     for kind, entry in without_sha256(read_yaml(config_path("fitted", f"{name}.yaml"))).items()
 ]
-LONG = [("dialogue-min", "recorded"), ("busy-cell", "recorded")]
+LONG = [(name, "recorded") for name in ("dialogue-min", "busy-cell", "long-context")]
 each_fit = pytest.mark.parametrize(
     ("name", "kind", "entry"),
     [
