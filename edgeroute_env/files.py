@@ -14,9 +14,10 @@ import secrets
 import stat
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from edgeroute_env.errors import InputError
 
@@ -95,6 +96,34 @@ def unsealed(content: bytes) -> bytes:
     if hashlib.sha256(rest).digest() != digest:
         raise ValueError("its checksum does not fit: the file is damaged or of another kind")
     return rest
+
+
+def with_sha256(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a JSON or YAML file is to hold, and its SHA-256 as one more field.
+
+    How the file lays it out does not count.
+    """
+    return {**content, "sha256": _sha256(content)}
+
+
+def without_sha256(found: Any) -> dict[str, Any]:
+    """Return what `with_sha256` was given; ValueError where anything has changed since."""
+    content = dict(found) if isinstance(found, dict) else {}
+    if content.pop("sha256", None) != _sha256(content):
+        raise ValueError("its checksum does not fit: it was damaged or edited, or is another kind")
+    return content
+
+
+def _sha256(content: Mapping[str, Any]) -> str:
+    read_back = json.loads(json.dumps(content))  # with the keys that a file has: texts
+    return hashlib.sha256(json.dumps(read_back, sort_keys=True).encode()).hexdigest()
+
+
+def tensors_sha256(arrays: Mapping[str, Any], name: str, said: str) -> str:
+    """Return the SHA-256 of a safetensors file's arrays and of what it says under `name`."""
+    from safetensors.numpy import save
+
+    return hashlib.sha256(save(dict(arrays), {name: said})).hexdigest()
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Gzip files of others, read up to a limit: a few bytes can unpack to any number."""
+"""What files of others may unpack to: a few bytes can stand for any number."""
 
 from __future__ import annotations
 
@@ -15,9 +15,13 @@ MOST_RATIO = 100  # tables and JSON lines of our data sets unpack to 3 to 30 tim
 
 def open_packed(path: Path) -> io.BufferedReader:
     """Open a gzip file to read bytes; what goes beyond the limit raises OSError."""
-    packed_bytes = os.stat(path).st_size
-    limit = min(MOST_BYTES, max(ALWAYS_BYTES, MOST_RATIO * packed_bytes))
+    limit = most_unpacked(os.stat(path).st_size)
     return io.BufferedReader(_Limited(gzip.open(path, "rb"), limit), 2**20)
+
+
+def most_unpacked(packed_bytes: int) -> int:
+    """Return how many bytes a file of so many may unpack to."""
+    return min(MOST_BYTES, max(ALWAYS_BYTES, MOST_RATIO * packed_bytes))
 
 
 class _Limited(io.RawIOBase):

@@ -19,13 +19,15 @@ from numpy.typing import NDArray
 
 from edgeroute_env.errors import InputError, missing_package
 from edgeroute_env.files import check_size, refuse_overwrite, replacing
-from edgeroute_env.packed import open_packed
+from edgeroute_env.packed import most_unpacked, open_packed
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FORMATS = ".parquet, .csv or .csv.gz"
 MOST_CELLS = 2**28
+ALWAYS_CELLS = 2**24  # what any parquet file may hold
+MOST_CELLS_A_BYTE = 100  # equal cells take next to nothing; of real tables few a byte
 MOST_BYTES = 2**31
 CHECKSUM = b"edgeroute_sha256"  # of the content, in a parquet file's metadata
 
@@ -49,7 +51,9 @@ def _format(path: Path) -> str:
 
 
 def read_frame(path: str | os.PathLike[str], texts: bool = False) -> pd.DataFrame:
-    """Return the table in a parquet or csv file, without an index column that has no name.
+    """Return the table in a parquet or csv file, its rows numbered from 0.
+
+    An index with a name is a column; one without is none. Names of columns are stripped.
 
     Args:
         path: the file. Blank lines of a csv file count as none.
@@ -68,7 +72,9 @@ def read_frame(path: str | os.PathLike[str], texts: bool = False) -> pd.DataFram
         frame = _read_parquet(path) if kind == "parquet" else _read_csv(path, texts)
     except Exception as error:  # pandas and pyarrow raise many kinds, all mean the same here
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-        raise InputError(str(path), reason, f"a readable {kind} table") from None
+        wanted = {"csv": "a readable csv table, commas between its columns"}
+        raise InputError(str(path), reason, wanted.get(kind, "a readable parquet table")) from None
+    frame = frame.rename(columns=lambda name: str(name).strip())
     frame = frame[[name for name in frame.columns if name not in ("", "__index_level_0__")]]
     repeated = frame.columns[frame.columns.duplicated()]
     if len(repeated):
@@ -80,15 +86,49 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     from pyarrow import parquet
 
     with parquet.ParquetFile(path, page_checksum_verification=True) as file:
-        cells = file.metadata.num_rows * file.metadata.num_columns
-        if cells > MOST_CELLS:  # a file of a few bytes can stand for any number
-            raise ValueError(f"{cells} cells; {MOST_CELLS} at most")
+        _check_unpacked(file, path)
         table = file.read()
     stored = (table.schema.metadata or {}).get(CHECKSUM)
     frame: pd.DataFrame = table.to_pandas()
     if stored is not None and stored != content_sha256(frame).encode():
         raise ValueError("the content differs from its checksum")
-    return frame
+    return frame.reset_index(drop=all(name is None for name in frame.index.names))
+
+
+def _check_unpacked(file: Any, path: Path) -> None:
+    """Raise ValueError for a parquet file that unpacks to more cells or bytes than one of its size.
+
+    A text that repeats is stored once, so the lengths of all texts are added up before they are
+    written out. What the metadata say of single columns is not asked for: where it is damaged,
+    pyarrow ends the process.
+    """
+    size, metadata = path.stat().st_size, file.metadata
+    cells = metadata.num_rows * metadata.num_columns
+    most = min(MOST_CELLS, max(ALWAYS_CELLS, MOST_CELLS_A_BYTE * size))
+    if cells > most:
+        raise ValueError(f"{cells} cells; {most} at most in a file of {size} bytes")
+    groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+    unpacked, most = sum(group.total_byte_size for group in groups), most_unpacked(size)
+    if unpacked <= most < unpacked * metadata.num_rows:
+        unpacked = _text_bytes(path, file.schema_arrow)
+    if unpacked > most:
+        raise ValueError(f"{unpacked} bytes once unpacked; {most} at most in a file of {size}")
+
+
+def _text_bytes(path: Path, schema: Any) -> int:
+    """Return how long all texts in a parquet file are together, those within lists left out."""
+    import pyarrow
+    from pyarrow import compute, parquet
+
+    kinds = (pyarrow.types.is_string, pyarrow.types.is_large_string, pyarrow.types.is_binary)
+    names = [field.name for field in schema if any(is_kind(field.type) for is_kind in kinds)]
+    with parquet.ParquetFile(path, read_dictionary=names, page_checksum_verification=True) as file:
+        total = 0
+        for batch in file.iter_batches(columns=names):
+            for column in batch.columns:
+                lengths = compute.binary_length(column.dictionary)
+                total += compute.sum(lengths.take(column.indices)).as_py() or 0
+    return total
 
 
 def _read_csv(path: Path, texts: bool) -> pd.DataFrame:

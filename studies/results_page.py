@@ -124,7 +124,7 @@ def learned(ordered: Ordered) -> Iterator[str]:
             closed = row["over_analytic"]["mean"] / (bound - analytic)
             yield _row(
                 _shown(name, traces),
-                algorithm,
+                results.shown(algorithm),
                 *(with_interval(seeds[beaten]["all_less"]) for beaten in RULES),
                 f"{least / abs(seeds[level['analytic']]['return']):+.2%}",
                 with_interval(seeds[level["analytic"]]["interquartile_mean"]),

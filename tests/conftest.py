@@ -16,7 +16,7 @@ from tests.helpers.command_line import Command, in_process, write_scenario
 
 ROOT = Path(__file__).parents[1]
 MARKS = {"agents": "training", "semantic": "training", "cli": "thorough", "validation": "thorough"}
-# Packages of the extras `agents`, `bert` and `onnx`: tests of what needs them run where they are.
+# Packages of extras: tests of what needs them run where they are.
 OPTIONAL = {
     "torch",
     "stable_baselines3",
@@ -25,6 +25,7 @@ OPTIONAL = {
     "sklearn",
     "optuna",
     "onnx",
+    "pygame",
 }
 # No load, no delay, no outage, no eviction; single-turn questions on one phone.
 AT_REST: dict[str, Any] = {

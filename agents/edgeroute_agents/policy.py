@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from edgeroute_agents.settings import KINDS
 from edgeroute_baselines.linear import LinearRouter
 from edgeroute_env.errors import InputError, needs
-from edgeroute_env.files import read_whole, replacing, safetensors_metadata
+from edgeroute_env.files import read_whole, replacing, safetensors_metadata, tensors_sha256
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.scenario_files import scenario_hash
 from edgeroute_env.simulator.features import FEATURES
@@ -58,11 +58,15 @@ class Policy:
         return digest.hexdigest()[:16]
 
     @property
+    def bare_rule(self) -> str:
+        """The name of the rule that decides alone, as training has added nothing; "" for none."""
+        weight, bias = self.layers[-1]
+        return "" if weight[:, :-1].any() or bias.any() else self.rule.name
+
+    @property
     def described(self) -> str:
         """What decides: the name of the rule, and whether a network is added to it."""
-        weight, bias = self.layers[-1]
-        added = " and a network" if weight[:, :-1].any() or bias.any() else ""
-        return f"`{self.rule.name}`{added}"
+        return f"`{self.rule.name}`" + ("" if self.bare_rule else " and a network")
 
     def as_rule(self, rule: LinearRouter) -> Policy:
         """Return the policy whose network says nothing, so that it acts as `rule`."""
@@ -142,8 +146,7 @@ def load_policy(path: Path, scenario: Scenario | None = None) -> Policy:
 
 def _checksum(arrays: Mapping[str, Any], header: Mapping[str, Any]) -> str:
     """Return the SHA-256 of what a policy's file says: its weights and its header."""
-    content = _safetensors().save(dict(arrays), {"policy": json.dumps(header)})
-    return hashlib.sha256(content).hexdigest()
+    return tensors_sha256(arrays, "policy", json.dumps(header))
 
 
 def _layers(arrays: Mapping[str, Any]) -> Layers:

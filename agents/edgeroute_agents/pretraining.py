@@ -27,7 +27,7 @@ from edgeroute_env.evaluation.episodes import evaluation_returns
 from edgeroute_env.evaluation.metrics import interval
 from edgeroute_env.evaluation.statistics import interquartile_mean
 from edgeroute_env.evaluation.tables import with_interval
-from edgeroute_env.files import replacing
+from edgeroute_env.files import replacing, with_sha256, without_sha256
 from edgeroute_env.recordings.downloads import data_folder
 from edgeroute_env.routing import ROUTES, Router
 from edgeroute_env.scenario import Scenario
@@ -55,8 +55,9 @@ def trained(
         resumes = (folder / CHECKPOINT).exists()
         standing = Training(scenario, settings, seed).run(folder, Follower(tell=tell), resumes)
         with replacing(notes) as part:
-            part.write_text(json.dumps({"validation_gap": standing.gap}), encoding="utf-8")
-    gap = json.loads(notes.read_text(encoding="utf-8"))["validation_gap"]
+            said = with_sha256({"validation_gap": standing.gap})
+            part.write_text(json.dumps(said), encoding="utf-8")
+    gap = without_sha256(json.loads(notes.read_text(encoding="utf-8")))["validation_gap"]
     return load_policy(folder / FILE, scenario), float(gap)
 
 

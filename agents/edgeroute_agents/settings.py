@@ -9,37 +9,42 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from edgeroute_env.config_files import config_path, read_yaml
 from edgeroute_env.errors import InputError, input_error
-from edgeroute_env.fields import Count, NonNegative, Part, Positive, Share
+from edgeroute_env.fields import Count, NonNegative, Part, Positive, Share, Within
+from edgeroute_env.files import without_sha256
 from edgeroute_env.seeds import VALIDATION_SEEDS
+
+MOST_FRAMES = 10**7  # of observations in memory at once: some gigabytes
 
 
 class TrainingSettings(Part):
     """What all algorithms need to know."""
 
     rule: Literal["strongest", "linear", "bao-multi-queue"]
-    distilled_turns: Annotated[int, Field(ge=0)]
+    distilled_turns: Annotated[int, Within(0, 10**8)]
     paired: bool
     quality: Literal["expected", "sampled"]
     bootstraps: bool
     frames: Count
     num_envs: Count
-    widths: Annotated[tuple[Count, ...], Field(min_length=1)]
+    widths: Annotated[
+        tuple[Annotated[int, Within(1, 4096)], ...], Field(min_length=1, max_length=8)
+    ]
     learning_rate: Positive
     gamma: Share
     max_grad_norm: Positive
     validate_every: Count
-    validation_episodes: Annotated[int, Field(ge=2, le=len(VALIDATION_SEEDS))]
+    validation_episodes: Annotated[int, Within(2, len(VALIDATION_SEEDS))]
 
 
 class PpoSettings(TrainingSettings):
     """PPO's own, named as in Stable-Baselines3."""
 
-    n_steps: Count
-    batch_size: Annotated[int, Field(ge=2)]
+    n_steps: Annotated[int, Within(1, 10**5)]
+    batch_size: Annotated[int, Within(2, 10**7)]
     n_epochs: Count
     gae_lambda: Share
     gae_lambda_budget: Share
@@ -47,13 +52,20 @@ class PpoSettings(TrainingSettings):
     ent_coef: NonNegative
     vf_coef: NonNegative
 
+    @model_validator(mode="after")
+    def _fits_into_memory(self) -> PpoSettings:
+        if self.n_steps * self.num_envs > MOST_FRAMES:
+            allowed = f"at most {MOST_FRAMES} with num_envs multiplied"
+            raise InputError("n_steps", self.n_steps, allowed)
+        return self
+
 
 class DqnSettings(TrainingSettings):
     """DQN's own, named as in Stable-Baselines3."""
 
-    buffer_size: Count
-    learning_starts: int
-    batch_size: Count
+    buffer_size: Annotated[int, Within(1, 10**7)]
+    learning_starts: Annotated[int, Within(0, 10**12)]
+    batch_size: Annotated[int, Within(1, 10**7)]
     train_freq: Count
     gradient_steps: Count
     target_update_interval: Count
@@ -89,9 +101,18 @@ def load_settings(
 
 
 def _tuned(path: Path, algorithm: str) -> dict[str, Any]:
-    found = read_yaml(path)
-    settings = found.get("settings")
-    if found.get("algorithm") != algorithm or not isinstance(settings, dict):
-        allowed = f"a file that edgeroute tune {algorithm} wrote"
-        raise InputError("--settings", str(path), allowed)
+    found = read_tuned(path, "--settings")
+    if found["algorithm"] != algorithm:
+        raise InputError("--settings", str(path), f"a file that edgeroute tune {algorithm} wrote")
+    settings: dict[str, Any] = found["settings"]
     return settings
+
+
+def read_tuned(path: Path, field: str) -> dict[str, Any]:
+    """Return what `edgeroute tune` wrote; InputError names `field` where it is not that."""
+    found = read_yaml(path)
+    try:
+        return without_sha256(found)
+    except (TypeError, ValueError) as error:
+        allowed = f"a file as edgeroute tune wrote it, changed by --set alone ({error})"
+        raise InputError(field, str(path), allowed) from None

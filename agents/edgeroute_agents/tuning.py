@@ -18,27 +18,24 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from edgeroute_agents.judging import Verdict
 from edgeroute_agents.networks import lambda_field
 from edgeroute_agents.policy import FILE
-from edgeroute_agents.settings import DqnSettings, PpoSettings
+from edgeroute_agents.settings import DqnSettings, PpoSettings, read_tuned
 from edgeroute_agents.train import BAO, LINEAR, Training, check_seeds
 from edgeroute_agents.watching import Follower, Standing
 from edgeroute_baselines.fitted import fitted_parameters
 from edgeroute_env.errors import InputError
 from edgeroute_env.evaluation.result_files import command_and_versions
-from edgeroute_env.files import open_folder, replacing
+from edgeroute_env.files import open_folder, replacing, with_sha256
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.scenario_files import scenario_hash
 from edgeroute_env.seeds import VALIDATION_SEEDS, training_seeds
 from edgeroute_env.traces.recorded import TraceKind
 
-TUNED = "tuned.yaml"  # the result; what resume reads is the journal
-JOURNAL = "journal.log"  # Optuna's own record of the search
+TUNED = "tuned.yaml"  # the result, and what resume reads
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 PRUNING_TRIALS = 5  # finished ones before any is cut short: a median of fewer says little
 PRUNING_STEPS = 3  # validations that none is cut short before: all start at the distilled rule
@@ -143,7 +140,7 @@ class HyperparameterSearch:
         say: Callable[[str], None] = lambda line: None,
         tell: Callable[[int], None] = lambda frames: None,
     ) -> None:
-        """Take what is searched, and a folder for `tuned.yaml`, the journal and all trials.
+        """Take what is searched, and a folder for `tuned.yaml` and all trials.
 
         `say` takes a line for the user after each trial, `tell` the frames done so far, those of a
         trial cut short included.
@@ -162,24 +159,16 @@ class HyperparameterSearch:
         """
         task = self._task
         check_seeds(task.start, task.seed)
+        task.space()
         for rule in (BAO, LINEAR):  # before anything is replaced
             fitted_parameters(task.scenario, task.traces, rule)
-        about = task.about()
         self._make_folder(overwrite, resume)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self._study = self._opened()
-        known = self._study.user_attrs.get("about")
-        if known is None:
-            self._study.set_user_attr("about", about)
-        elif known != about:
-            differing = ", ".join(name for name in about if known.get(name) != about[name])
-            allowed = f"a search with the same settings; these differ: {differing}"
-            raise InputError("--resume", str(self._folder / TUNED), allowed)
-        # A trial that was interrupted counts as failed, and its place is filled anew.
-        for trial in self._study.get_trials(states=(TrialState.RUNNING,)):
-            self._study.tell(trial.number, state=TrialState.FAIL)
-        waiting = self._study.get_trials(states=(TrialState.WAITING,))
-        if not self.ended and not waiting:
+        pruner = optuna.pruners.MedianPruner(PRUNING_TRIALS, PRUNING_STEPS)
+        self._study = optuna.create_study(direction="maximize", pruner=pruner)
+        for trial in self._known():
+            self._study.add_trial(trial)
+        if not self.ended:
             first = task.start.model_dump(mode="json", include=set(task.space()))
             self._study.enqueue_trial(_coded(first))
 
@@ -188,7 +177,7 @@ class HyperparameterSearch:
 
         The best settings so far, the first trial's included, lie in the folder's `tuned.yaml`.
         """
-        if self.ended:  # a kill may have come before they were written
+        if self.ended:  # perhaps more are asked for now
             self._write(trials)
         for place in range(len(self.ended), trials):
             # A sampler for each trial, so that a resumed search goes on as an uninterrupted one.
@@ -255,33 +244,32 @@ class HyperparameterSearch:
     def _make_folder(self, overwrite: bool, resume: bool) -> None:
         """Make the folder, empty of another search unless that is resumed."""
         trials = [str(path.relative_to(self._folder)) for path in self._folder.glob(f"*/{FILE}")]
-        open_folder(self._folder, [TUNED, JOURNAL, *trials], overwrite, resume)
+        open_folder(self._folder, [TUNED, *trials], overwrite, resume)
         if not resume:
-            for name in (TUNED, JOURNAL):
-                (self._folder / name).unlink(missing_ok=True)
+            (self._folder / TUNED).unlink(missing_ok=True)
             for old in self._folder.glob("trial-[0-9][0-9][0-9]"):
                 shutil.rmtree(old)
 
-    def _opened(self) -> optuna.Study:
-        """Return the study in the folder's journal, a new one where there is none."""
-        path = self._folder / JOURNAL
-        if path.exists():
-            whole = path.read_bytes()
-            # A last line that was left half written: Optuna would go on in it.
-            path.write_bytes(whole[: whole.rfind(b"\n") + 1])
-        try:
-            backend = JournalFileBackend(str(path), JournalFileOpenLock(str(path)))
-            return optuna.create_study(
-                storage=JournalStorage(backend),
-                study_name="tune",
-                direction="maximize",
-                pruner=optuna.pruners.MedianPruner(PRUNING_TRIALS, PRUNING_STEPS),
-                load_if_exists=True,
+    def _known(self) -> list[FrozenTrial]:
+        """Return the finished trials of the search in the folder; none where none is there."""
+        path = self._folder / TUNED
+        if not path.exists():
+            return []
+        found, about = read_tuned(path, "--resume"), self._task.about()
+        differing = ", ".join(name for name in about if found.get(name) != about[name])
+        if differing:
+            allowed = f"a search with the same settings; these differ: {differing}"
+            raise InputError("--resume", str(path), allowed)
+        return [
+            create_trial(
+                state=TrialState[trial["state"].upper()],
+                value=trial["value"],
+                params=_coded(trial["settings"]),
+                distributions=self._task.space(),
+                intermediate_values=trial["validations"],
             )
-        except Exception as error:  # a damaged file fails in many ways
-            reason = " ".join(str(error).split())[:160]
-            allowed = f"a journal that edgeroute tune wrote ({reason})"
-            raise InputError("--resume", str(path), allowed) from None
+            for trial in found["trials"]
+        ]
 
     def _write(self, trials: int) -> None:
         place, best = self.best
@@ -302,7 +290,8 @@ class HyperparameterSearch:
             ],
         }
         with replacing(self._folder / TUNED) as part:
-            part.write_text(_NOTE + yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+            text = _NOTE + yaml.safe_dump(with_sha256(content), sort_keys=False)
+            part.write_text(text, encoding="utf-8")
 
 
 def _algorithm(settings: PpoSettings | DqnSettings) -> str:

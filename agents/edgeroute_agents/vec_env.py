@@ -20,7 +20,14 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from edgeroute_baselines.linear import LinearRouter
 from edgeroute_env.envs.observation import observation_space
-from edgeroute_env.envs.setup import Busy, ScenarioLike, TracesLike, checked_number, prepare
+from edgeroute_env.envs.setup import (
+    Busy,
+    ScenarioLike,
+    TracesLike,
+    checked_number,
+    checked_seed,
+    prepare,
+)
 from edgeroute_env.errors import InputError
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.simulator.batch import Batch
@@ -80,6 +87,10 @@ class EdgeRouteSB3VecEnv(VecEnv):
         self._lengths = np.zeros(num_envs, np.int64)
         self._forget()
         super().__init__(num_envs, seen_space(rule is not None, paired), gym.spaces.Discrete(2))
+
+    def seed(self, seed: int | None = None) -> Sequence[int | None]:
+        """Keep the seed of the next reset, as Stable-Baselines3 does; InputError for a bad one."""
+        return super().seed(checked_seed(seed))
 
     def reset(self) -> NDArray[np.float32]:
         """Start all episodes; the seed given by `seed` is used once, then the streams continue.

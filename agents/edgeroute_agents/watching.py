@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -197,15 +198,18 @@ class Watch(BaseCallback):
         try:
             self._env.restore(content["env"], str(path))
             _restore(self._model, content)
-            self.standing = Standing(**content["standing"])
-        except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            self.standing = Standing(**_numbers(content["standing"], asdict(Standing())))
+            self._cut_log(content["log_bytes"])
+        except Exception as error:  # what others have crafted fails in many ways
             allowed = f"a checkpoint that edgeroute train wrote ({shown(error)})"
             raise InputError("--resume", str(path), allowed) from None
 
     def _save(self) -> None:
+        log = self._folder / LOG
         content = {
             "key": self._key(),
             "standing": asdict(self.standing),
+            "log_bytes": log.stat().st_size if log.is_file() else 0,
             "env": self._env.state(),
             **_state(self._model),
         }
@@ -255,6 +259,13 @@ class Watch(BaseCallback):
         gap = f"{verdict.gap:+.3f} [+-{verdict.half_width:.3f}] beside {reference}"
         return f"{gap}, edge {verdict.edge_share:.1%}"
 
+    def _cut_log(self, size: int) -> None:
+        """Remove the lines after the checkpoint from the log: they are about to come again."""
+        path = self._folder / LOG
+        if path.is_file() and 0 <= size < path.stat().st_size:
+            with writing(path):
+                os.truncate(path, size)
+
     def _note(self, line: str) -> None:
         path = self._folder / LOG
         with writing(path), path.open("a", encoding="utf-8") as file:
@@ -286,15 +297,32 @@ def _restore(model: Model, content: Mapping[str, Any]) -> None:
     """Put a freshly built model where `_state` was taken."""
     model.policy.load_state_dict(content["policy"])
     model.policy.optimizer.load_state_dict(content["optimizer"])
-    for name, value in content["counters"].items():
+    counters = {name: getattr(model, name, 0) for name in _COUNTERS}
+    for name, value in _numbers(content["counters"], counters).items():
         setattr(model, name, value)
-    model._last_obs = content["last"].numpy()
-    model._last_episode_starts = content["starts"].numpy()
+    last, starts = content["last"].numpy(), content["starts"].numpy()
+    if last.shape != (model.n_envs, *(model.observation_space.shape or ())):
+        raise ValueError(f"observations of shape {last.shape}")
+    if starts.shape != (model.n_envs,) or not np.isfinite(last).all():
+        raise ValueError("observations that no environment shows")
+    model._last_obs, model._last_episode_starts = last, starts
     if isinstance(model, BatchDQN):
         buffer: Any = model.replay_buffer
         for name, tensor in content["buffer"]["arrays"].items():
             getattr(buffer, name)[: len(tensor)] = tensor.numpy()
-        buffer.pos, buffer.full = content["buffer"]["pos"], content["buffer"]["full"]
+        place = _numbers(content["buffer"], {"pos": buffer.pos, "full": buffer.full})
+        if not 0 <= place["pos"] < buffer.buffer_size:
+            raise ValueError(f"place {place['pos']} of {buffer.buffer_size}")
+        buffer.pos, buffer.full = place["pos"], place["full"]
     name, words, *rest = content["numpy"]
     np.random.set_state((name, words.numpy().astype(np.uint32), *rest))  # noqa: NPY002
     torch.set_rng_state(content["torch"])
+
+
+def _numbers(found: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the numbers `found` of the same names as those `known`; ValueError for other types."""
+    for name, value in known.items():
+        kind = float if isinstance(value, float) else int
+        if not isinstance(found[name], kind):
+            raise ValueError(f"{name} is no {kind.__name__}")
+    return {name: found[name] for name in known}

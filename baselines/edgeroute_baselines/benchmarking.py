@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from edgeroute_baselines.bao import papers_rule
@@ -27,14 +27,14 @@ from edgeroute_env.scenario import Scenario
 from edgeroute_env.scenario_files import load_scenario
 from edgeroute_env.seeds import EVALUATION_SEEDS
 from edgeroute_env.traces.recorded import TraceKind, drawn
-from edgeroute_env.traces.sources import TraceSource
 
 OnStep = Callable[[str, int], None]  # the stage of the work, and its number of steps
+STORED = "stored"  # what results say of fits where none was made for them
 
 
 def benchmark(
     scenario: str | os.PathLike[str] | Mapping[str, Any] | Scenario,
-    others: Sequence[Contender] = (),
+    contenders: Sequence[str | Contender] = (),
     *,
     traces: TraceKind = "synthetic",
     episodes: int = 200,
@@ -43,21 +43,24 @@ def benchmark(
     earlier: Results | None = None,
     on_step: OnStep = lambda stage, steps: None,
 ) -> Results:
-    """Compare all routers of the registry, and others, on identical traces of one scenario.
+    """Compare routers of the registry, and others, on identical traces of one scenario.
 
     Parameters come from stored fits where these match the scenario and the data. Otherwise they are
     fitted on training seeds, which takes minutes, and kept in the user's data folder.
 
-    `others` are learned policies and routers of one's own. A saving may cost `tolerance_points` of
-    quality, in points of 100; differences are taken to `reference`. Results that answer this very
-    question, `earlier`, are returned as they are. `on_step` is called after each step with the
-    stage of the work and its number of steps.
+    `contenders` are names of the registry's routers (all of them where none is named; those that
+    tables need run always) and learned policies and routers of one's own. A saving may cost
+    `tolerance_points` of quality, in points of 100; differences are taken to `reference`. Results
+    that answer this very question, `earlier`, are returned as they are. `on_step` is called after
+    each step with the stage of the work and its number of steps.
 
     Raises:
         InputError: names what cannot be used.
     """
     chosen = load_scenario(scenario)
-    names = [*router_names(), *(other.name for other in others)]
+    others = [each for each in contenders if isinstance(each, Contender)]
+    own = _named(chosen, [each for each in contenders if isinstance(each, str)])
+    names = [*own, *(other.name for other in others)]
     for name in names:
         if names.count(name) > 1:
             raise InputError("router", name, "routers with a name of their own each")
@@ -76,52 +79,53 @@ def benchmark(
         "scenario": chosen,
     }
     same = {**asked, "reference": reference}
-    if earlier is not None and all(getattr(earlier, key) == same[key] for key in same):
+    if (
+        earlier is not None
+        and list(earlier.routers) == names
+        and all(getattr(earlier, key) == same[key] for key in same)
+    ):
         return earlier
-    entry, fits = _fitted(chosen, traces, tolerance_points, on_step)
+    entry, new = fit_missing(chosen, traces, own, tolerance_points, on_step)
+    assert entry is not None  # it holds the analytic rule's fit
     source = drawn(chosen, traces, "evaluation")
-    compared = _compared(chosen, source, seeds, others, entry, reference, on_step)
-    return Results(**asked, fits=fits, **compared)
-
-
-def _fitted(
-    scenario: Scenario, traces: TraceKind, tolerance_points: float, on_step: OnStep
-) -> tuple[dict[str, Any], str]:
-    """Return the fits of all routers, and where they come from in words."""
-    entry, new = fit_missing(scenario, traces, FITTED_ROUTERS, tolerance_points, on_step)
-    assert entry is not None  # all are fitted now
-    in_words = "fitted in this run"
-    if not new:
-        return entry, "stored"
-    if len(new) < len(FITTED_ROUTERS):
-        in_words = f"stored; {in_words}: {', '.join(new)}"
-    return entry, in_words
-
-
-def _compared(
-    scenario: Scenario,
-    source: TraceSource,
-    seeds: Sequence[int],
-    others: Sequence[Contender],
-    entry: dict[str, Any],
-    reference: str,
-    on_step: OnStep,
-) -> dict[str, Any]:
-    """Run all routers with their fits, `entry`, and return what `compare` does."""
-    late = [name for name in router_names() if spec(name).role is Role.HINDSIGHT]
-    best = fit_in_hindsight(late, scenario, source, seeds)
-    contenders = [
-        *(_contender(name, best.get(name) or parameters(entry, name)) for name in router_names()),
-        *others,
-    ]
+    late = [name for name in own if spec(name).role is Role.HINDSIGHT]
+    best = fit_in_hindsight(late, chosen, source, seeds)
+    rows = [_contender(name, best.get(name) or parameters(entry, name)) for name in own]
     savers = {
         name: _contender(name, parameters(entry, name, "within_tolerance"))
-        for name in FITTED_ROUTERS
+        for name in own
+        if name in FITTED_ROUTERS
     }
-    steps = scenario.workload.turns * (len(contenders) + len(savers))
-    by = Yardsticks(reference, EDGE_ONLY, ANALYTIC, papers_rule(scenario))
+    steps = chosen.workload.turns * (len(names) + len(savers))
+    by = Yardsticks(reference, EDGE_ONLY, ANALYTIC, papers_rule(chosen))
     on_turn = functools.partial(on_step, "evaluating", steps)
-    return compare(scenario, source, seeds, contenders, savers, _dials(entry), by, on_turn)
+    dials = {name: dial for name, dial in _dials(entry, savers).items() if name in own}
+    compared = compare(chosen, source, seeds, [*rows, *others], savers, dials, by, on_turn)
+    return Results(**asked, fits=_in_words(new, own), **compared)
+
+
+def _named(scenario: Scenario, asked: Sequence[str]) -> list[str]:
+    """Return the routers to run, in the order of the tables: all where none is asked for.
+
+    Tables need the constants, the static router of hindsight, the analytic rule and the paper's.
+    """
+    if not asked:
+        return router_names()
+    for name in asked:
+        spec(name)  # refuses an unknown one
+    needed = {*asked, ANALYTIC, papers_rule(scenario)}
+    always = (Role.CONSTANT, Role.HINDSIGHT)
+    return [name for name in router_names() if name in needed or spec(name).role in always]
+
+
+def _in_words(new: Sequence[str], routers: Sequence[str]) -> str:
+    """Return where the fits of some routers come from, `new` being those fitted now."""
+    if not new:
+        return STORED
+    owners = {spec(name).parameters_of or name for name in routers}
+    if set(new) >= owners.intersection(FITTED_ROUTERS):
+        return "fitted in this run"
+    return f"{STORED}; fitted in this run: {', '.join(new)}"
 
 
 def _contender(name: str, chosen: Mapping[str, float]) -> Contender:
@@ -134,10 +138,10 @@ def _contender(name: str, chosen: Mapping[str, float]) -> Contender:
     return Contender(router, spec(name).role, chosen)
 
 
-def _dials(entry: dict[str, Any]) -> dict[str, Dial]:
+def _dials(entry: dict[str, Any], fitted: Iterable[str]) -> dict[str, Dial]:
     """Return how rules move between the sides: by theta, a coin by its share, by the length."""
     dials = {}
-    for name in FITTED_ROUTERS:
+    for name in fitted:
         fit = parameters(entry, name)
         if "theta" in fit:
             dials[name] = Dial(_moved(name, "theta", fit), thresholds(fit["theta"]))

@@ -21,11 +21,11 @@ from edgeroute_baselines.fitting import Fit, Fitter, OperatingPoint, Parameters,
 from edgeroute_baselines.registry import ROUTERS, make_router, spec
 from edgeroute_env import InputError, __version__
 from edgeroute_env.config_files import config_path, read_yaml
-from edgeroute_env.files import replacing, writing
+from edgeroute_env.files import replacing, with_sha256, without_sha256, writing
 from edgeroute_env.recordings.downloads import data_file, data_folder
 from edgeroute_env.routing import Router
 from edgeroute_env.scenario import Scenario
-from edgeroute_env.scenario_files import scenario_hash, scenario_names
+from edgeroute_env.scenario_files import load_scenario, scenario_hash, scenario_names
 from edgeroute_env.seeds import FIT_SEEDS
 from edgeroute_env.semantic.recorded_scores import score_key
 from edgeroute_env.tables_io import content_sha256, read_frame
@@ -123,9 +123,10 @@ def fit_missing(
     """Fit those of some routers that no stored fit is valid for, and keep their fits.
 
     Returns the entry with the fits of all of them, None where none of them has parameters, and the
-    names of those fitted now. `on_step` is called after each setting with the stage of the work
-    and its number of settings. Fits that no file can take are kept for this process, and one
-    warning says so.
+    names of those fitted now. A stored entry of another version or of other seeds is not added to:
+    where it lacks a router, all that are asked for are fitted. `on_step` is called after each
+    setting with the stage of the work and its number of settings. Fits that no file can take are
+    kept for this process, and one warning says so.
     """
     owners = dict.fromkeys(spec(name).parameters_of or name for name in routers)
     entry = stored_fits(scenario, traces, tolerance_points)
@@ -133,8 +134,10 @@ def fit_missing(
     if not absent:
         return entry, []
     points = TOLERANCE_POINTS if tolerance_points is None else tolerance_points
-    if entry is not None:
+    if entry is not None and _is_of_today(entry, scenario):
         points = entry["tolerance_points"]
+    else:
+        entry, absent = None, [name for name in FITTED_ROUTERS if name in owners]
     on_trial = functools.partial(on_step, "fitting", sum(map(trials, absent)))
     entry = fit_all(scenario, traces, points, on_trial, absent, entry)
     path = own_file(scenario, traces)
@@ -154,9 +157,7 @@ def to_extend(
     All of an entry is of one provenance: the same data, tolerance, seeds and version.
     """
     entry = _valid(path, traces, fingerprint(scenario, traces), tolerance_points)
-    if entry is None or entry["version"] != __version__:
-        return None
-    return entry if entry["seeds"] == _named(fit_seeds(scenario)) else None
+    return entry if entry is not None and _is_of_today(entry, scenario) else None
 
 
 def has_entry(path: Path, traces: TraceKind) -> bool:
@@ -171,7 +172,8 @@ def store(path: Path, traces: TraceKind, entry: dict[str, Any]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as part:
         text = "# Written by `edgeroute fit`; fitted on training seeds.\n"
-        part.write_text(text + yaml.safe_dump(content, sort_keys=True), encoding="utf-8")
+        text += yaml.safe_dump(with_sha256(content), sort_keys=True)
+        part.write_text(text, encoding="utf-8")
 
 
 def parameters(entry: dict[str, Any], name: str, point: str = "best_return") -> Parameters:
@@ -200,10 +202,10 @@ def fitted_parameters(scenario: Scenario, traces: TraceKind, name: str) -> Param
     """Return a router's stored parameters; InputError where no valid fit is stored."""
     found = stored_parameters(scenario, traces, name)
     if found is None:
-        way = "edgeroute_baselines.fit_missing makes one"
-        if scenario.name in scenario_names():
-            way = f"edgeroute fit {name} -s {scenario.name} --traces {traces} makes one"
-        allowed = f"a scenario with a valid fit; {way}"
+        way = "edgeroute_baselines.fit_missing"
+        if scenario.name in scenario_names() and load_scenario(scenario.name) == scenario:
+            way = f"edgeroute fit {name} -s {scenario.name} --traces {traces}"
+        allowed = f"a scenario with a valid fit; to make one: {way}"
         raise InputError("scenario", f"{scenario.name}, {traces} traces", allowed)
     return found
 
@@ -246,9 +248,26 @@ def _valid(
     return entry if tolerance_points in (None, entry["tolerance_points"]) else None
 
 
+def _is_of_today(entry: Mapping[str, Any], scenario: Scenario) -> bool:
+    """Return whether an entry was fitted by this version, on the seeds that it fits on."""
+    seeds = _named(fit_seeds(scenario))
+    return bool(entry["version"] == __version__ and entry["seeds"] == seeds)
+
+
 def _content(path: Path) -> Content:
-    """Return all that is stored in a file, valid or not, by kind of traces."""
-    return read_yaml(path) if path.is_file() else _unkept.get(path, {})
+    """Return all that is stored in a file, valid or not, by kind of traces.
+
+    Raises:
+        InputError: the file is damaged or was edited.
+    """
+    if not path.is_file():
+        return _unkept.get(path, {})
+    found = read_yaml(path)
+    try:
+        return without_sha256(found)
+    except (TypeError, ValueError) as error:
+        allowed = f"as edgeroute fit wrote it, or no file: remove it to fit anew ({error})"
+        raise InputError("fits", str(path), allowed) from None
 
 
 def _named(seeds: Sequence[int]) -> str:

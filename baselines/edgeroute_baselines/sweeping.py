@@ -27,6 +27,7 @@ class Sweep:
 
     Attributes:
         settings: all that is needed to repeat it, as a JSON file holds it.
+        fitted: the routers that were fitted for it.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class Sweep:
         """
         chosen = load_scenario(scenario)
         self._variants = variants(chosen, parameter, sorted(values))
-        self._fits = _deployed(chosen, traces, routers, on_fit)
+        self._fits, self.fitted = _deployed(chosen, traces, routers, on_fit)
         self._sources = {
             value: drawn(variant, traces, "evaluation") for value, variant in self._variants.items()
         }
@@ -98,10 +99,13 @@ def _deployed(
     traces: TraceKind,
     routers: Sequence[str],
     on_fit: Callable[[str, int], None],
-) -> dict[str, dict[str, float]]:
-    """Return what each router is deployed with; what is chosen in hindsight cannot be."""
+) -> tuple[dict[str, dict[str, float]], list[str]]:
+    """Return what each router is deployed with, and the routers that were fitted for it.
+
+    What is chosen in hindsight cannot be deployed.
+    """
     for name in routers:
         if spec(name).parameters and not spec(name).role.causal:
             raise InputError("router", name, "a router whose parameters are not set in hindsight")
-    entry, _ = fit_missing(scenario, traces, routers, on_step=on_fit)
-    return {name: parameters(entry or {}, name) for name in routers}  # none: none has any
+    entry, new = fit_missing(scenario, traces, routers, on_step=on_fit)
+    return {name: parameters(entry or {}, name) for name in routers}, new  # no entry: none has any

@@ -19,6 +19,7 @@ from edgeroute_env.cli import (
     trace,
     train,
     tune,
+    watch,
 )
 from edgeroute_env.cli.compiling import spin_while_compiling
 from edgeroute_env.cli.options import console
@@ -53,6 +54,7 @@ def main(
 
 app.command("scenarios", rich_help_panel=SIMULATE)(scenarios.scenarios)
 app.command("run", rich_help_panel=SIMULATE)(episode.run)
+app.command("watch", rich_help_panel=SIMULATE)(watch.watch)
 app.command("benchmark", rich_help_panel=COMPARE)(benchmark.benchmark)
 app.command("report", rich_help_panel=COMPARE)(report.report)
 app.command("sweep", rich_help_panel=COMPARE)(sweep.sweep)

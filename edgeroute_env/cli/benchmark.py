@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from edgeroute_env.cli import options
+from edgeroute_env.cli.contenders import (
+    OwnRoutersOption,
+    PoliciesOption,
+    chosen_routers,
+    learned,
+    own_policies,
+)
+from edgeroute_env.cli.fitting import say_kept
 from edgeroute_env.cli.options import (
     chosen_scenario,
     chosen_traces,
@@ -16,19 +24,21 @@ from edgeroute_env.cli.options import (
     progress,
     steps_shown,
 )
-from edgeroute_env.cli.own_router import OWN, own_contender
-from edgeroute_env.errors import InputError, needs
+from edgeroute_env.cli.own_router import own_contender
+from edgeroute_env.errors import InputError
 from edgeroute_env.evaluation import findings, tables
-from edgeroute_env.evaluation.compare import Contender
 from edgeroute_env.evaluation.result_files import command_and_versions, dated_folder
 from edgeroute_env.evaluation.results import BENCHMARK_FILES, TABLES_NAME, Results
 from edgeroute_env.files import replacing
-from edgeroute_env.routing import Role
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.scenario_files import scenario_names
 
 SCENARIOS = ("mmlu", "gsm8k", "mtbench101", "paper")
 ALL = "all"  # every preset
+ROUTERS_HELP = (
+    "Run these alone. What the tables need is added: device, edge, static-split, the tuned rule "
+    "(bao-multi-queue), the paper's rule and --reference. ppo and dqn run only if named."
+)
 
 
 def benchmark(
@@ -40,10 +50,12 @@ def benchmark(
         list[str] | None,
         typer.Option("--scenario", "-s", help="The same as an argument; may be repeated."),
     ] = None,
-    own_routers: Annotated[
-        list[str] | None,
-        typer.Option("--router", metavar=OWN, help="Add a router of yours; may be repeated."),
+    routers: Annotated[
+        str | None,
+        typer.Option("--routers", metavar="NAME,NAME,...", help=ROUTERS_HELP),
     ] = None,
+    own_routers: OwnRoutersOption = None,
+    policies: PoliciesOption = None,
     episodes: options.EpisodesOption = 200,
     tolerance: Annotated[
         float, typer.Option(min=0.0, max=100.0, help="Quality that a saving may cost, in points.")
@@ -65,7 +77,7 @@ def benchmark(
     every: Annotated[bool, typer.Option("--all", help="Print every router's row.")] = False,
     quiet: options.QuietOption = False,
 ) -> None:
-    """Compare all routers on identical traces and write the results.
+    """Compare routers, all of them unless told otherwise, on identical traces; write the results.
 
     What was found comes first, in words, then a table of the routers that say most; --out holds the
     other tables. Gains are over the better of the two constant routers.
@@ -76,11 +88,14 @@ def benchmark(
     """
     from edgeroute_baselines import benchmark as compare_routers
     from edgeroute_baselines import router_names
+    from edgeroute_baselines.benchmarking import STORED
 
     if reference not in router_names():
         raise InputError("--reference", reference, "one of " + ", ".join(router_names()))
     chosen = _chosen([*(scenarios or []), *(more or [])], overrides)
+    wanted = chosen_routers(routers, reference)
     own = [own_contender(text) for text in own_routers or []]
+    own_learned = own_policies(policies or [], chosen)
     kinds = [chosen_traces(scenario, traces) for scenario in chosen]
     folder = out or dated_folder()
     found = BENCHMARK_FILES.open(folder, overwrite, resume)
@@ -88,20 +103,24 @@ def benchmark(
     known = {name: Results.from_dict(content) for name, content in stored.items()}
     for scenario, (kind, why) in zip(chosen, kinds, strict=True):
         name = scenario.name
-        policies = _policies(scenario, folder if train else None, quiet)
+        others = learned(scenario, own_learned, wanted, folder if train else None, quiet)
+        asked = [router for router in wanted or () if router in router_names()]
+        earlier = known.get(name)
         with progress(quiet) as bar:
             known[name] = compare_routers(
                 scenario,
-                [*policies, *own],
+                [*asked, *others, *own],
                 traces=kind,
                 episodes=episodes,
                 tolerance_points=tolerance,
                 reference=reference,
-                earlier=known.get(name),
+                earlier=earlier,
                 on_step=steps_shown(bar, name),
             )
         _write(folder, known)
-        _show(f"{name} · {kind} traces, {why}", known[name], every)
+        if known[name] is not earlier and known[name].fits != STORED:
+            say_kept(scenario, kind, f"fits to {name}: {known[name].fits}")
+        _show(f"{name} · {kind} traces, {why}", known[name], every or wanted is not None)
     compared = {scenario.name: known[scenario.name] for scenario in chosen}
     if len(compared) > 1:
         console.print(tables.overview(compared))
@@ -133,29 +152,3 @@ def _chosen(asked: list[str] | None, overrides: list[str] | None) -> list[Scenar
         if found.count(name) > 1:
             raise InputError("scenarios", name, "scenarios with a name of their own each")
     return chosen
-
-
-def _policies(scenario: Scenario, folder: Path | None, quiet: bool) -> list[Contender]:
-    """Return the learned routers of a scenario: packaged ones, or trained now in `folder`."""
-    from edgeroute_agents import learned_names, packaged
-
-    if folder is None:
-        policies = packaged(scenario)
-    else:
-        place = folder / "policies"
-        policies = [_trained(scenario, name, place, quiet) for name in learned_names()]
-    return [Contender(p, Role.LEARNED, fingerprint=p.fingerprint()) for p in policies]
-
-
-def _trained(scenario: Scenario, algorithm: str, folder: Path, quiet: bool) -> Any:
-    from edgeroute_agents.settings import load_settings
-
-    with needs("--train", "agents"):
-        from edgeroute_agents.pretraining import trained
-    asked = load_settings(algorithm)
-    name = f"{scenario.name}-{algorithm}"
-    with progress(quiet) as bar:
-        task = bar.add_task(f"{scenario.name}: {algorithm}", total=asked.frames)
-        return trained(
-            scenario, asked, folder / name, 0, lambda frames: bar.update(task, completed=frames)
-        )[0]

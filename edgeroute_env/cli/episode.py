@@ -10,7 +10,7 @@ import typer
 
 from edgeroute_env.cli import options
 from edgeroute_env.cli.fitting import fit_on_the_spot
-from edgeroute_env.cli.options import console, resolved
+from edgeroute_env.cli.options import console, resolved, set_again
 from edgeroute_env.cli.own_router import OWN, is_own, own_router
 from edgeroute_env.cli.turn_line import heading, turn_line
 from edgeroute_env.envs.edge_route import EdgeRouteEnv
@@ -44,27 +44,10 @@ def run(
     `ppo` is the policies that come with the package; --policy takes one of your own, of any
     algorithm that edgeroute train knows.
     """
-    from edgeroute_agents import learned_names
-    from edgeroute_baselines import make_router
-
     chosen, traces_kind, why = resolved(scenario, overrides, traces)
-    given = _parsed(parameter or [])
-    if router in learned_names():
-        if given:
-            raise InputError("--param", ", ".join(given), f"none: {router} has learned its own")
-        chooser: Router = _learned(router, chosen, scenario, overrides, policy)
-    elif policy is not None:
-        allowed = f"given with --router {' or '.join(learned_names())} alone"
-        raise InputError("--policy", str(policy), allowed)
-    elif is_own(router):
-        chooser = own_router(router)
-    else:
-        if not given:
-            given = _fitted(router, chosen, traces_kind, quiet)
-        chooser = make_router(router, given)
-    if isinstance(chooser, Insider | Learner):
-        allowed = "a router that decides by observations alone (edgeroute benchmark runs all)"
-        raise InputError("--router", router, allowed)
+    chooser, given = chosen_router(
+        router, chosen, traces_kind, _parsed(parameter or []), policy, scenario, overrides, quiet
+    )
     env = EdgeRouteEnv(chosen, traces=trace or traces_kind)
     shown = f"trace {trace}" if trace else f"{traces_kind} traces, {why}"
     console.print(f"{chosen.name} · {shown} · {router} {given or ''}".rstrip())
@@ -82,6 +65,41 @@ def run(
     console.print(f"return {total:.3f} over {turns} turns")
 
 
+def chosen_router(
+    router: str,
+    scenario: Scenario,
+    traces: TraceKind,
+    given: dict[str, float],
+    policy: Path | None,
+    source: str,
+    overrides: list[str] | None,
+    quiet: bool,
+) -> tuple[Router, dict[str, float]]:
+    """Return the router that a name on the command line stands for, and its parameters.
+
+    `source` is what the command line calls the scenario.
+    """
+    from edgeroute_agents import learned_names
+    from edgeroute_baselines import make_router
+
+    if router in learned_names():
+        if given:
+            raise InputError("--param", ", ".join(given), f"none: {router} has learned its own")
+        chooser: Router = _learned(router, scenario, source, overrides, policy)
+    elif policy is not None:
+        allowed = f"given with --router {' or '.join(learned_names())} alone"
+        raise InputError("--policy", str(policy), allowed)
+    elif is_own(router):
+        chooser = own_router(router)
+    else:
+        given = given or _fitted(router, scenario, traces, quiet)
+        chooser = make_router(router, given)
+    if isinstance(chooser, Insider | Learner):
+        allowed = "a router that decides by observations alone (edgeroute benchmark runs all)"
+        raise InputError("--router", router, allowed)
+    return chooser, given
+
+
 def _learned(
     name: str,
     scenario: Scenario,
@@ -90,16 +108,11 @@ def _learned(
     policy: Path | None,
 ) -> Router:
     """Return a learned router; InputError tells how to train one that is not packaged."""
-    from edgeroute_agents import learned_router
-    from edgeroute_agents.policy import FILE, pretrained_scenarios
+    from edgeroute_agents import learned_router, packaged
 
-    if policy is None and scenario.name not in pretrained_scenarios(name):
-        train = shlex.join(["edgeroute", "train", name, "-s", source])
+    if policy is None and name not in [each.name for each in packaged(scenario)]:
+        train = shlex.join(["edgeroute", "train", name, "-s", source, *set_again(overrides)])
         allowed = f"a packaged policy's scenario, or --policy FILE; to make one: {train}"
-        if overrides:
-            allowed = (
-                f"a packaged policy's scenario, or --policy {FILE}; train on a file of its own"
-            )
         raise InputError("scenario", scenario.name, allowed)
     return learned_router(name, scenario, policy)
 

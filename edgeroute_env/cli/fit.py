@@ -24,6 +24,7 @@ def fit(
     packaged: Annotated[
         bool, typer.Option("--packaged", help="Store with the package's presets (make fit).")
     ] = False,
+    overrides: options.SetOption = None,
     overwrite: options.OverwriteOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
@@ -43,7 +44,9 @@ def fit(
     )
     from edgeroute_baselines.fitting import trials as settings_tried
 
-    chosen, kind, why = resolved(scenario, None, traces)
+    if packaged and overrides:
+        raise InputError("--set", overrides[0], "given without --packaged: presets are as packaged")
+    chosen, kind, why = resolved(scenario, overrides, traces)
     if router not in (ALL, *FITTED_ROUTERS):
         raise InputError("router", router, ", ".join((ALL, *FITTED_ROUTERS)))
     names = FITTED_ROUTERS if router == ALL else (router,)

@@ -45,8 +45,14 @@ def fitting_bar(scenario: Scenario, quiet: bool) -> Iterator[Callable[[str, int]
 
 def say_fitted(scenario: Scenario, traces: TraceKind, new: Iterable[str]) -> None:
     """Say which routers were fitted in this run and where their fits are kept."""
+    names = ", ".join(new)
+    if names:
+        say_kept(scenario, traces, f"fitted {names} to {scenario.name}")
+
+
+def say_kept(scenario: Scenario, traces: TraceKind, fits: str) -> None:
+    """Say where fits that were made now are kept, if they are; `fits` tells of them in words."""
     from edgeroute_baselines.fitted import own_file
 
-    names = ", ".join(new)
-    if names and (path := own_file(scenario, traces)).is_file():
-        notes.print(f"fitted {names} to {scenario.name}; kept in {path}")
+    if (path := own_file(scenario, traces)).is_file():
+        notes.print(f"{fits}; kept in {path}")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
+import shlex
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -51,6 +52,14 @@ LearningTracesOption = Annotated[
 ]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
 ResumeOption = Annotated[bool, typer.Option("--resume", help="Keep what is finished in --out.")]
+TrainingSetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="FIELD=VALUE",
+        help="Override a training setting, or a field of the scenario by its dotted name.",
+    ),
+]
 EpisodesOption = Annotated[int, typer.Option(min=2, max=100_000, help="Evaluation episodes.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="Show no progress bar.")]
 
@@ -68,6 +77,27 @@ notes = _Console(stderr=True, soft_wrap=True)
 def chosen_scenario(name: str, overrides: list[str] | None) -> Scenario:
     """Return the scenario with the command line's overrides."""
     return load_scenario(name, parse_overrides(overrides or []))
+
+
+def split_settings(assignments: list[str] | None) -> tuple[dict[str, Any], list[str]]:
+    """Return the training settings among what --set gave, and the scenario's fields.
+
+    Only the latter have dots in their names.
+    """
+    of_scenario = [text for text in assignments or [] if "." in text.partition("=")[0]]
+    of_training = [text for text in assignments or [] if text not in of_scenario]
+    return parse_overrides(of_training), of_scenario
+
+
+def set_again(assignments: list[str] | None) -> list[str]:
+    """Return the words of a command line that give these overrides of a scenario."""
+    return [word for assignment in assignments or [] for word in ("--set", assignment)]
+
+
+def to_resume() -> str:
+    """Return the command that goes on with what this one has begun."""
+    given = [word for word in sys.argv[1:] if word not in ("--overwrite", "--resume")]
+    return shlex.join(["edgeroute", *given, "--resume"])
 
 
 def chosen_traces(scenario: Scenario, wanted: str) -> tuple[TraceKind, str]:
@@ -90,8 +120,13 @@ def chosen_traces(scenario: Scenario, wanted: str) -> tuple[TraceKind, str]:
 
 def _to_get(absent: list[str]) -> str:
     """Return missing files with the commands that bring those which are published."""
-    commands = [str(getting(table)) for table in recorded_tables().values() if table in absent]
-    return ", ".join(absent) + (f"; to get them: {', '.join(commands)}" if commands else "")
+    published = [table for table in recorded_tables().values() if table in absent]
+    told = ", ".join(absent)
+    if published:
+        told += f"; to get them: {', '.join(str(getting(table)) for table in published)}"
+    if len(published) < len(absent):
+        told += f"; tables of yours go into {data_folder()}"
+    return told
 
 
 def resolved(

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from edgeroute_env.cli import options
+from edgeroute_env.cli.contenders import (
+    OwnRoutersOption,
+    PoliciesOption,
+    own_policies,
+    policy_contender,
+)
 from edgeroute_env.cli.options import notes
+from edgeroute_env.cli.own_router import own_contender
 from edgeroute_env.errors import InputError
+from edgeroute_env.evaluation.compare import Contender
 from edgeroute_env.evaluation.results import Results, read_results
 from edgeroute_env.files import open_folder
-from edgeroute_env.routing import Role, Router
+from edgeroute_env.routing import Router
 
 
 def report(
@@ -20,6 +29,8 @@ def report(
     scenarios: Annotated[
         list[str] | None, typer.Option("--scenario", help="Only this one; may be repeated.")
     ] = None,
+    own_routers: OwnRoutersOption = None,
+    policies: PoliciesOption = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder for the page and its figures; default: beside.")
     ] = None,
@@ -27,7 +38,8 @@ def report(
 ) -> None:
     """Write report.html, self-contained, and its figures as PNG and SVG files.
 
-    The routers that figures show run again on the stored seeds with the stored parameters.
+    The routers that figures show run again on the stored seeds with the stored parameters. A router
+    or policy of yours is in the tables; to have it in the figures, give it as to the benchmark.
     """
     from edgeroute_env.evaluation.report.page import PAGE, write_report
     from edgeroute_env.evaluation.report.turns import turns_of
@@ -36,22 +48,37 @@ def report(
     for name in scenarios or ():
         if name not in found:
             raise InputError("--scenario", name, "one of " + ", ".join(found))
+    own = [own_contender(text) for text in own_routers or []]
+    own += map(policy_contender, own_policies(policies or [], [r.scenario for r in found.values()]))
+    _refuse_others(own, found)
     folder = out or (results if results.is_dir() else results.parent) / "report"
     open_folder(folder, (PAGE,), overwrite)
-    turns = {name: turns_of(found[name], _routers(found[name])) for name in scenarios or found}
+    turns = {name: turns_of(found[name], _routers(found[name], own)) for name in scenarios or found}
     notes.print(f"written: {write_report(folder, made_by, found, turns)}")
 
 
-def _routers(results: Results) -> dict[str, Router]:
-    """Make the routers that figures show as they were; a policy only where it still is the same."""
+def _refuse_others(own: Sequence[Contender], found: Mapping[str, Results]) -> None:
+    """Raise InputError for what no result is of."""
+    for each in own:
+        if not any(each.fingerprint == r.policies.get(each.name) for r in found.values()):
+            allowed = "what was compared, unchanged and named in the same way; benchmark it again"
+            raise InputError("--router or --policy", each.name, allowed)
+
+
+def _routers(results: Results, own: Sequence[Contender]) -> dict[str, Router]:
+    """Make the routers that figures show as they were.
+
+    Policies and routers of one's own only where they are at hand and still the same.
+    """
     from edgeroute_agents import packaged
     from edgeroute_baselines import make_router
 
-    policies = {policy.name: policy for policy in packaged(results.scenario)}
+    offered = [*map(policy_contender, packaged(results.scenario)), *own]
+    at_hand = {(each.name, each.fingerprint): each.router for each in offered}
     found: dict[str, Router] = {}
     for name in results.telling():
-        if results.role(name) is not Role.LEARNED:
+        if name not in results.policies:
             found[name] = make_router(name, results.routers[name]["parameters"])
-        elif name in policies and results.policies[name] == policies[name].fingerprint():
-            found[name] = policies[name]
+        elif (name, results.policies[name]) in at_hand:
+            found[name] = at_hand[name, results.policies[name]]
     return found

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from edgeroute_env.cli import options
-from edgeroute_env.cli.fitting import fitting_bar
+from edgeroute_env.cli.fitting import fitting_bar, say_fitted
 from edgeroute_env.cli.options import console, notes, progress, resolved, steps_shown
 from edgeroute_env.errors import InputError
 from edgeroute_env.evaluation import tables
@@ -53,6 +53,7 @@ def sweep(
     named = tuple(routers or ROUTERS)
     with fitting_bar(chosen, quiet) as on_fit:
         asked = Sweep(chosen, parameter, _numbers(values), named, kind, episodes, on_fit)
+    say_fitted(chosen, kind, asked.fitted)
     folder = out or dated_folder()
     found = SWEEP_FILES.open(folder, overwrite, resume)
     earlier = [] if found is None else _kept(found, asked.settings, folder)

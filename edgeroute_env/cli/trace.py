@@ -14,7 +14,8 @@ from edgeroute_env.cli.options import chosen_scenario, console, resolved
 from edgeroute_env.errors import InputError
 from edgeroute_env.evaluation import tables
 from edgeroute_env.evaluation.episodes import generators
-from edgeroute_env.files import refuse_overwrite
+from edgeroute_env.files import refuse_overwrite, writing
+from edgeroute_env.recordings.downloads import data_folder
 from edgeroute_env.recordings.importers import IMPORTERS, import_files
 from edgeroute_env.recordings.tables import TABLES, Picked, read_recording, write_table
 from edgeroute_env.traces.columns import BASE
@@ -40,7 +41,7 @@ def make(
 
     The same as an environment of that kind of traces follows after `reset(seed=SEED)`.
     """
-    refuse_overwrite(out, overwrite)
+    _check_out(out, overwrite)
     chosen, kind, why = resolved(scenario, overrides, traces)
     pinned = Pinned(drawn(chosen, kind), generators([seed]))
     Trace.from_rows(pinned.rows[0]).save(out, overwrite)
@@ -90,7 +91,7 @@ def import_(
     arrival_s and, as far as you have them, prompt_tokens (or prompt, a text), score,
     quality_device, quality_edge, dialogue and other columns of a trace.
     """
-    refuse_overwrite(out, overwrite)
+    _check_out(out, overwrite)
     pick = Picked(_assignments("--column", columns), _assignments("--where", where), drop_unusable)
     of_format = {"--time-unit": time_unit, "--block-tokens": block_tokens}
     of_trace = {"--scenario": scenario, "--set": overrides, "--seed": seed}
@@ -113,6 +114,15 @@ def import_(
         recording = import_files(source_format, files, {**named, **of_format})
     write_table(recording, out, overwrite)
     _tell(recording.notes, f"{len(recording)} rows ({', '.join(recording.columns())}): {out}")
+
+
+def _check_out(out: Path, overwrite: bool) -> None:
+    """Refuse what cannot be written; the data folder is made where there is none yet."""
+    folder = data_folder()
+    if out.parent == folder:
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+    refuse_overwrite(out, overwrite)
 
 
 def _assignments(option: str, texts: list[str] | None) -> dict[str, str]:

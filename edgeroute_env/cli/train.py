@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -9,19 +10,25 @@ import typer
 
 from edgeroute_env.cli import options
 from edgeroute_env.cli.fitting import fit_on_the_spot
-from edgeroute_env.cli.options import INTERRUPTED, notes, on_interrupt, progress, resolved, says
+from edgeroute_env.cli.options import (
+    INTERRUPTED,
+    notes,
+    on_interrupt,
+    progress,
+    resolved,
+    says,
+    set_again,
+    split_settings,
+    to_resume,
+)
 from edgeroute_env.errors import needs
 from edgeroute_env.files import open_folder
-from edgeroute_env.scenario_files import parse_overrides
 
 
 def train(
     algorithm: Annotated[str, typer.Argument(help="ppo or dqn.")],
     scenario: options.ScenarioOption = "paper",
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="FIELD=VALUE", help="Override a training setting."),
-    ] = None,
+    overrides: options.TrainingSetOption = None,
     tuned: Annotated[
         Path | None,
         typer.Option("--settings", metavar="FILE", help="What edgeroute tune ALGORITHM wrote."),
@@ -44,11 +51,12 @@ def train(
     from edgeroute_agents.policy import FILE
     from edgeroute_agents.settings import load_settings
 
-    asked = load_settings(algorithm, parse_overrides(settings or []), tuned)
-    chosen, kind, why = resolved(scenario, None, traces)
+    settings, of_scenario = split_settings(overrides)
+    asked = load_settings(algorithm, settings, tuned)
+    chosen, kind, why = resolved(scenario, of_scenario, traces)
     folder = out or Path("runs") / f"{chosen.name}-{algorithm}-{seed}"
     open_folder(folder, [FILE], overwrite, resume)
-    with needs("edgeroute train", "agents"):
+    with needs(f"edgeroute train {algorithm}", "agents"):
         from edgeroute_agents.train import RULES, Training
         from edgeroute_agents.watching import Follower
     notes.print(f"{chosen.name} · {kind} traces, {why} · {algorithm}, {asked.frames:,} frames")
@@ -61,6 +69,8 @@ def train(
         with on_interrupt(follower.stop):
             standing = Training(chosen, asked, seed, kind).run(folder, follower, resume)
     if not standing.finished:
-        notes.print(f"stopped; continue with --resume --out {folder}")
+        notes.print(f"stopped; to go on: {to_resume()}")
         raise typer.Exit(INTERRUPTED)
     notes.print(f"written: {folder / FILE}, {standing.gap:+.3f} on the validation seeds")
+    same = [scenario, *set_again(of_scenario), "--policy", str(folder / FILE)]
+    notes.print(f"to compare it: {shlex.join(['edgeroute', 'benchmark', *same])}")

@@ -9,9 +9,17 @@ import typer
 
 from edgeroute_env.cli import options
 from edgeroute_env.cli.fitting import fit_on_the_spot
-from edgeroute_env.cli.options import INTERRUPTED, notes, on_interrupt, progress, resolved, says
+from edgeroute_env.cli.options import (
+    INTERRUPTED,
+    notes,
+    on_interrupt,
+    progress,
+    resolved,
+    says,
+    split_settings,
+    to_resume,
+)
 from edgeroute_env.errors import needs
-from edgeroute_env.scenario_files import parse_overrides
 
 
 def tune(
@@ -19,10 +27,7 @@ def tune(
     scenario: options.ScenarioOption = "paper",
     traces: options.LearningTracesOption = "synthetic",
     trials: Annotated[int, typer.Option(min=1, max=1000, help="How many trainings.")] = 20,
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="FIELD=VALUE", help="Fix a training setting."),
-    ] = None,
+    overrides: options.TrainingSetOption = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the search and its trainings.")] = 0,
     out: Annotated[
         Path | None, typer.Option(help="Folder; default: runs/SCENARIO-ALGORITHM-tuned.")
@@ -33,15 +38,15 @@ def tune(
 ) -> None:
     """Search training settings with Optuna, on training and validation seeds.
 
-    Each trial is a training of its own, the first with the packaged settings. The best settings
-    end up in --out; edgeroute train takes them. Ctrl-C ends the search after the present rollout;
-    --resume then repeats that trial alone.
+    What --set gives is not searched. Each trial is a training of its own, the first with the
+    packaged settings. The best settings end up in --out; edgeroute train takes them. Ctrl-C ends
+    the search after the present rollout; --resume then repeats that trial alone.
     """
     from edgeroute_agents.settings import load_settings
 
-    fixed = parse_overrides(overrides or [])
+    fixed, of_scenario = split_settings(overrides)
     start = load_settings(algorithm, fixed)
-    chosen, kind, why = resolved(scenario, None, traces)
+    chosen, kind, why = resolved(scenario, of_scenario, traces)
     folder = out or Path("runs") / f"{chosen.name}-{algorithm}-tuned"
     with needs(f"edgeroute tune {algorithm}", "agents"):
         from edgeroute_agents.train import RULES
@@ -61,7 +66,7 @@ def tune(
         with on_interrupt(search.stop):
             ended = search.run(trials)
     if not ended:
-        notes.print(f"stopped; continue with --resume --out {folder}")
+        notes.print(f"stopped; to go on: {to_resume()}")
         raise typer.Exit(INTERRUPTED)
     place, best = search.best
     notes.print(

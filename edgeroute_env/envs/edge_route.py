@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edgeroute_env.envs.info import scalar_info
 from edgeroute_env.envs.observation import observation_space
-from edgeroute_env.envs.rendering import describe, picture
+from edgeroute_env.envs.rendering import USUAL, Screen, checked_mode
 from edgeroute_env.envs.setup import (
     Busy,
     ScenarioLike,
@@ -23,7 +23,7 @@ from edgeroute_env.envs.setup import (
     given,
     prepare,
 )
-from edgeroute_env.errors import InputError, shown
+from edgeroute_env.errors import shown
 from edgeroute_env.simulator.batch import Batch
 from edgeroute_env.simulator.checks import ACTIONS_ALLOWED
 from edgeroute_env.traces.trace import Trace
@@ -156,7 +156,9 @@ class EdgeRouteEnv(gym.Env[NDArray[np.float32], np.int64]):
     - `overrides`: dotted fields of the scenario and their values.
     - `traces`: None draws from the scenario's law, `"recorded"` from its recordings; a path, a
       `Trace` or a sequence of them is replayed.
-    - `render_mode`: `"rgb_array"` (a picture of the episode, 640 x 400), `"ansi"` or None.
+    - `render_mode`: `"rgb_array"` (a picture of the episode), `"human"` (the same in a window,
+      after each `reset` and `step`), `"ansi"` (a panel of text, 80 columns) or None.
+    - `render_width`: pixels of a picture's width; its height is 5/8 of it. 640 by default.
 
     `reset(options={"trace": trace})` makes one episode follow a given `Trace`.
 
@@ -165,7 +167,10 @@ class EdgeRouteEnv(gym.Env[NDArray[np.float32], np.int64]):
     - v0: initial version.
     """
 
-    metadata: dict[str, Any] = {"render_modes": ["rgb_array", "ansi"], "render_fps": 4}  # noqa: RUF012
+    metadata: dict[str, Any] = {  # noqa: RUF012  (as Gymnasium declares it)
+        "render_modes": ["rgb_array", "human", "ansi"],
+        "render_fps": 4,
+    }
 
     def __init__(
         self,
@@ -173,20 +178,19 @@ class EdgeRouteEnv(gym.Env[NDArray[np.float32], np.int64]):
         overrides: Mapping[str, Any] | None = None,
         traces: TracesLike = None,
         render_mode: str | None = None,
+        render_width: int = USUAL,
     ) -> None:
         """Validate the scenario and prepare the first episode; an InputError names a bad field."""
-        modes = self.metadata["render_modes"]
-        if render_mode is not None and not (isinstance(render_mode, str) and render_mode in modes):
-            raise InputError("render_mode", render_mode, "'rgb_array', 'ansi' or None")
+        self.render_mode = checked_mode(render_mode, self.metadata["render_modes"])
         self.scenario, source = prepare(scenario, overrides, traces)
-        self.render_mode = render_mode
+        screen = Screen(self.scenario, width=render_width)
+        self._screen = None if render_mode is None else screen
         self.observation_space = observation_space()
         self.action_space = gym.spaces.Discrete(2)
         self._source = source
         self._batch = Batch(self.scenario, source, 1)
         self._action = np.zeros(1, np.int64)
         self._running = False
-        self._past: list[Any] = []  # every turn's OUTCOME, where the episode is drawn
         self._busy = Busy()
 
     def reset(
@@ -203,10 +207,12 @@ class EdgeRouteEnv(gym.Env[NDArray[np.float32], np.int64]):
             super().reset(seed=seed)
             if source is not self._batch.source:
                 self._batch = Batch(self.scenario, source, 1)
-            self._past = []
             self._running = False  # until the source has given a trace that fits
             self._batch.begin(_FIRST, (self.np_random,))
             self._running = True
+            if self._screen is not None:
+                self._screen.begin()
+                self._show()
             return self._batch.observations[0].copy(), {}
 
     def step(
@@ -235,8 +241,9 @@ class EdgeRouteEnv(gym.Env[NDArray[np.float32], np.int64]):
             self._action[0] = chosen
             batch.step(self._action)
             outcome = batch.figures[0].tolist()
-            if self.render_mode == "rgb_array":
-                self._past.append(batch.outcomes[0].copy())
+            if self._screen is not None:
+                self._screen.add(batch)
+                self._show()
             reward, terminated, truncated = outcome[0], outcome[1] != 0.0, outcome[2] != 0.0
             self._running = not (terminated or truncated)
             return batch.observations[0].copy(), reward, terminated, truncated, scalar_info(outcome)
@@ -244,19 +251,32 @@ class EdgeRouteEnv(gym.Env[NDArray[np.float32], np.int64]):
             busy.release()
 
     def render(self) -> NDArray[np.uint8] | str | None:
-        """Return a picture, uint8, shape (400, 640, 3), or the last turn as a line of text.
+        """Return a picture, uint8, shape (400, 640, 3), or a panel of text; None in other modes.
 
         Raises:
             ResetNeeded: before the first `reset`.
-            DependencyNotInstalled: mode "rgb_array" without pygame.
+            DependencyNotInstalled: mode "rgb_array" or "human" without pygame.
+            InputError: mode "human" where there is no display.
         """
-        if self.render_mode is None:
+        if self._screen is None:
             return None
         if self._batch.episodes["length"][0] == 0:
             raise ResetNeeded("render: no episode has begun; call reset() first")
         if self.render_mode == "ansi":
-            return describe(self._batch)
-        return picture(self.scenario, self._batch, [self._past])
+            return self._screen.text(self._batch)
+        if self.render_mode == "rgb_array":
+            return self._screen.pictures(self._batch)[0]
+        self._show()
+        return None
+
+    def close(self) -> None:
+        """Close the window, where there is one."""
+        if self._screen is not None:
+            self._screen.close()
+
+    def _show(self) -> None:
+        if self._screen is not None and self.render_mode == "human":
+            self._screen.show(self._batch, self.metadata["render_fps"])
 
     @property
     def trace(self) -> Trace:

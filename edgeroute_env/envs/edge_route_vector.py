@@ -13,8 +13,10 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
+from edgeroute_env.envs.edge_route import EdgeRouteEnv
 from edgeroute_env.envs.info import vector_info
 from edgeroute_env.envs.observation import observation_space
+from edgeroute_env.envs.rendering import USUAL, Picture, Screen, checked_mode
 from edgeroute_env.envs.setup import (
     Busy,
     ScenarioLike,
@@ -31,6 +33,8 @@ from edgeroute_env.simulator.checks import checked_actions
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
+DRAWN = 16  # environments at most
+
 
 class EdgeRouteVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], Any]):
     """A vector of `EdgeRouteEnv`, bit for bit.
@@ -41,7 +45,8 @@ class EdgeRouteVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], Any])
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012  (as Gymnasium declares it)
-        "render_modes": [],
+        "render_modes": ["rgb_array"],
+        "render_fps": EdgeRouteEnv.metadata["render_fps"],
         "autoreset_mode": AutoresetMode.NEXT_STEP,
     }
 
@@ -52,19 +57,19 @@ class EdgeRouteVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], Any])
         overrides: Mapping[str, Any] | None = None,
         traces: TracesLike = None,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
-        render_mode: None = None,
+        render_mode: str | None = None,
         max_episode_steps: None = None,
+        render_width: int = USUAL,
     ) -> None:
         """Validate the scenario and allocate `num_envs` episodes; see `EdgeRouteEnv`.
 
-        `autoreset_mode` is an `AutoresetMode` or its value. Gymnasium's `make_vec` passes the last
-        two arguments, which must be None.
+        `autoreset_mode` is an `AutoresetMode` or its value. `render_mode` is "rgb_array" or None.
+        Gymnasium's `make_vec` passes `max_episode_steps`, which must be None.
         """
         if max_episode_steps is not None:
             allowed = "None; set the scenario's workload.turns, such as by overrides, instead"
             raise InputError("max_episode_steps", max_episode_steps, allowed)
-        if render_mode is not None:
-            raise InputError("render_mode", render_mode, "None; render a scalar environment")
+        self.render_mode = checked_mode(render_mode, self.metadata["render_modes"])
         modes = {mode.value: mode for mode in AutoresetMode}
         if isinstance(autoreset_mode, AutoresetMode):
             self._mode = autoreset_mode
@@ -81,6 +86,8 @@ class EdgeRouteVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], Any])
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._batch = Batch(self.scenario, source, num_envs)
+        screen = Screen(self.scenario, min(num_envs, DRAWN), render_width)
+        self._screen = None if render_mode is None else screen
         self._generators: list[np.random.Generator] = []
         self._seeds: list[int] = []
         self._begun = False
@@ -107,7 +114,7 @@ class EdgeRouteVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], Any])
             kept = batch.observations
             batch.renew()
             batch.observations[:] = kept
-            batch.begin(which, self._generators)
+            self._begin(which)
             self._begun = True
             return batch.observations, {}
 
@@ -135,10 +142,12 @@ class EdgeRouteVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], Any])
             raise ResetNeeded("step: an episode has not begun or is over; call reset() first")
         batch.renew()
         batch.step(actions)
+        if self._screen is not None:
+            self._screen.add(batch, ~ended)
         outcomes = batch.outcomes
         if self._mode is AutoresetMode.NEXT_STEP and ended.any():
             batch.figures[ended] = 0.0
-            batch.begin(np.flatnonzero(ended), self._generators)
+            self._begin(np.flatnonzero(ended))
         terminated, truncated = outcomes["terminated"] != 0.0, outcomes["truncated"] != 0.0
         done = terminated | truncated
         if self._mode is AutoresetMode.SAME_STEP and done.any():
@@ -147,12 +156,30 @@ class EdgeRouteVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], Any])
             info = vector_info(batch.figures, ~ended)
         return batch.observations, outcomes["reward"].copy(), terminated, truncated, info
 
+    def render(self) -> tuple[Picture, ...] | None:
+        """Return the pictures of the first environments, 16 at most, as `EdgeRouteEnv.render` does.
+
+        Raises:
+            ResetNeeded: before the first `reset`.
+            DependencyNotInstalled: pygame is missing.
+        """
+        if self._screen is None:
+            return None
+        if not self._begun:
+            raise ResetNeeded("render: no episode has begun; call reset() first")
+        return self._screen.pictures(self._batch)
+
+    def _begin(self, which: NDArray[np.int64]) -> None:
+        self._batch.begin(which, self._generators)
+        if self._screen is not None:
+            self._screen.begin(which)
+
     def _restart(self, done: Flags) -> dict[str, Any]:
         """Begin new episodes where they have ended; their last turn moves to `final_*`."""
         final_obs = np.full(self.num_envs, None, object)
         for e in np.flatnonzero(done):
             final_obs[e] = self._batch.observations[e].copy()
-        self._batch.begin(np.flatnonzero(done), self._generators)
+        self._begin(np.flatnonzero(done))
         info = vector_info(self._batch.figures, ~done)
         info |= {"final_obs": final_obs, "_final_obs": done}
         info |= {"final_info": vector_info(self._batch.figures, done), "_final_info": done}

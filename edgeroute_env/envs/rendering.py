@@ -1,52 +1,100 @@
-"""What `render` returns: a picture, or the last turn as a line of text."""
+"""What `render` shows of the first episodes of a batch."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import operator
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeAlias
 
 import numpy as np
-from gymnasium.error import DependencyNotInstalled
 from numpy.typing import NDArray
 
+from edgeroute_env.errors import InputError
+from edgeroute_env.rendering import need_pygame
+from edgeroute_env.rendering.history import History
+from edgeroute_env.rendering.panel import panel
+from edgeroute_env.rendering.snapshot import Snapshot, snapshot
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.simulator.batch import Batch
 
+Picture: TypeAlias = NDArray[np.uint8]
 
-def picture(scenario: Scenario, batch: Batch, pasts: Sequence[Sequence[Any]]) -> NDArray[np.uint8]:
-    """Return the first episodes of a batch as tiles of one picture, uint8, shape (h, w, 3).
-
-    `pasts` holds, for each episode to be drawn, the OUTCOME of every turn so far.
-
-    Raises:
-        DependencyNotInstalled: pygame is missing.
-    """
-    try:
-        import pygame  # noqa: F401  (here, so that nobody needs it who draws nothing)
-    except ImportError as error:
-        need = "rendering needs pygame; install it with: pip install 'edgeroute[render]'"
-        raise DependencyNotInstalled(need) from error
-    from edgeroute_env.rendering.frame import draw, tiles
-    from edgeroute_env.rendering.snapshot import snapshot
-
-    return tiles([draw(snapshot(scenario, batch, e, past)) for e, past in enumerate(pasts)])
+NARROWEST, USUAL, WIDEST = 320, 640, 3840  # pixels of a picture's width
 
 
-def describe(batch: Batch) -> str:
-    """Return what happened to the turn that a batch of one has just routed."""
-    cursor = int(batch.episodes["cursor"][0])
-    if cursor == 0:
-        return "no turn routed yet"
-    row = batch.traces[batch.episodes["trace"][0], cursor - 1]
-    out = batch.outcomes[0]
-    place = "edge" if out["edge_call"] else "device"
-    if out["failed"]:
-        place = "failed"
-    elif out["refused"]:
-        place = "refused, device"
-    return (
-        f"t={row['arrival_s']:8.1f} s  turn {row['turn']}  {row['prompt_tokens']:5.0f} tokens  "
-        f"score {row['score']:.2f}  SNR {row['snr_db']:5.1f} dB  load {row['edge_load']:.2f}  "
-        f"-> {place:<6}  latency {out['latency_s']:6.2f} s (first token {out['ttft_s']:5.2f})  "
-        f"quality {out['quality']:.2f}  reward {out['reward']:+.3f}"
-    )
+def checked_mode(mode: Any, known: list[str]) -> str | None:
+    """Return a render mode; InputError where it is not known."""
+    if mode is not None and not (isinstance(mode, str) and mode in known):
+        raise InputError("render_mode", mode, ", ".join(map(repr, known)) + " or None")
+    return mode
+
+
+class Screen:
+    """The turns of the episodes that are drawn, and what draws them."""
+
+    def __init__(self, scenario: Scenario, count: int = 1, width: Any = USUAL) -> None:
+        """Follow the first `count` episodes of a batch; pictures are `width` pixels wide."""
+        try:
+            pixels = operator.index(width)
+        except TypeError:
+            pixels = 0
+        if not NARROWEST <= pixels <= WIDEST:
+            allowed = f"a whole number of pixels from {NARROWEST} to {WIDEST}"
+            raise InputError("render_width", width, allowed)
+        self._scenario, self._zoom = scenario, pixels / USUAL
+        self._pasts = [History() for _ in range(count)]
+        self._window: Any = None
+
+    def begin(self, which: Iterable[Any] = (0,)) -> None:
+        """Forget the turns of the episodes that have just begun."""
+        for e in which:
+            if e < len(self._pasts):
+                self._pasts[e] = History()
+
+    def add(self, batch: Batch, routed: NDArray[np.bool_] | None = None) -> None:
+        """Read the turns that the batch has just routed, in all episodes or in some."""
+        for e, past in enumerate(self._pasts):
+            if routed is None or routed[e]:
+                past.add(batch, e)
+
+    def pictures(self, batch: Batch) -> tuple[Picture, ...]:
+        """Return the episodes' pictures, uint8, their height 5/8 of their width.
+
+        Raises:
+            DependencyNotInstalled: pygame is missing.
+        """
+        need_pygame()
+        from edgeroute_env.rendering.frame import draw
+
+        return tuple(draw(shot, self._zoom) for shot in self._shots(batch))
+
+    def text(self, batch: Batch) -> str:
+        """Return the first episode as lines of text."""
+        return panel(next(self._shots(batch)))
+
+    def show(self, batch: Batch, frames_per_s: float) -> None:
+        """Show the first episode in a window and wait for the next frame's time.
+
+        Raises:
+            DependencyNotInstalled: pygame is missing.
+            InputError: there is no display.
+        """
+        picture = self.pictures(batch)[0]
+        if self._window is None:
+            from edgeroute_env.rendering.window import Window
+
+            self._window = Window(self._scenario.name)
+        self._window.show(picture, frames_per_s)
+
+    def close(self) -> None:
+        """Close the window, where there is one."""
+        if self._window is not None:
+            self._window.close()
+            self._window = None
+
+    def _shots(self, batch: Batch) -> Iterator[Snapshot]:
+        return (snapshot(self._scenario, batch, e, past) for e, past in enumerate(self._pasts))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the window out: a copied environment opens one of its own."""
+        return {**self.__dict__, "_window": None}

@@ -25,6 +25,7 @@ class Contender:
     role: Role
     parameters: Mapping[str, float] = field(default_factory=dict)
     fingerprint: str = ""  # of a trained policy: a hash of all that decides
+    bare_rule: str = ""  # of a trained policy that is no more than the rule it started from
 
     @property
     def name(self) -> str:
@@ -116,6 +117,7 @@ def _row(contender: Contender, runs: Runs, reference: str) -> dict[str, Any]:
     row: dict[str, Any] = {
         "parameters": dict(contender.parameters),
         "role": contender.role.value,
+        "bare_rule": contender.bare_rule,
         "figures": figures(own),
         "difference": difference(own, runs[reference]),
     }

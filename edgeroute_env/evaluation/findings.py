@@ -19,7 +19,8 @@ def of_scenario(results: Results) -> str:
     gain = results.routers[tuned]["over_constant"]
     words = [f"{tuned}, the tuned rule, {_stands(gain, f'{constant}, the better constant')}"]
     for name in results.policies:
-        words.append(f"{name} {_stands(results.routers[name]['over_analytic'], 'the tuned rule')}")
+        less = results.routers[name]["over_analytic"]
+        words.append(f"{results.shown(name)} {_stands(less, 'the tuned rule')}")
     return "; ".join(words) + "."
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
 import platform
 import shlex
@@ -16,7 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from edgeroute_env.errors import InputError
-from edgeroute_env.files import open_folder, read_whole, replacing
+from edgeroute_env.files import (
+    open_folder,
+    read_whole,
+    replacing,
+    with_sha256,
+    without_sha256,
+)
 
 _PACKAGES = ("edgeroute", "gymnasium", "numba", "numpy", "pydantic", "scipy")
 
@@ -58,9 +63,11 @@ class ResultFiles:
             found = json.loads(read_whole(path))
         except (OSError, ValueError, RecursionError) as error:
             raise InputError(field, str(path), f"a readable {self.json_name} ({error})") from None
-        if not isinstance(found, dict) or found.pop("sha256", None) != _checksum(found):
-            allowed = f"a {self.json_name} as edgeroute wrote it: its checksum does not fit"
-            raise InputError(field, str(path), allowed)
+        try:
+            found = without_sha256(found)
+        except (ValueError, RecursionError) as error:
+            allowed = f"a {self.json_name} as edgeroute wrote it: {error}"
+            raise InputError(field, str(path), allowed) from None
         if not self.is_ours(found):
             raise InputError(field, str(path), f"a {self.json_name} that edgeroute wrote")
         return found
@@ -69,18 +76,12 @@ class ResultFiles:
         """Write the JSON and the CSV file, each in one move."""
         json_path, csv_path = (folder / name for name in self.names[:2])
         with replacing(json_path) as part:
-            stated = {**content, "sha256": _checksum(content)}
-            part.write_text(json.dumps(stated, indent=1) + "\n", encoding="utf-8")
+            part.write_text(json.dumps(with_sha256(content), indent=1) + "\n", encoding="utf-8")
         with replacing(csv_path) as part, part.open("w", encoding="utf-8", newline="") as file:
             rows = list(self.rows(content))
             writer = csv.DictWriter(file, list(rows[0]) if rows else [])
             writer.writeheader()
             writer.writerows(rows)
-
-
-def _checksum(content: dict[str, Any]) -> str:
-    """Return the SHA-256 of what results say; how their JSON is laid out does not count."""
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def command_and_versions(*more: str) -> dict[str, Any]:

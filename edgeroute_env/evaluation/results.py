@@ -58,6 +58,11 @@ class Results:
         names = (*self.names(Role.CONSTANT), *rules, *self.policies, *self.names(Role.BOUND))
         return [name for name in dict.fromkeys(names) if name in self.routers]
 
+    def shown(self, router: str) -> str:
+        """Return a router's name, with the rule that it is where training has added nothing."""
+        rule = self._row(router).get("bare_rule")
+        return f"{router} ({rule})" if rule else router
+
     def role(self, router: str) -> Role:
         """Return the part that a router plays."""
         return Role(self._row(router)["role"])

@@ -78,11 +78,13 @@ def comparison(results: Results, every: bool = False) -> Table:
     beyond = [name for name in names if not results.role(name).causal]
     if beyond:
         caption += f" Hindsight or oracle, for comparison only: {', '.join(beyond)}."
+    if any(results.shown(name) != name for name in names):
+        caption += " A rule in brackets: training has added nothing to it."
     table = blank(None, caption, numbers=COMPARED, wide=("gain", "95 % interval"))
     for name in names:
         row = results.routers[name]
         mean, interval = with_interval(row["over_constant"]).split(" ", 1)
-        table.add_row(name, *_cells(row["figures"], COMPARED), mean, interval)
+        table.add_row(results.shown(name), *_cells(row["figures"], COMPARED), mean, interval)
     return table
 
 
@@ -131,7 +133,7 @@ def overview(compared: Mapping[str, Results]) -> Table:
             row = results.routers[name]
             less, gap = row["over_analytic"], row.get("gap_closed")
             closed = f"{gap['mean']:.0%}" if gap else ""
-            table.add_row(shown, name, with_interval(less), verdict(less), closed)
+            table.add_row(shown, results.shown(name), with_interval(less), verdict(less), closed)
             shown = ""
     return table
 

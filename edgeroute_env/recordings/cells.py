@@ -63,8 +63,8 @@ def numbers(column: NDArray[Any], truths: bool = False) -> Floats:
 
 
 def _number(value: Any, truths: bool) -> float:
-    if truths and str(value).lower() in _TRUTHS:
-        return _TRUTHS[str(value).lower()]
+    if truths and str(value).strip().lower() in _TRUTHS:
+        return _TRUTHS[str(value).strip().lower()]
     if isinstance(value, bool | np.bool_ | np.timedelta64) or "_" in str(value):
         return np.nan  # float() would take True for 1, 2 s for 2 and 1_0 for 10
     try:

@@ -14,19 +14,24 @@ the line (from 1) or, in a JSON list, the item (from 0). Lengths of texts are es
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from edgeroute_env.errors import InputError
 from edgeroute_env.recordings.answers import answer_of, first_number, only_number
+from edgeroute_env.recordings.cells import numbers
 from edgeroute_env.recordings.lines import csv_rows, json_lines, naming_line, opened
 from edgeroute_env.recordings.mooncake import mooncake_jsonl
 from edgeroute_env.recordings.shapes import Arrivals, Dialogues, Outcomes, Recording
 from edgeroute_env.recordings.tables import make_recording
 from edgeroute_env.recordings.tokens import count_tokens
 
+_INDEX = re.compile(r"|Unnamed: \d+")  # the names of an index that pandas wrote, and read again
 _ONE_NUMBER = (
     "one single number, as in GSM8K; answers that are letters (multiple choice), lists or texts "
     "cannot be graded"
@@ -50,7 +55,9 @@ def routellm_csv(
         for line, row in csv_rows(path, ("prompt",)):
             place = f"line {line}"
             with naming_line(path, place, "prompt, and true or false for both models"):
-                models = [name for name in row if name not in ("", "prompt")]
+                models = [name for name in row if name != "prompt" and not _INDEX.fullmatch(name)]
+                if len(models) < 2:
+                    raise InputError("columns", ", ".join(row), "prompt and two models")
                 weak, strong = weak or models[0], strong or models[1]
                 values: dict[str, Any] = {
                     "prompt_tokens": count_tokens(row["prompt"]),
@@ -139,8 +146,8 @@ def azure_csv(path: str | Path) -> Arrivals:
 
 
 def _truth(column: str, text: str) -> float:
-    truth = {"true": 1.0, "1": 1.0, "false": 0.0, "0": 0.0}.get(text.strip().lower())
-    if truth is None:
+    truth = float(numbers(np.array([text]), truths=True)[0])
+    if truth not in (0.0, 1.0):
         raise InputError(
             f"column {column}",
             text,

@@ -24,9 +24,14 @@ def csv_rows(path: Path, required: Sequence[str]) -> Iterator[tuple[int, dict[st
     line = 0
     with opened(path, newline="") as file:
         rows = csv.DictReader(file, strict=True)
-        missing = [name for name in required if name not in (rows.fieldnames or ())]
+        names = [name.strip() for name in rows.fieldnames or ()]
+        rows.fieldnames = names
+        repeated = [name for name in names if name and names.count(name) > 1]
+        if repeated:
+            raise InputError(f"{path}, line 1", repeated[0], "a name for each column")
+        missing = [name for name in required if name not in names]
         if missing:
-            present = ", ".join(rows.fieldnames or ()) or "none"
+            present = ", ".join(names) or "none"
             raise InputError(f"{path}, line 1", f"columns {present}", f"with {missing[0]}")
         for row in rows:
             line = rows.line_num

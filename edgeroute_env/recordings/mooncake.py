@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from edgeroute_env.errors import InputError
-from edgeroute_env.recordings.cells import numbered
+from edgeroute_env.recordings.cells import check_times, numbered
 from edgeroute_env.recordings.lines import json_lines, naming_line, number_of
 from edgeroute_env.recordings.sessions import BLOCK_TOKENS, Request, session_of_requests
 from edgeroute_env.recordings.shapes import Arrivals
 from edgeroute_env.recordings.tables import make_recording
 
 TimeUnit = Literal["ms", "s"]
-SESSION_FIELDS = ("session_id", "session", "conversation_id")
+SESSION_FIELD = re.compile(r"\w*(session|conversation|conv|dialog(ue)?|thread)(_?u?u?id)?", re.I)
 BUSIEST_PER_S = 20.0  # requests; more than that, and the times are hardly milliseconds
+CALENDAR_S = (1e9, 1e11)  # what a time of these years is in seconds; it is more in milliseconds
 WHOLE_MS = 1e-3  # a fraction below it is a float's error
 
 
@@ -25,19 +29,22 @@ def mooncake_jsonl(
     """Return the arrivals of a Mooncake trace (.jsonl or .jsonl.gz) with their sessions.
 
     A line has `timestamp`, `input_length` and `output_length` (tokens) and `hash_ids`, a hash for
-    every block of input tokens. Where it names its session (`session_id`, `session` or
-    `conversation_id`) or the request it follows (`chat_id` and `parent_chat_id`), that counts;
+    every block of input tokens. Where it names its session (such as `session_id`, `sessionId` or
+    `conversation`) or the request it follows (`chat_id` and `parent_chat_id`), that counts;
     otherwise sessions are found from the hashes, see `session_of_requests`.
 
     Args:
         time_unit: of the timestamps, "ms" or "s"; None takes milliseconds, as Mooncake publishes
-            them, and refuses fractions and times that would mean more than 20 requests a second.
+            them, and refuses fractions, times that would mean more than 20 requests a second, and
+            seconds since 1970.
         block_tokens: tokens a hash stands for; None takes Mooncake's 512.
     """
     requests = mooncake_requests(path, time_unit, block_tokens)
     time_s = [request.time_s for request in requests]
     span_s = time_s[-1] - time_s[0]
-    if time_unit is None and len(requests) > BUSIEST_PER_S * (span_s + 1.0):
+    check_times(f"{path}: timestamp", np.array(time_s))
+    busy = 0.0 < span_s * BUSIEST_PER_S < len(requests) - 1
+    if time_unit is None and (busy or CALENDAR_S[0] <= 1e3 * time_s[0] < CALENDAR_S[1]):
         found = f"{len(requests)} requests in {span_s:g} s, taken as milliseconds"
         allowed = "--time-unit s where the times are seconds, --time-unit ms where they are not"
         raise InputError(f"{path}: timestamp", found, allowed)
@@ -105,10 +112,9 @@ def _blocks(hashes: Any, input_tokens: int, block_tokens: int | None) -> tuple[i
 
 def _session(item: Mapping[str, Any], sessions: dict[str | int, str | int]) -> str | int | None:
     """Return the session that a request names, itself or by the request before it, else None."""
-    for field in SESSION_FIELDS:
-        if field in item:
-            return _name(field, item[field])
-    if "chat_id" not in item or "parent_chat_id" not in item:
+    for field in filter(SESSION_FIELD.fullmatch, item):
+        return _name(field, item[field])
+    if "chat_id" not in item and "parent_chat_id" not in item:
         return None
     chat = _name("chat_id", item["chat_id"])
     parent = _name("parent_chat_id", item["parent_chat_id"])

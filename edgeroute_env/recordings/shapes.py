@@ -230,7 +230,8 @@ class SnrRuns(Recording):
         _, earliest = np.unique(self.run[starts], return_index=True)
         together = ~first
         together[starts[earliest]] = True
-        check_rows("run", self.run, together, "runs whose samples stand together")
+        allowed = "a run's samples together: sort the table by run, then by time"
+        check_rows("run", self.run, together, allowed)
         ordered = first | (np.diff(self.time_s, prepend=self.time_s[0]) >= 0)
         check_rows("time_s", self.time_s, ordered, "times that never decrease within a run")
 
@@ -256,12 +257,12 @@ def converted(name: str, values: Any, rule: ColumnRule) -> tuple[NDArray[Any], N
 
 def _names_as_numbers(raw: NDArray[Any], found: Floats, high: float) -> Floats:
     """Return the numbers of names that are texts, or numbers above `high`; others as they are."""
-    texts = np.array([isinstance(value, str) and value != "" for value in raw])
+    texts = np.array([_is_text(value) for value in raw])
     if not ((texts & np.isnan(found)) | (found > high)).any():
         return found
     due = texts | np.isfinite(found)
     result = np.full(raw.size, np.nan)
-    result[due] = numbered(raw[due].tolist())
+    result[due] = numbered(str(name).strip() for name in raw[due].tolist())
     return result
 
 
@@ -274,8 +275,13 @@ def _is_empty(raw: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 def _is_text(value: Any) -> bool:
-    """Return whether a value is a text that a file can hold: not empty, no half a surrogate."""
-    return isinstance(value, str) and value != "" and not _SURROGATE.search(value)
+    """Return whether a value is a text that a file can hold: not blank, no half a surrogate."""
+    return (
+        isinstance(value, str)
+        and not value.isspace()
+        and value != ""
+        and not (_SURROGATE.search(value))
+    )
 
 
 def _checked(name: str, values: Any) -> NDArray[Any]:

@@ -15,7 +15,8 @@ how many. Every fault of a file is one InputError that names the file; rows coun
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import MISSING, fields
 from pathlib import Path
 from types import MappingProxyType
@@ -62,6 +63,32 @@ class Picked(NamedTuple):
     drop_unusable: bool = False
 
 
+class Found(NamedTuple):
+    """What a table holds of some fields.
+
+    columns, cells: by field, as values and as the file has them. rows: their numbers in the file.
+    """
+
+    path: str | Path
+    columns: dict[str, NDArray[Any]]
+    cells: dict[str, NDArray[Any]]
+    rows: NDArray[np.int64]
+    notes: tuple[str, ...]
+
+    @contextmanager
+    def naming_rows(self) -> Iterator[None]:
+        """Let errors name the file and, of a row, its number and text in the file."""
+        try:
+            yield
+        except InputError as error:
+            field, value = error.field, error.value
+            name, _, row = field.partition(", row ")
+            if row and name in self.cells:
+                field = f"{name}, row {self.rows[int(row)]}"
+                value = _shown(self.cells[name][int(row)])
+            raise InputError(f"{self.path}: {field}", value, error.allowed) from None
+
+
 TABLES: dict[str, type[Recording]] = {
     "outcomes": Outcomes,
     "dialogues": Dialogues,
@@ -88,12 +115,14 @@ def read_recording(
     if kind is Dialogues:
         rules["dialogue"] = ColumnRule(str)  # whatever names it
     pick = Picked(columns or {}, where or {}, drop_unusable)
-    found, note = picked_fields(path, rules, required, pick)
-    if kind is Dialogues:
-        keys = list(zip(found["task"].tolist(), found["dialogue"].tolist(), strict=True))
-        _refuse_interleaved(path, keys)
-        found["dialogue"] = np.array(numbered(keys))
-    return make_recording(kind, path, {**found, "notes": (note,) if note else ()})
+    found = picked_fields(path, rules, required, pick)
+    values: dict[str, Any] = dict(found.columns)
+    with found.naming_rows():
+        if kind is Dialogues:
+            keys = list(zip(values["task"].tolist(), values["dialogue"].tolist(), strict=True))
+            _refuse_interleaved(keys)
+            values["dialogue"] = numbered(keys)
+        return kind(**values, notes=found.notes)
 
 
 def write_table(recording: Recording, path: str | Path, overwrite: bool = False) -> Path:
@@ -115,7 +144,7 @@ def make_recording(kind: type[R], path: str | Path, columns: Mapping[str, Any]) 
 
 def picked_fields(
     path: str | Path, rules: Mapping[str, ColumnRule], required: Sequence[str], pick: Picked
-) -> tuple[dict[str, NDArray[Any]], str | None]:
+) -> Found:
     """Return the values of fields as far as a table holds them, and how many rows were left out.
 
     `rules` names the fields to look for and what each may hold, `required` those that have to
@@ -152,22 +181,23 @@ def picked_fields(
         if not pick.drop_unusable and not usable.all():
             row = int(np.flatnonzero(~usable)[0])
             allowed = f"{rules[name].allowed()}; rows that do not fit can be left out: {DROP}"
-            raise InputError(f"{path}: {name}, row {row}", _shown(cells[row]), allowed)
+            raise InputError(f"{path}: {name}, row {frame.index[row]}", _shown(cells[row]), allowed)
     if not good.any():
         raise InputError(f"{path}: rows", f"{len(frame)}, none of them usable", "one usable row")
-    if good.all():
-        return values, None
-    found = {name: converted(name, cells[good], rules[name])[0] for name, cells in found.items()}
-    return found, f"left out {(~good).sum()} of {len(frame)} rows that cannot be used"
+    kept = {name: cells[good] for name, cells in found.items()}
+    columns = {name: converted(name, cells, rules[name])[0] for name, cells in kept.items()}
+    left = f"left out {(~good).sum()} of {len(frame)} rows that cannot be used"
+    notes = () if good.all() else (left,)
+    return Found(path, columns, kept, frame.index.to_numpy()[good], notes)
 
 
-def _refuse_interleaved(path: str | Path, keys: Sequence[tuple[Any, Any]]) -> None:
+def _refuse_interleaved(keys: Sequence[tuple[Any, Any]]) -> None:
     """Raise InputError where a dialogue is taken up again after another one."""
     seen: set[tuple[Any, Any]] = set()
     for row, (key, before) in enumerate(zip(keys, [None, *keys], strict=False)):
         if key != before and key in seen:
             allowed = "a dialogue's rows together: sort the table by dialogue, then by turn"
-            raise InputError(f"{path}: dialogue, row {row}", f"{key[1]} again", allowed)
+            raise InputError(f"dialogue, row {row}", key[1], allowed)
         seen.add(key)
 
 
@@ -188,7 +218,7 @@ def _kept(frame: pd.DataFrame, path: str | Path, where: Where) -> pd.DataFrame:
     for column, value in where.items():
         if column not in frame:
             raise InputError(f"{path}: where", column, "one of " + shown_names(frame))
-        texts = frame[column].astype(str)
+        texts = frame[column].astype(str).str.strip()
         as_number = numbers(np.array([str(value)]))[0]  # 3 is 3.0, and NaN is no value
         chosen = (texts.str.lower() == str(value).lower()).to_numpy()
         chosen = chosen | (numbers(texts.to_numpy()) == as_number)
@@ -196,7 +226,7 @@ def _kept(frame: pd.DataFrame, path: str | Path, where: Where) -> pd.DataFrame:
             allowed = "a value that is there: " + shown_names(sorted(texts.unique()))
             raise InputError(f"{path}: where {column}", value, allowed)
         frame = frame[chosen]
-    return frame.reset_index(drop=True)
+    return frame
 
 
 def _lengths(cells: NDArray[Any]) -> NDArray[np.float64]:

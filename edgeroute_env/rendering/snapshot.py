@@ -1,41 +1,71 @@
 """One moment of an episode, as everything that draws it takes it.
 
 A snapshot is made only when something is drawn. It holds what the router can know. What only the
-simulator knows is its part `truth`.
+simulator knows is its part `truth`. `snapshot` is the one place that reads the simulator's state.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from edgeroute_env.envs.observation import decode
+from edgeroute_env.rendering.history import CAUSES, History, Piece, Turn
+from edgeroute_env.routing import ROUTES
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.simulator.batch import Batch
-from edgeroute_env.simulator.state import LATENCY_PARTS
-
-# The causes of a latency as both routes' estimates name them, in the order of a bar.
-CAUSES = ("queue", "radio", "switch", "prefill", "decode")
 
 
 @dataclass(frozen=True)
-class Turn:
-    """A turn that has been routed."""
+class Phone:
+    """The phone that asks."""
 
-    phone: int
-    route: str  # who answered: "device", "edge", or "failed"
-    latency_s: float
-    quality: float
-    causes_s: Mapping[str, float]  # the parts of its latency
+    number: int  # from 0
+    count: int  # phones of the cell
+    model: str
+    heat: float  # 0 cold to 1 saturated
+    busy_s: float
+    battery_left: float | None  # share; None where the scenario has no energy budget
 
 
 @dataclass(frozen=True)
-class Piece:
-    """A stretch of a dialogue's context: who wrote it, "user", "device" or "edge"."""
+class Link:
+    """The way to the edge, and what the next question would need on it."""
 
-    author: str
-    tokens: float
+    snr_db: float
+    radio_s: float
+
+
+@dataclass(frozen=True)
+class Edge:
+    """The edge as of its last report."""
+
+    model: str
+    places: int  # requests that it serves at a time
+    load: float  # 0 to 1
+    report_age_s: float
+    wait_s: float  # expected
+    calls: float | None  # allowed in a window, where the scenario limits them
+    calls_left: float
+
+
+@dataclass(frozen=True)
+class Question:
+    """The turn that waits to be routed."""
+
+    prompt_tokens: float
+    attachment_bytes: float
+    score: float  # P(the large model is needed)
+
+
+@dataclass(frozen=True)
+class Dialogue:
+    """What has been said in the asking phone's dialogue, and who holds how much of it."""
+
+    turn: int  # the one that waits, or the last, from 1
+    pieces: tuple[Piece, ...]
+    context_tokens: float
+    cached_tokens: Mapping[str, float]  # route -> tokens of the context in its KV cache
 
 
 @dataclass(frozen=True)
@@ -51,76 +81,71 @@ class Snapshot:
     """A moment of an episode, when a turn waits to be routed, or after the last one."""
 
     scenario: str
-    phone_model: str
-    edge_model: str
-    sequences: int  # of the tenants that fill the edge's batch
-    phones: int
-    phone: int  # the one that asks
+    router: str  # who routes; empty where that is not known
     time_s: float
-    length: int  # turns of the episode
-    seen: Mapping[str, float]  # the observation's features, in physical units
-    dialogue: tuple[Piece, ...]
+    length: int  # turns of the episode, where no budget ends it before
+    phone: Phone
+    link: Link
+    edge: Edge
+    dialogue: Dialogue
+    question: Question | None  # None after the last turn
+    next_s: Mapping[str, Mapping[str, float]]  # route -> cause -> expected seconds of the question
     turns: tuple[Turn, ...]
-    next_s: Mapping[str, Mapping[str, float]]  # route -> cause -> expected seconds
-    has_battery: bool
-    edge_calls: float | None  # allowed in a window, where the scenario limits them
+    answered: Mapping[int, str]  # phone -> who answered its last turn
     total: float  # the return so far
     truth: Truth
 
 
-def snapshot(scenario: Scenario, batch: Batch, e: int, past: Sequence[Any]) -> Snapshot:
-    """Return the present moment of episode `e`; `past` holds the OUTCOME of every turn so far."""
+def snapshot(scenario: Scenario, batch: Batch, e: int, past: History, router: str = "") -> Snapshot:
+    """Return the present moment of episode `e`, whose turns so far are `past`."""
+    past.read(batch, e)
     episode = batch.episodes[e]
-    rows = batch.traces[episode["trace"], : episode["length"]]
-    now = rows[min(int(episode["cursor"]), rows.size - 1)]
+    over, length = bool(episode["over"]), int(episode["length"])
+    now = batch.traces[episode["trace"], int(episode["cursor"]) - over]
     seen = {name: float(value) for name, value in decode(batch.observations[e]).items()}
     user = scenario.population[int(now["user"])]
-    turns = tuple(_turn(row, outcome) for row, outcome in zip(rows, past, strict=False))
+    phone, context = int(now["device"]), seen["context_tokens"]
+    calls, limited = user.budgets.edge_calls, user.budgets.battery_j is not None
     return Snapshot(
         scenario=scenario.name,
-        phone_model=user.device.model.name,
-        edge_model=user.edge.model.name,
-        sequences=int(user.edge.tenant_sequences),
-        phones=scenario.device.count,
-        phone=int(now["device"]),
+        router=router,
         time_s=float(now["arrival_s"]),
-        length=rows.size,
-        seen=seen,
-        dialogue=_dialogue(rows, turns, now),
-        turns=turns,
-        next_s={route: _expected(seen, route) for route in ("device", "edge")},
-        has_battery=user.budgets.battery_j is not None,
-        edge_calls=user.budgets.edge_calls,
-        total=float(sum(outcome["reward"] for outcome in past)),
+        length=length,
+        phone=Phone(
+            number=phone,
+            count=scenario.device.count,
+            model=user.device.model.name,
+            heat=seen["heat"],
+            busy_s=seen["device_wait_s"],
+            battery_left=seen["battery_left"] if limited else None,
+        ),
+        link=Link(seen["snr_db"], seen["edge_radio_s"]),
+        edge=Edge(
+            model=user.edge.model.name,
+            places=int(user.edge.tenant_sequences) or user.edge.max_sequences,
+            load=seen["edge_load"],
+            report_age_s=seen["report_age_s"],
+            wait_s=seen["edge_wait_s"],
+            calls=calls,
+            calls_left=seen["quota_left"] * (calls or 0.0),
+        ),
+        dialogue=Dialogue(
+            turn=int(now["turn"]),
+            pieces=past.pieces(phone) if over or now["turn"] > 1 else (),
+            context_tokens=context,
+            cached_tokens={route: context * seen[f"{route}_cached"] for route in ROUTES},
+        ),
+        question=None
+        if over
+        else Question(seen["prompt_tokens"], seen["attachment_bytes"], seen["score"]),
+        next_s={} if over else {route: _expected(seen, route) for route in ROUTES},
+        turns=tuple(past.turns),
+        answered=dict(past.answered),
+        total=past.total,
         truth=Truth(float(now["edge_load"]), float(now["edge_wait_s"])),
     )
-
-
-def _turn(row: Any, outcome: Any) -> Turn:
-    parts = {part: float(outcome[f"{part}_s"]) for part in LATENCY_PARTS}
-    parts["queue"] += parts.pop("scoring")
-    route = "failed" if outcome["failed"] else "edge" if outcome["edge_call"] else "device"
-    latency_s, quality = float(outcome["latency_s"]), float(outcome["quality"])
-    return Turn(int(row["device"]), route, latency_s, quality, {c: parts[c] for c in CAUSES})
 
 
 def _expected(seen: Mapping[str, float], route: str) -> dict[str, float]:
     names = {cause: f"{route}_{cause}_s" for cause in CAUSES} | {"queue": f"{route}_wait_s"}
     return {cause: seen.get(name, 0.0) for cause, name in names.items()}  # no radio on the phone
-
-
-def _dialogue(rows: Any, turns: Sequence[Turn], now: Any) -> tuple[Piece, ...]:
-    """Return who wrote what of the asking phone's dialogue; failed turns leave no trace in it."""
-    earlier = int(now["turn"]) - 1
-    pieces: list[Piece] = []
-    for k in range(min(len(turns), rows.size - 1) - 1, -1, -1):
-        if earlier == 0:
-            break
-        if turns[k].phone != now["device"]:
-            continue
-        earlier -= 1
-        route = turns[k].route
-        if route != "failed":
-            answer = Piece(route, float(rows[k][f"answer_tokens_{route}"]))
-            pieces += [answer, Piece("user", float(rows[k]["prompt_tokens"]))]
-    return tuple(reversed(pieces))

@@ -24,6 +24,7 @@ from edgeroute_env.files import (
     refuse_overwrite,
     replacing,
     safetensors_metadata,
+    tensors_sha256,
 )
 from edgeroute_env.semantic.prompt_features import LENGTH
 
@@ -98,9 +99,10 @@ class Head:
             )
             for name in _ARRAYS
         }
-        about = {"format": FORMAT, "about": json.dumps(self.about, sort_keys=True)}
+        about = json.dumps(self.about, sort_keys=True)
+        digest = tensors_sha256(stored, "about", about)
         with replacing(path) as part:
-            save_file(stored, part, metadata=about)
+            save_file(stored, part, {"format": FORMAT, "about": about, "sha256": digest})
         return path
 
     @classmethod
@@ -116,6 +118,8 @@ class Head:
             arrays = safetensors.numpy.load(content)
             if metadata.get("format") != FORMAT or set(arrays) != set(_ARRAYS):
                 raise ValueError(f"not of format {FORMAT}")
+            if metadata["sha256"] != tensors_sha256(arrays, "about", metadata["about"]):
+                raise ValueError("its checksum does not fit")
             head = cls(**_float64(arrays), about=json.loads(metadata["about"]))
             head._check()
         except Exception as error:  # the reader's own kinds of errors
@@ -129,6 +133,14 @@ class Head:
         pairs = self.about["pairs"]
         if not isinstance(pairs, list) or not pairs or not all(isinstance(p, str) for p in pairs):
             raise ValueError("its pairs are no list of names")
+        layers = self.about["layers"]
+        if not isinstance(layers, list) or not all(type(layer) is int for layer in layers):
+            raise ValueError("its layers are no list of whole numbers")
+        if (
+            not isinstance(self.about["encoder"], str)
+            or type(self.about["shape_features"]) is not int
+        ):
+            raise ValueError("its encoder is no name or its shape_features no whole number")
         (members, inputs, hidden), outputs = self.hidden_weight.shape, len(OUTPUTS) * len(pairs)
         shapes = {
             "text_mean": (inputs,),

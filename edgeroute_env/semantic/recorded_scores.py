@@ -24,7 +24,7 @@ import numpy as np
 from edgeroute_env.errors import InputError, needs
 from edgeroute_env.files import read_whole, replacing, sealed, unsealed, writing
 from edgeroute_env.semantic.encoder import DEFAULT_ENCODER, LAYERS
-from edgeroute_env.semantic.head import FORMAT, Floats
+from edgeroute_env.semantic.head import FORMAT, OUTPUTS, Floats
 from edgeroute_env.semantic.prompt_features import FEATURES, LENGTH
 from edgeroute_env.semantic.questions import Questions, Recipe, load_recipe, recipe_names
 from edgeroute_env.semantic.scorer import SHIPPED
@@ -75,9 +75,13 @@ def stored_scores(questions: Questions, by: By) -> Floats | None:
     """Return the questions' scores, (n, pairs, 2), or None where no file holds them."""
     key = score_key(questions, by)
     for path in (SHIPPED / f"{key}.scores", _cached(key)):
-        with suppress(OSError, ValueError, EOFError):  # absent or damaged
+        # Absent, damaged or of another kind.
+        with suppress(OSError, ValueError, EOFError, MemoryError, TypeError):
             content = io.BytesIO(unsealed(read_whole(path)))
-            return np.asarray(np.load(content, allow_pickle=False), np.float64)
+            scores = np.asarray(np.load(content, allow_pickle=False), np.float64)
+            fits = scores.shape == (len(questions), len(questions.pairs), len(OUTPUTS))
+            if fits and ((scores >= 0.0) & (scores <= 1.0)).all():
+                return scores
     return None
 
 

@@ -63,13 +63,15 @@ def trace_from_table(
             decrease, or there are more phones than the scenario has.
     """
     rules = {column.name: _rule(column) for column in BASE} | {"dialogue": RULES["dialogue"]}
-    found, dropped = picked_fields(path, rules, ["arrival_s"], pick or Picked())
+    picked = picked_fields(path, rules, ["arrival_s"], pick or Picked())
+    found = dict(picked.columns)
     if (QUALITIES[0] in found) != (QUALITIES[1] in found):
         present = QUALITIES[0] if QUALITIES[0] in found else QUALITIES[1]
         raise InputError(f"{path}: {present}", "one quality alone", "both qualities, or neither")
     held = [column.name for column in BASE if column.name in found]
     arrival_s = found["arrival_s"]
-    check_times(f"{path}: arrival_s", arrival_s)
+    with picked.naming_rows():
+        check_times("arrival_s", arrival_s)
     if arrival_s.min() < 0.0 or arrival_s.max() > LONGEST_S:  # seconds of a calendar
         found["arrival_s"] = arrival_s - arrival_s[0]
     phones = scenario.device.count
@@ -77,10 +79,11 @@ def trace_from_table(
     if device.max() >= phones:
         allowed = f"0 to {phones - 1}, the phones of {scenario.name}; --set device.count=NUMBER"
         raise InputError(f"{path}: device", int(device.max()), allowed)
-    rows = _completed(found, synthetic_law(scenario), phones, seed)
+    with picked.naming_rows():
+        rows = _completed(found, synthetic_law(scenario), phones, seed)
     held_note = f"from the table: {', '.join(held)}; drawn: the rest, from {scenario.name}"
     columns = {column.name: rows[column.name] for column in BASE}
-    return OwnTrace(Trace(columns, str(path)), (*([dropped] if dropped else []), held_note))
+    return OwnTrace(Trace(columns, str(path)), (*picked.notes, held_note))
 
 
 def _completed(

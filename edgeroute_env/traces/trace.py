@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -36,7 +37,9 @@ class Trace:
             raise InputError(f"{source}: columns", columns, "a mapping from names to arrays")
         missing = [name for name in BASE_NAMES if name not in columns]
         if missing:
-            allowed = f"also {', '.join(missing)}; `edgeroute trace import trace` draws what lacks"
+            file = "FILE" if source == "trace" else shlex.quote(source)
+            draws = f"edgeroute trace import trace {file} --out completed.parquet"
+            allowed = f"also {', '.join(missing)}; what lacks is drawn by: {draws}"
             raise InputError(f"{source}: columns", ", ".join(map(str, columns))[:80], allowed)
         unknown = [name for name in columns if name not in BASE_NAMES]
         if unknown:

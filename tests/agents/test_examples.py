@@ -17,7 +17,13 @@ SIZES = dict.fromkeys(
 )
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "example",
+    [
+        pytest.param(path, marks=[pytest.mark.slow] if "contrib" in path.stem else [], id=path.stem)
+        for path in EXAMPLES
+    ],
+)
 def test_an_example_runs(example: Path, tmp_path: Path) -> None:
     if example.stem in SIZES:
         pytest.importorskip("sb3_contrib" if "contrib" in example.stem else "stable_baselines3")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -155,3 +156,22 @@ def test_what_users_need_comes_from_one_place() -> None:
         assert getattr(edgeroute_agents, name).__name__ == name
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         edgeroute_agents.nonsense  # noqa: B018
+
+
+def test_a_policy_that_is_no_more_than_its_rule_is_shown_as_the_rule(
+    edgeroute: Command, tmp_path: Path
+) -> None:
+    scenario = load_scenario("cr2", {"workload.turns": 12})
+    about = {"scenario": "cr2", "scenario_hash": scenario_hash(scenario), "layout": LAYOUT}
+    policy = replace(made("ppo", BAO_RULE, learned=True)[1], about=about)
+    assert policy.bare_rule == ""
+    asked = ["benchmark", "cr2", "--set", "workload.turns=12", "--routers", "edge", "--quiet"]
+    asked += ["--episodes", "2", "--traces", "synthetic"]
+    for name, each in (("learned", policy), ("bare", policy.as_rule(BAO_RULE))):
+        path = tmp_path / f"{name}.safetensors"
+        each.save(path)
+        told = edgeroute(*asked, "--policy", str(path), "--out", name)
+        assert told.code == 0, told.err
+        shown = f"{each.name} ({BAO_RULE.name})"
+        assert (shown in told.out) == (name == "bare")
+        assert (shown in Path(name, "tables.txt").read_text("utf-8")) == (name == "bare")

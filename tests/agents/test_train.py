@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -17,6 +19,7 @@ import pytest
 import torch
 
 from edgeroute_agents import Follower, Standing, Training, load_policy, train
+from edgeroute_agents.distillation import Expectation
 from edgeroute_agents.judging import Validation, Verdict
 from edgeroute_agents.policy import FILE
 from edgeroute_agents.settings import KINDS
@@ -25,10 +28,27 @@ from edgeroute_baselines.linear import LinearRouter
 from edgeroute_env import InputError
 from edgeroute_env.files import unsealed
 from edgeroute_env.scenario import Scenario
+from edgeroute_env.scenario_files import scenario_hash
 from tests.helpers.command_line import Command
 from tests.helpers.learning import BAO_RULE, observations, short, tiny_settings
 
 ALGORITHMS = tuple(KINDS)
+# One algorithm in `make test`, the other among the slow tests: both share the code around them.
+SPARED = ("ppo", pytest.param("dqn", marks=pytest.mark.slow))
+_fitted: dict[str, Expectation] = {}
+
+
+@pytest.fixture(autouse=True)
+def expected_qualities_are_fitted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spare trainings on the same scenario two seconds each."""
+
+    def fitted(scenario: Scenario) -> Expectation:
+        key = scenario_hash(scenario)
+        if key not in _fitted:
+            _fitted[key] = Expectation(scenario)
+        return _fitted[key]
+
+    monkeypatch.setattr(train, "Expectation", fitted)
 
 
 def training(algorithm: str = "ppo", scenario: Scenario | None = None, **more: Any) -> Training:
@@ -48,7 +68,7 @@ def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[k], other[k]) for k in one)
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", SPARED)
 def test_a_resumed_training_equals_an_uninterrupted_one(algorithm: str, tmp_path: Path) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     made = training(algorithm, settings={"quality": "expected"})
@@ -69,6 +89,31 @@ def test_a_resumed_training_equals_an_uninterrupted_one(algorithm: str, tmp_path
     assert (whole / FILE).read_bytes() == (parts / FILE).read_bytes()
 
 
+def test_a_disk_that_fills_up_costs_nothing_but_the_time_since_the_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    assert training().run(whole).finished
+    full = Follower()
+    with monkeypatch.context() as patch:
+
+        def fill(*_: Any) -> None:
+            patch.setattr(os, "fsync", no_space)
+
+        full.judged = fill
+        with pytest.raises(InputError, match=r"output: got .*No space left"):
+            training().run(parts, full)
+    assert not list(parts.glob(".*"))
+    assert (parts / LOG).read_text() != ""
+    assert training().run(parts, resume=True).finished
+    for name in (LOG, FILE):
+        assert (parts / name).read_bytes() == (whole / name).read_bytes()
+
+
+def no_space(handle: Any) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_equal_trainings_write_equal_checkpoints(algorithm: str, tmp_path: Path) -> None:
     for name in "ab":  # memory that was never written would differ
@@ -76,7 +121,7 @@ def test_equal_trainings_write_equal_checkpoints(algorithm: str, tmp_path: Path)
     assert (tmp_path / "a" / CHECKPOINT).read_bytes() == (tmp_path / "b" / CHECKPOINT).read_bytes()
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", SPARED)
 def test_training_changes_the_network_and_keeps_the_best(algorithm: str, tmp_path: Path) -> None:
     more = {"distilled_turns": 30_000, "validation_episodes": 48, "quality": "expected"}
     made = training(algorithm, settings=more)
@@ -222,6 +267,6 @@ def test_an_interrupt_stops_after_the_rollout(
         patch.setattr(train, "build", interrupted)
         ended = edgeroute("train", "ppo", *some)
     assert ended.code == 130
-    assert "continue with --resume --out run" in ended.err
-    assert edgeroute("train", "ppo", *some, "--resume").code == 0
+    going_on = shlex.split(ended.err.rpartition("stopped; to go on: edgeroute ")[2])
+    assert edgeroute(*going_on).code == 0
     assert np.isfinite(load_policy(tmp_path / "run" / FILE).preferences(observations(5))).all()

@@ -15,6 +15,7 @@ from edgeroute_baselines.registry import ANALYTIC, spec
 from edgeroute_env import load_scenario, scenario_names
 from edgeroute_env.config_files import config_names, config_path, read_yaml
 from edgeroute_env.evaluation.episodes import generators, run_episodes
+from edgeroute_env.files import without_sha256
 from edgeroute_env.recordings.downloads import data_folder
 from edgeroute_env.traces.recorded import TraceKind, drawn, recorded_files
 from edgeroute_env.traces.sources import Pinned
@@ -24,9 +25,9 @@ pytestmark = pytest.mark.thorough
 SHIPPED: list[tuple[str, str, dict[str, Any]]] = [
     (name, kind, entry)
     for name in config_names("fitted")
-    for kind, entry in read_yaml(config_path("fitted", f"{name}.yaml")).items()
+    for kind, entry in without_sha256(read_yaml(config_path("fitted", f"{name}.yaml"))).items()
 ]
-LONG = [("dialogue-min", "recorded"), ("busy-cell", "recorded")]
+LONG = [(name, "recorded") for name in ("dialogue-min", "busy-cell", "long-context")]
 each_fit = pytest.mark.parametrize(
     ("name", "kind", "entry"),
     [

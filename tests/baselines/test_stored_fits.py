@@ -13,6 +13,7 @@ from edgeroute_baselines.fitted import (
     FITTED_ROUTERS,
     fingerprint,
     fit_all,
+    fit_missing,
     own_file,
     parameters,
     store,
@@ -23,6 +24,7 @@ from edgeroute_baselines.fitted import (
 )
 from edgeroute_env import InputError, __version__
 from edgeroute_env.config_files import read_yaml
+from edgeroute_env.files import without_sha256
 from tests.helpers.small_fits import small
 
 pytestmark = pytest.mark.thorough
@@ -67,7 +69,7 @@ def test_a_stored_fit_reads_back_as_it_was(folder: Path, entry: dict[str, Any]) 
     assert stored_fits(small(), "synthetic", 0.5) == entry
     other = {**entry, "seeds": "made up"}
     store(path, "recorded", other)
-    assert read_yaml(path) == {"synthetic": entry, "recorded": other}
+    assert without_sha256(read_yaml(path)) == {"synthetic": entry, "recorded": other}
 
 
 @pytest.mark.parametrize(
@@ -148,6 +150,41 @@ def test_a_fit_joins_only_an_entry_of_its_own_provenance(
     for change in ({"version": "0.0"}, {"seeds": "0 to 7"}, {"fingerprint": {}}):
         store(own_file(small(), "synthetic"), "synthetic", {**entry, **change})
         assert to_extend(own_file(small(), "synthetic"), small(), "synthetic", 0.5) is None
+
+
+@pytest.mark.parametrize("change", [{"version": "0.0"}, {"seeds": "0 to 7"}], ids=str)
+def test_what_is_missing_is_not_added_to_fits_of_another_provenance(
+    change: dict[str, str], folder: Path, entry: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fitted, "FIT_EPISODES", 2)
+    two = {name: entry["routers"][name] for name in ("bao-multi", "cr2-gate")}
+    path = own_file(small(), "synthetic")
+    store(path, "synthetic", {**entry, "routers": two, "tolerance_points": 3.0, **change})
+    # What is there is used as it is.
+    found, new = fit_missing(small(), "synthetic", ["cr2-gate"])
+    assert (found, new) == ({**entry, "routers": two, "tolerance_points": 3.0, **change}, [])
+    found, new = fit_missing(small(), "synthetic", ["cr2-gate", "score-threshold"])
+    assert found is not None
+    assert sorted(new) == sorted(found["routers"]) == ["cr2-gate", "score-threshold"]
+    assert (found["version"], found["seeds"], found["tolerance_points"]) == (
+        __version__,
+        "0 to 1",
+        0.5,
+    )
+    assert found["routers"] == {name: entry["routers"][name] for name in found["routers"]}
+    assert stored_fits(small(), "synthetic") == found
+
+
+def test_what_is_missing_joins_fits_of_the_same_provenance(
+    folder: Path, entry: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fitted, "FIT_EPISODES", 2)
+    two = {name: entry["routers"][name] for name in ("bao-multi", "cr2-gate")}
+    store(own_file(small(), "synthetic"), "synthetic", {**entry, "routers": two})
+    found, new = fit_missing(small(), "synthetic", ["cr2-gate", "score-threshold"])
+    assert found is not None
+    assert new == ["score-threshold"]
+    assert found["routers"] == {name: entry["routers"][name] for name in (*two, *new)}
 
 
 @pytest.mark.parametrize("name", ["device", "static-split", "myopic-oracle", "nobody"])

@@ -99,7 +99,8 @@ def test_an_interrupted_run_leaves_what_it_finished(stop: int, tmp_path: Path) -
     write_scenario(tmp_path, "long", 2000)
     command = ["-c", SHORT_SEARCHES, "benchmark", "tinier.yaml", "long.yaml", *ONE[2:]]
     run = subprocess.Popen(
-        [sys.executable, *command], cwd=tmp_path, env={**os.environ}, text=True,
+        [sys.executable, *command], cwd=tmp_path, text=True,
+        env={**os.environ, "EDGEROUTE_DATA": str(tmp_path / "data")},
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
         # A shell's background jobs, these tests perhaps among them, inherit a SIGINT ignored.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),

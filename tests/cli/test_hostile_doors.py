@@ -54,6 +54,7 @@ ENDINGS: list[tuple[str, ...]] = [
     *(("train",), ("train", "ppo", "--settings"), ("train", "ppo", "--seed"), ("tune",)),
     *(("tune", "ppo", "--trials"), ("trace", "info"), ("trace", "make", *OUT, "--seed")),
     *(("trace", "make", *OUT, "-s"), ("trace", "import", "azure", "pipe", *OUT, "--seed")),
+    *(("watch", "edge", "-s", "tiny.yaml", "-o"), ("watch", "-s", "tiny.yaml", "-o", "x.gif")),
     *(("data", "get"), ("score", "text", "hello", "--head"), ("score", "recorded"), ()),
 ]
 

@@ -81,7 +81,7 @@ def test_a_reader_that_has_enough_ends_it_quietly() -> None:
     assert not run.err
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+@pytest.mark.parametrize("encoding", ["ascii", pytest.param("latin-1", marks=pytest.mark.slow)])
 def test_an_encoding_that_lacks_a_sign_shows_all_the_rest(encoding: str) -> None:
     more = {**ASCII, "PYTHONIOENCODING": encoding}
     table = ended("scenarios", more=more)

@@ -20,7 +20,7 @@ from edgeroute_env.evaluation.results import read_results
 from edgeroute_env.evaluation.tables import with_interval
 from tests.helpers.command_line import ONE, SHORT_SEARCHES, write_scenario
 
-WIDTHS = (80, 120)
+WIDTHS = (80, pytest.param(120, marks=pytest.mark.slow))
 
 
 def on_a_terminal(
@@ -55,7 +55,8 @@ def on_a_terminal(
 @pytest.mark.parametrize("columns", WIDTHS)
 def test_the_tables_of_a_benchmark_are_whole(tmp_path: Path, columns: int) -> None:
     write_scenario(tmp_path)
-    lines = on_a_terminal(tmp_path, columns, *ONE)
+    shown = on_a_terminal(tmp_path, columns, *ONE)
+    lines = [line for line in shown if "; kept in " not in line]  # a path is not broken
     assert max(map(len, lines)) <= columns
     assert "…" not in "".join(lines)
     found = read_results(tmp_path / "out")[1]["tiny"]

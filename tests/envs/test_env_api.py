@@ -11,7 +11,6 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import yaml
-from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode
 
 from edgeroute_env import (
@@ -45,15 +44,6 @@ STRESSES: dict[str, dict[str, Any]] = {
 @pytest.fixture(params=STRESSES)
 def stressed(request: pytest.FixtureRequest) -> EdgeRouteEnv:
     return EdgeRouteEnv(overrides=STRESSES[request.param])
-
-
-@pytest.mark.parametrize("identifier", IDS)
-def test_gymnasium_check_passes(identifier: str) -> None:
-    env = gym.make(identifier)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        check_env(env.unwrapped)
-    env.close()
 
 
 @pytest.mark.parametrize("identifier", IDS)
@@ -267,15 +257,3 @@ def test_each_id_is_its_preset(name: str) -> None:
     assert gym.make(f"EdgeRoute-{name}-v0").unwrapped.scenario == load_scenario(name)
     assert load_scenario(name).name == name
     assert gym.make("EdgeRoute-v0", scenario=name).unwrapped.scenario == load_scenario(name)
-
-
-def test_ansi_rendering_tells_the_last_turn() -> None:
-    env = gym.make("EdgeRoute-v0", render_mode="ansi")
-    env.reset(seed=0)
-    assert "no turn" in env.render()
-    *_, info = env.step(1)
-    line = env.render()
-    assert "edge" in line
-    assert f"{info['latency_s']:.2f} s" in line
-    env.step(0)
-    assert "device" in env.render()

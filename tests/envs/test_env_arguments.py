@@ -114,7 +114,7 @@ def test_a_bad_autoreset_mode_is_refused(mode: Any) -> None:
         EdgeRouteVectorEnv(2, autoreset_mode=mode)
 
 
-@pytest.mark.parametrize("mode", [np.zeros(3), ["ansi"], 1, "human"])
+@pytest.mark.parametrize("mode", [np.zeros(3), ["ansi"], 1, "film"])
 def test_a_bad_render_mode_is_refused(mode: Any) -> None:
     with pytest.raises(InputError, match=r"render_mode: got "):
         EdgeRouteEnv(render_mode=mode)

@@ -77,12 +77,12 @@ def _parts(annotation: Any) -> Iterator[Any]:
         yield annotation
 
 
-def run_finite(scenario: Scenario) -> None:
+def run_finite(scenario: Scenario, turns: int = TURNS) -> None:
     """Run some turns, and find everything that they show finite and the trace one that is valid."""
     env = EdgeRouteEnv(scenario)
     observation, _ = env.reset(seed=3)
     assert observation in env.observation_space
-    for turn in range(min(TURNS, scenario.workload.turns)):
+    for turn in range(min(turns, scenario.workload.turns)):
         observation, reward, terminated, truncated, info = env.step(turn % 3 % 2)
         assert observation in env.observation_space
         assert math.isfinite(reward)

@@ -115,6 +115,7 @@ MAKE = st.fixed_dictionaries(
         "overrides": OVERRIDES,
         "traces": ANYTHING,
         "render_mode": st.none() | TEXTS,
+        "render_width": ANYTHING,
     },
 )
 MAKE_VECTOR = st.fixed_dictionaries(
@@ -126,6 +127,7 @@ MAKE_VECTOR = st.fixed_dictionaries(
         "overrides": OVERRIDES,
         "traces": ANYTHING,
         "render_mode": ANYTHING,
+        "render_width": ANYTHING,
     },
 )
 OPTIONS = ANYTHING | st.dictionaries(

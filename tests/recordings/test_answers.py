@@ -39,6 +39,20 @@ EIGHTEEN = {
     "prose": "Nine and nine.\n\nAnswer: 18",
     "prose in bold": "The final **answer** is **18**.",
     "boxed": "So the result is $\\boxed{18}$.",
+    "boxed fraction": "So $\\boxed{\\frac{36}{2}}$.",
+    "boxed with a unit": "\\boxed {18\\text{ apples}}",
+    "trailing comma": '{"reasoning": "r", "answer": 18,}',
+    "list": '{"answer": ["18 apples"]}',
+    "twice": '{"answer": "7", "answer": "18"}',
+    "nested": '{"result": {"answer": "18"},,}',
+    "capitals": '{"Reasoning": "r", "Final Answer": "18"}',
+    "final_answer": "{'final_answer': 18}",
+    "GSM8K's own": "Nine and nine.\n#### 18",
+    "XML": "<reasoning>r</reasoning><answer>18</answer>",
+    "should be": "Therefore, the answer should be 18.",
+    "other digits": '{"answer": "１８"}',
+    "LaTeX percent": '{"answer": "18\\%"}',
+    "comment": '{"reasoning": "r", // why\n "answer": 18 // apples\n}',
 }
 
 
@@ -49,6 +63,23 @@ def test_an_answer_is_found(output: str) -> None:
     assert first_number(found) == 18.0
 
 
+@pytest.mark.parametrize(
+    ("answer", "number"),
+    [
+        *[(f"{minus}18", -18.0) for minus in ("-", "−", "–", "－", "- ", "-$", "$-")],
+        *[(f"1{mark}800", 1800.0) for mark in (",", " ", "\u202f", "\u00a0", "_", "{,}", "\\,")],
+        *[("1,800,000.5", 1800000.5), ("€1,800", 1800.0), ("18, 20", 18.0), ("1.8e3", 1800.0)],
+        *[(half, 0.5) for half in ("1/2 cup", "x = 1/2", "½", "\\frac{1}{2}", "\\dfrac12", ".5")],
+        *[("\frac{1}{2}", 0.5), ("-\\frac{1}{2}", -0.5), ("\\frac{-1}{2}", -0.5)],  # JSON's \f
+        *[(mixed, 1.5) for mixed in ("1 1/2", "1½", "1\\frac{1}{2}")],
+        *[("9 * 2 = 18", 9.0), ("36/2 = 18", 36.0), ("105 / 0.25 = 420", 105.0)],  # as published
+        *[("1.8 \\times 10^{3}", 1800.0), ("3 / 0", None), ("eighteen", None), ("", None)],
+    ],
+)
+def test_a_number_is_read_however_it_is_written(answer: str, number: float | None) -> None:
+    assert first_number(answer) == number
+
+
 @pytest.mark.parametrize("output", ["", "18", "I do not know.", '{"reasoning": "18"}', "{" * 5000])
 def test_an_output_without_an_answer_has_none(output: str) -> None:
     assert answer_of(output) is None
@@ -56,13 +87,26 @@ def test_an_output_without_an_answer_has_none(output: str) -> None:
 
 @pytest.mark.parametrize(
     ("gold", "number"),
-    [("# 1,800", 1800.0), ("-3.5 %", -3.5), (18, 18.0), ("1/2", 0.5), ("$7", 7.0), ("1e3", 1000.0)],
+    [
+        *[("# 1,800", 1800.0), ("-3.5 %", -3.5), (18, 18.0), ("1/2", 0.5), ("$7", 7.0)],
+        *[("1e3", 1000.0), ("- 18", -18.0), ("−18", -18.0), ("18 apples", 18.0), ("1 1/2", 1.5)],
+        *[("\\frac{3}{4}", 0.75), ("\\boxed{18}", 18.0), ("x = 18", 18.0), ("\\$18", 18.0)],
+    ],
 )
 def test_a_right_answer_is_one_number(gold: Any, number: float) -> None:
     assert only_number(gold) == number
 
 
-@pytest.mark.parametrize("gold", ["[6, 2, 4]", "B", "", "3 of 4", None, True, [18], "24 and 7"])
+@pytest.mark.parametrize(
+    "gold",
+    [
+        *["[6, 2, 4]", "[600,200]", "[600 200]", "{1,800}", "(B) 12", "B2", "C3PO", "B", "", "#"],
+        *["3 of 4", "24 and 7", "18-20", "6:30", "1.2.3", "2023-11-16", "600 200", "3 / 0"],
+        *["10^3", "2\\sqrt{3}", "\\sqrt{5}", "2\\pi", "5!", "1e400", "9" * 400, "nan", "inf"],
+        *[None, True, [18], {"a": 18}, float("nan"), float("inf"), 10**400],
+    ],
+    ids=lambda gold: repr(gold)[:20],
+)
 def test_a_right_answer_of_no_or_several_numbers_is_none(gold: Any) -> None:
     assert only_number(gold) is None
 

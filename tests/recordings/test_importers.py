@@ -69,7 +69,11 @@ def test_routellm_estimates_answer_lengths_where_responses_are_published(tmp_pat
         (ROUTELLM + "again?,True,Maybe\n", "line 8.*Maybe"),
         (ROUTELLM + "again?,True\n", "line 8.*fields"),
         (ROUTELLM + "again?,True,True,True\n", "line 8.*fields"),
-        ("prompt\nonly\n", "line 2"),
+        ("prompt\nonly\n", "line 2.*two models"),
+        ("prompt,a,a\nq,1,0\n", "line 1.*a name for each"),
+        ("prompt;a;b\nq;1;0\n", "line 1.*prompt;a;b"),
+        ("prompt,a,b\nq,yes,no\n", "line 2.*'yes'.*true or false"),
+        ("prompt,a,b\nq,0.5,\n", "line 2.*'0.5'"),
         ("question,a,b\nx,True,True\n", "line 1.*prompt"),
         ("prompt,a,b\n", "no rows"),
         ("", "line 1"),
@@ -95,6 +99,8 @@ def test_routellm_needs_the_same_models_in_every_file(tmp_path: Path) -> None:
         (",prompt,small,big", ["0,Two? A. 3 B. 4,False,True", "1,Prime? A. 4 B. 5,True,True"]),
         ("prompt,small,big", ["Two?,false,TRUE", "Prime?,true,true"]),
         ("small,prompt,big", ["0,Two?,True", "1,Prime?,1"]),
+        ("Unnamed: 0,,prompt,small,big", ["0,0,Two?,0.0,1.0", "1,1,Prime?,1.0, TRUE"]),
+        ("\ufeff prompt, small, big", ["Two?, 0, 1", '"Pri\nme?", 1, 1']),
     ],
 )
 def test_routellm_truths_and_indexes_as_others_write_them(

@@ -114,7 +114,13 @@ def test_the_reference_reconstruction_is_found_again(tmp_path: Path) -> None:
     np.testing.assert_allclose(np.sort(arrivals.follow_up_gaps_s), np.sort(table["gap_s"].dropna()))
 
 
-@pytest.mark.parametrize("field", ["session_id", "session", "conversation_id"])
+@pytest.mark.parametrize(
+    "field",
+    [
+        *["session_id", "session", "conversation_id", "sessionId", "Conversation", "conv_id"],
+        *["chat_session_id", "user_session", "dialogue_uuid", "thread_id"],
+    ],
+)
 @pytest.mark.parametrize("names", [["u1", "u1", "u2"], [70, 70, 3], ["", "u1", "u1"]])
 def test_a_session_that_is_named_counts(field: str, names: list[Any], tmp_path: Path) -> None:
     blocks = [[46, 47], [90, 91], [46, 47]]
@@ -129,6 +135,13 @@ def test_a_session_that_is_named_counts(field: str, names: list[Any], tmp_path: 
         del requests[1][field]
         with pytest.raises(InputError, match=r"session, row 1.*every line or in none"):
             session_list(tmp_path, requests)
+
+
+@pytest.mark.parametrize("field", ["chat_id", "parent_chat_id"])
+def test_a_chat_without_the_one_before_it_is_refused(field: str, tmp_path: Path) -> None:
+    missing = ({"chat_id", "parent_chat_id"} - {field}).pop()
+    with pytest.raises(InputError, match=f"line 1.*no '{missing}'"):
+        session_list(tmp_path, [{**request(0, 600, [0, 1]), field: 7}])
 
 
 def test_a_request_that_names_the_one_before_joins_its_session(tmp_path: Path) -> None:
@@ -184,6 +197,11 @@ def test_other_units_are_refused_when_not(tmp_path: Path) -> None:
     busy = [request(k, 600, [0, k]) for k in range(3600)]  # a request a second, by the second
     with pytest.raises(InputError, match=r"3600 requests in 3\.599 s.*milliseconds.*--time-unit s"):
         mooncake_jsonl(lines(path, busy))
+    for slow in ([0, 10, 27], [17 * 10**8, 17 * 10**8 + 600]):  # a few whole seconds; of a calendar
+        with pytest.raises(InputError, match=r"taken as milliseconds.*--time-unit s"):
+            mooncake_jsonl(lines(tmp_path / "s.jsonl", [request(t, 600, [0, 1]) for t in slow]))
+    with pytest.raises(InputError, match=r"timestamp, row 1.*never decrease"):
+        mooncake_jsonl(lines(tmp_path / "s.jsonl", [request(t, 600, [0, 1]) for t in (9, 8)]))
     assert mooncake_jsonl(path, "s").time_s[-1] == 3599.0
     assert mooncake_jsonl(path, "ms").time_s[-1] == 3.599
     for unit, tokens in (("h", 16), ("s", 0)):

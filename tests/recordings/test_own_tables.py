@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from edgeroute_env.errors import InputError
-from edgeroute_env.recordings.shapes import Arrivals, Dialogues, Outcomes, SnrRuns
+from edgeroute_env.recordings.shapes import Arrivals, Dialogues, Outcomes, Recording, SnrRuns
 from edgeroute_env.recordings.tables import read_recording
 from edgeroute_env.scenario_files import load_scenario
 from edgeroute_env.traces.recorded import recorded_law
@@ -152,8 +152,63 @@ def test_an_error_shows_the_files_own_text(text: str, shown: str, tmp_path: Path
 
 def test_an_interleaved_dialogue_is_named_as_in_the_file(tmp_path: Path) -> None:
     text = "task,dialogue,turn,prompt_tokens,answer_tokens\nq,a,1,1,2\nq,b,1,1,5\nq,a,2,9,7\n"
-    with pytest.raises(InputError, match=r"dialogue, row 2: got 'a again'.*sort the table"):
+    with pytest.raises(InputError, match=r"dialogue, row 2: got 'a'.*sort the table"):
         read_recording(Dialogues, write(tmp_path / "d.csv", text))
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "error"),
+    [
+        (SnrRuns, "run,time_s,snr_db\n-,9,9\na,0,5\nb,0,5\na,1,5\n", r"run, row 3: got 'a'.*sort"),
+        (SnrRuns, "run,time_s,snr_db\n-,9,9\n3,5,5\n3,1.50,5\n", r"time_s, row 2: got '1.50'"),
+        (Arrivals, "time_s\n-\n2023-11-17\n2023-11-16\n", r"time_s, row 2: got '2023-11-16'"),
+    ],
+)
+def test_what_is_out_of_order_is_named_by_its_row_in_the_file(
+    kind: type[Recording], text: str, error: str, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "a.csv", text.replace("-,9,9", ",9,9"))
+    with pytest.raises(InputError, match=rf"a\.csv: {error}"):
+        read_recording(kind, path, drop_unusable=True)
+
+
+def test_a_row_keeps_its_number_when_others_are_not_chosen(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "time_s,kind\n1,api\n2,chat\nsoon,chat\n")
+    with pytest.raises(InputError, match="time_s, row 2: got 'soon'"):
+        read_recording(Arrivals, path, where={"kind": "chat"})
+
+
+@pytest.mark.parametrize(
+    ("text", "sessions"),
+    [
+        ("\ufefftime_s,session\r\n1,b\r\n\r\n2,b\r\n", [0, 0]),
+        (" time_s, session\n 1, b\n 2,b\n", [0, 0]),
+        ('time_s,session\n1,"a\nb"\n2,"a\nb"\n', [0, 0]),
+        ("Unnamed: 0,,time_s,session\n0,0,1,x\n1,1,2,y\n", [0, 1]),
+        ("time_s,session\n1,x\n2,  \n3,x\n", [0, 0]),
+    ],
+    ids=["BOM and CRLF", "spaces", "quoted line breaks", "two indexes", "a blank name"],
+)
+def test_tables_as_others_write_them(text: str, sessions: list[int], tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(text.encode())
+    session = read_recording(Arrivals, path, drop_unusable=True).session
+    assert session is not None
+    assert session.tolist() == sessions
+
+
+@pytest.mark.parametrize("text", ["time_s;session\n1;a\n", "time_s;session\n1,5;a\n2,5;b\n"])
+def test_other_separators_are_refused(text: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no column 'time_s'.*time_s;session|commas between"):
+        read_recording(Arrivals, write(tmp_path / "a.csv", text))
+
+
+def test_an_index_with_a_name_is_a_column(tmp_path: Path) -> None:
+    times = pd.to_timedelta([0.0, 1.5], unit="s")
+    pd.DataFrame({"session": [4, 5]}, index=pd.Index(times, name="time_s")).to_parquet(
+        tmp_path / "a.parquet"
+    )
+    assert read_recording(Arrivals, tmp_path / "a.parquet").time_s.tolist() == [0.0, 1.5]
 
 
 def test_long_lists_of_columns_are_cut(tmp_path: Path) -> None:

@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
-import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.error import DependencyNotInstalled, ResetNeeded
-from gymnasium.utils.env_checker import check_env
 
-from edgeroute_env import EdgeRouteEnv, scenario_names
-
-
-@pytest.mark.parametrize("name", scenario_names())
-def test_the_checker_accepts_every_preset_drawn(name: str) -> None:
-    env = gym.make(f"EdgeRoute-{name}-v0", render_mode="rgb_array")
-    check_env(env.unwrapped)
+from edgeroute_env import EdgeRouteEnv, InputError
 
 
 def test_a_picture_follows_the_episode_and_drawing_does_not_change_it() -> None:
@@ -43,14 +36,25 @@ def test_a_picture_follows_the_episode_and_drawing_does_not_change_it() -> None:
     assert np.array_equal(drawn.render(), again.render())  # nothing of the old episode is left
 
 
-def test_a_finished_episode_is_drawn() -> None:
-    env = EdgeRouteEnv(overrides={"workload.turns": 3}, render_mode="rgb_array")
-    env.reset(seed=0)
-    ended = False
-    while not ended:
-        *_, terminated, truncated, _ = env.step(1)
-        ended = terminated or truncated
-    assert isinstance(env.render(), np.ndarray)
+@pytest.mark.parametrize(("width", "height"), [(320, 200), (1280, 800)])
+def test_pictures_of_any_width_show_the_same(width: int, height: int) -> None:
+    usual, other = (
+        EdgeRouteEnv("battery", render_mode="rgb_array", render_width=w) for w in (640, width)
+    )
+    for env in (usual, other):
+        env.reset(seed=0)
+        env.step(1)
+    small, large = sorted((usual.render(), other.render()), key=np.size)
+    assert sorted((small.shape, large.shape)) == sorted(((400, 640, 3), (height, width, 3)))
+    rows, columns, _ = small.shape
+    shrunk = large.reshape(rows, 2, columns, 2, 3).mean(axis=(1, 3))
+    assert np.abs(shrunk - small).mean() < 6  # letters differ by a little
+
+
+@pytest.mark.parametrize("width", [0, 100, 10_000, 640.0, "640", None])
+def test_a_bad_width_is_refused(width: Any) -> None:
+    with pytest.raises(InputError, match=r"render_width: got .*from 320 to 3840"):
+        EdgeRouteEnv(render_mode="rgb_array", render_width=width)
 
 
 def test_rendering_before_reset_names_reset() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any, get_args
 
@@ -15,6 +16,7 @@ from tests.helpers.bounded import CELLULAR, PLAIN, base, numbers, run_finite
 pytestmark = pytest.mark.thorough
 
 BASES = {"cellular": CELLULAR, "plain": PLAIN}
+FITTING = ("edge.tensor_parallel",)  # named where a model does not fit its GPUs' memory
 
 
 def models(annotation: Any, seen: set[type[BaseModel]]) -> Iterator[type[BaseModel]]:
@@ -86,6 +88,27 @@ def test_truths_texts_and_what_lies_beyond_are_no_numbers(name: str) -> None:
                 load_scenario(content, {field: value})
             assert field in str(caught.value)
             assert f"got {value!r}" in str(caught.value)
+
+
+ODD = [0, -1, 1e-300, 5e-324, 1e300, math.inf, -math.inf, math.nan, True, "1", "nan", [], {}, None]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BASES)
+def test_odd_values_of_every_number_run_or_are_refused(name: str) -> None:
+    scenario = load_scenario(base(BASES[name]), {"workload.turns": 50})
+    content = scenario.model_dump()
+    for field, _ in numbers(scenario):
+        for value in ODD:
+            try:
+                changed = load_scenario(content, {field: value})
+            except InputError as error:
+                if field.rsplit(".", 1)[0] not in error.field and error.field not in FITTING:
+                    raise
+                continue
+            assert isinstance(value, int | float | None), f"{field} = {value!r} was taken"
+            assert value is not True
+            run_finite(changed, 50)
 
 
 @pytest.mark.parametrize(

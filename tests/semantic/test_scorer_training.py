@@ -119,7 +119,7 @@ def test_a_training_repeats_by_its_seed_and_resumes_bit_for_bit(
 
 
 def test_a_head_survives_its_file(questions: Questions, inputs: Prepared, tmp_path: Path) -> None:
-    head = train_head(questions, inputs, {})
+    head = train_head(questions, inputs, {"encoder": "tiny", "layers": [3]})
     read = Head.load(head.save(tmp_path / "head.safetensors"))
     assert read.pairs == ("small-large",)
     found = read.probabilities(inputs.text, inputs.length)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from edgeroute_env.errors import InputError, shown
 from edgeroute_env.semantic.head import Floats
 from edgeroute_env.semantic.scorer_settings import ScorerSettings
 
@@ -104,10 +105,7 @@ def train_member(
     state = MemberState(0, {}, {}, None, float("inf"), _copy(network), 0)
     if start is not None:
         state = start
-        network.load_state_dict(start.network)
-        optimiser.load_state_dict(start.optimiser)
-        generator.bit_generator.state, torch_state = start.generator
-        torch.set_rng_state(torch_state)
+        _restore(start, network, optimiser, generator)
     batch = max(8, min(settings.batch, len(train) // 40))
     while state.epoch < settings.epochs and state.worse < settings.patience:
         optimiser.param_groups[0]["lr"] = settings.learning_rate * (
@@ -132,6 +130,28 @@ def train_member(
         after_epoch(state, training, validation)
     network.load_state_dict(state.best)
     return network.eval()
+
+
+def _restore(
+    start: MemberState,
+    network: torch.nn.Module,
+    optimiser: torch.optim.Optimizer,
+    generator: np.random.Generator,
+) -> None:
+    """Put a member's training where it stood; InputError where the state is none of ours."""
+    try:
+        if type(start.epoch) is not int or type(start.worse) is not int or start.epoch < 0:
+            raise ValueError("its epochs are no whole numbers")
+        if not isinstance(start.best_loss, float):
+            raise ValueError("its loss is no number")
+        for weights in (start.best, start.network):
+            network.load_state_dict(weights)
+        optimiser.load_state_dict(start.optimiser)
+        generator.bit_generator.state, torch_state = start.generator
+        torch.set_rng_state(torch_state)
+    except Exception as error:  # what others have crafted fails in many ways
+        allowed = f"a checkpoint that edgeroute score train wrote ({shown(error)})"
+        raise InputError("--resume", "a member's state", allowed) from None
 
 
 def _train_epoch(
