@@ -82,7 +82,7 @@ def test_it_needs_a_batch_and_forgets_it_at_a_reset() -> None:
         oracle.route(np.zeros((1, 32), np.float32))
 
 
-@pytest.mark.parametrize("gap_s", [30.0, 15.0])
+@pytest.mark.parametrize("gap_s", [20.0, 15.0])  # 1.2 and 1.6 of what the GPU can do
 def test_under_overload_it_loses_to_the_analytic_rule_which_prices_the_queue(gap_s: float) -> None:
     """Paid the expected quality, both know of an answer what the score tells, and no more.
 

@@ -97,10 +97,11 @@ def test_lines_groups_and_files_lend_their_comments() -> None:
 
     assert shown("edge.max_sequences") == (
         "A",
-        "concurrent sequences the operator admits",
+        "vLLM's max_num_seqs as the operator sets it",
         "scenarios",
     )
-    heat = "TinyBench, arXiv 2603.23640, matched by hand"
+    heat = PAPER["device.heat.throttle_start"].source
+    assert heat.startswith("arXiv 2603.23640, matched by hand")
     assert shown("device.heat.throttle_width") == ("D", heat, "scenarios")
     assert shown("device.heat.cooling_s") == ("A", "", "scenarios")  # a line's own mark is all
     assert shown("weights.quality")[:2] == ("A", "ours; the paper publishes none")
