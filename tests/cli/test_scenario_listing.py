@@ -104,7 +104,7 @@ def test_lines_groups_and_files_lend_their_comments() -> None:
     assert heat.startswith("arXiv 2603.23640, matched by hand")
     assert shown("device.heat.throttle_width") == ("D", heat, "scenarios")
     assert shown("device.heat.cooling_s") == ("A", "", "scenarios")  # a line's own mark is all
-    assert shown("weights.quality")[:2] == ("A", "ours; the paper publishes none")
+    assert shown("weights.quality")[:2] == ("A", "the unit")
     assert shown("weights.latency_per_s")[:2] == ("A", "four points of quality a second")
     assert shown("device.speed.decode_tokens_per_s") == ("M", "NPU, w4, vendor", "catalog")
     assert PAPER["device.speed.name"].file == "scenarios/paper.yaml"
