@@ -148,7 +148,7 @@ def test_a_toll_sends_less_to_a_loaded_edge() -> None:
 
 
 def test_following_the_quota_beats_the_best_fixed_prices() -> None:
-    """On evaluation seeds, at settings fitted on training seeds; all gains paired."""
+    """On validation seeds, at settings fitted on training seeds; all gains paired."""
     scenario = load_scenario("quota")
     entry = stored_fits(scenario, "synthetic")
     assert entry is not None

@@ -225,7 +225,9 @@ def test_twice_the_bandwidth_halves_the_time_on_the_air() -> None:
 
 
 def test_a_phone_twice_as_fast_prefills_in_half_the_time() -> None:
-    still = load_scenario(PAPER, {"device.background_probability": 0.0, "workload.turns": 1})
+    plain = {"name": "plain", "prefill_tokens_per_s": 1000, "decode_tokens_per_s": 20}
+    fields = {"device.speed": plain, "device.background_probability": 0.0, "workload.turns": 1}
+    still = load_scenario(PAPER, fields)
     parts = []
     for factor in (1.0, 2.0):
         env = EdgeRouteEnv(at("device-speed", factor, still))

@@ -100,12 +100,14 @@ def test_lines_groups_and_files_lend_their_comments() -> None:
         "vLLM's max_num_seqs as the operator sets it",
         "scenarios",
     )
-    heat = "TinyBench, arXiv 2603.23640, matched by hand"
+    heat = PAPER["device.heat.throttle_start"].source
+    assert heat.startswith("matched by hand to arXiv 2603.23640")
     assert shown("device.heat.throttle_width") == ("D", heat, "scenarios")
     assert shown("device.heat.cooling_s") == ("A", "", "scenarios")  # a line's own mark is all
-    assert shown("weights.quality")[:2] == ("A", "ours; the paper publishes none")
-    assert shown("weights.latency_per_s")[:2] == ("A", "four points of quality a second")
-    assert shown("device.speed.decode_tokens_per_s") == ("M", "NPU, w4, vendor", "catalog")
+    assert shown("weights.quality")[:2] == ("A", "the unit")
+    assert shown("weights.latency_per_s")[:2] == ("D", "17 s are worth a right answer")
+    speed = "arXiv 2603.23640: cold 40.4, warm 25.3, hot 22.6"
+    assert shown("device.speed.decode_tokens_per_s") == ("M", speed, "catalog")
     assert PAPER["device.speed.name"].file == "scenarios/paper.yaml"
     assert shown("edge.model.layers")[2] == "catalog"
     assert "published configurations" in shown("edge.model.layers")[1]
