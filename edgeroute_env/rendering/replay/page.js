@@ -132,7 +132,7 @@ function dialogueCard(run, at) {
   const { dialogue, question } = run.moments[at];
   const context = dialogue.context_tokens, prompt = question ? question.prompt_tokens : 0;
   const all = room(context + prompt);
-  const said = dialogue.pieces.map(([author, tokens]) => piece(tokens / all, author)).join("");
+  const said = dialogue.pieces.map(([author, tokens]) => piece(tokens / all, author, "said")).join("");
   const caches = ROUTES.map((route) => {
     const held = dialogue.cached_tokens[route], lacking = context - held;
     const redo = lacking >= 0.5 ? `redo ${whole(lacking)}` : "";
@@ -168,10 +168,12 @@ function turnsCard(run, at) {
       + ` fill="var(--${turn.route})"/><rect x="${i + 0.1}" y="90" width="0.8" height="10"`
       + ` fill="var(--${quality(turn).replace(" ", "-")})"/></g>`;
   });
+  const mark = Math.max(1, steps / 100); // to be seen among very many turns
   const legend = record.qualities.map(([, name]) => dot(name.replace(" ", "-")) + name);
   return card("Turns", `height: latency, to ${seconds(longest_s)}`,
     `<svg class="turns" viewBox="0 0 ${Math.max(steps - 1, 1)} 100" preserveAspectRatio="none">`
-    + `<rect x="${at}" y="0" width="1" height="100" fill="var(--now)"/>${bars.join("")}</svg>`
+    + `<rect x="${at + 0.5 - mark / 2}" width="${mark}" height="100" fill="var(--now)"/>`
+    + `${bars.join("")}</svg>`
     + `<p class="quiet">${legend.join(" &ensp;")}</p>`);
 }
 
@@ -186,10 +188,10 @@ function reasonsCard(run, at) {
   const priced = prices || { device: {}, edge: {} };
   const foretold = (route, term) =>
     priced[route]?.[term] === undefined ? blank : signed(priced[route][term]);
-  const terms = Object.keys(paid).map((term) => row("reward: " + term.replace("_", " "),
+  const terms = Object.keys(paid).map((term) => row("reward: " + term.replaceAll("_", " "),
     [foretold("device", term), foretold("edge", term), signed(paid[term])]));
   const total = [...ROUTES.map((route) => sum(next_s[route])), turn.latency_s];
-  const known = Object.entries(truth).map(([name, value]) => `${name} ${value.toPrecision(3)}`);
+  const known = Object.entries(truth).map(([name, value]) => `${text(name.replaceAll("_", " "))} ${value.toFixed(2)}`);
   const refused = turn.info.refused ? " The quota was spent, so the edge refused it." : "";
   return card(`Why turn ${at + 1} went there`, `the truth: ${known.join(", ")}`,
     `<p>Answered by <span class="chip ${turn.route}" style="${ink(turn.route)}">`
@@ -235,7 +237,7 @@ function show(step) {
   });
   const over = now === steps - 1, { time_s } = runs[0].moments[Math.min(now, runs[0].turns.length)];
   byId("when").textContent = clock(time_s)
-    + (over ? `  over, ${steps - 1} turns` : `  turn ${now + 1} of ${steps - 1}`);
+    + (over ? ` · over, ${steps - 1} turns` : ` · turn ${now + 1} of ${steps - 1}`);
   if (over) stop();
 }
 
