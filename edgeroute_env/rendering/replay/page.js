@@ -41,6 +41,9 @@ const sum = (parts) => Object.values(parts).reduce((total, part) => total + part
 const ink = (name) => `--c:var(--${name})`;
 const dot = (name) => `<i class="dot" style="${ink(name)}"></i>`;
 
+const legend = (names) => `<p class="legend quiet">`
+  + names.map(([colour, name]) => `<span>${dot(colour)}${name}</span>`).join(" ") + "</p>";
+
 function clock(time_s) {
   const two = (value) => String(value).padStart(2, "0");
   const minutes = Math.floor(time_s / 60), hours = Math.floor(minutes / 60);
@@ -153,10 +156,9 @@ function latencyCard(run, at) {
     bars.push(["it took", turn.route, turn.causes_s]);
   }
   const most = Math.max(1e-9, ...bars.map(([, , parts]) => sum(parts)));
-  const names = Object.entries(CAUSES).map(([cause, name]) => dot(cause) + name);
   return card("Latency", "", bars.map(([label, route, parts]) => line(dot(route) + label,
     Object.keys(CAUSES).map((cause) => piece(parts[cause] / most, cause)).join(""),
-    seconds(sum(parts)))).join("") + `<p class="quiet">${names.join(" &ensp;")}</p>`);
+    seconds(sum(parts)))).join("") + legend(Object.entries(CAUSES)));
 }
 
 function turnsCard(run, at) {
@@ -169,12 +171,11 @@ function turnsCard(run, at) {
       + ` fill="var(--${quality(turn).replace(" ", "-")})"/></g>`;
   });
   const mark = Math.max(1, steps / 100); // to be seen among very many turns
-  const legend = record.qualities.map(([, name]) => dot(name.replace(" ", "-")) + name);
   return card("Turns", `height: latency, to ${seconds(longest_s)}`,
     `<svg class="turns" viewBox="0 0 ${Math.max(steps - 1, 1)} 100" preserveAspectRatio="none">`
     + `<rect x="${at + 0.5 - mark / 2}" width="${mark}" height="100" fill="var(--now)"/>`
     + `${bars.join("")}</svg>`
-    + `<p class="quiet">${legend.join(" &ensp;")}</p>`);
+    + legend(record.qualities.map(([, name]) => [name.replace(" ", "-"), name])));
 }
 
 function reasonsCard(run, at) {
