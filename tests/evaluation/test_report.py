@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import html.parser
-import os
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -18,12 +16,10 @@ from edgeroute_env.evaluation.report.turns import turns_of
 from edgeroute_env.evaluation.results import read_results
 from edgeroute_env.evaluation.tables import with_interval
 from edgeroute_env.plotting import styles
+from tests.helpers.browser import browse, needs_chromium
 from tests.helpers.command_line import ONE, Command
 
 pytestmark = pytest.mark.thorough
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-CHROMIUM = os.environ.get("CHROME") or next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
 class Links(html.parser.HTMLParser):
@@ -159,20 +155,8 @@ def test_bad_results_and_folders_are_refused(reported: Path, edgeroute_small: Co
     assert edgeroute_small("report", "out", "--overwrite").code == 0
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the path or in $CHROME")
+@needs_chromium
 def test_the_page_opens_in_a_browser(reported: Path, tmp_path: Path) -> None:
     picture = tmp_path / "page.png"
-    command = [
-        *(
-            str(CHROMIUM),
-            "--headless=new",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--enable-logging=stderr",
-        ),
-        *(f"--screenshot={picture}", "--window-size=1200,3000"),
-        (reported / "report.html").absolute().as_uri(),
-    ]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    browse(reported / "report.html", f"--screenshot={picture}", "--window-size=1200,3000")
     assert picture.stat().st_size > 20_000
-    assert "CONSOLE" not in ended.stderr
