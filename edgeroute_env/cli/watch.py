@@ -44,7 +44,8 @@ def watch(
     """
     with needs("pictures", "render"):
         import pygame  # noqa: F401  (before anything is fitted or drawn)
-    from edgeroute_env.rendering.film import Run, frames, save, writer
+    from edgeroute_env.rendering.film import frames, save, writer
+    from edgeroute_env.rendering.run import Run
 
     if len(routers) > MOST:
         raise InputError("ROUTER", f"{len(routers)} routers", f"at most {MOST}")
