@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shutil
+import signal
 import sys
 from typing import ClassVar
 
@@ -82,6 +84,11 @@ class TerminalGame(App[None]):
         """Put the panel above the keys."""
         yield self._board
         yield Footer()
+
+    def on_mount(self) -> None:
+        """End in order, too, when the signal comes from elsewhere than the keyboard."""
+        if sys.platform != "win32":
+            asyncio.get_running_loop().add_signal_handler(signal.SIGINT, self.action_interrupt)
 
     def action_decide(self, key: str) -> None:
         """Route the turn that waits, where it can be read."""
