@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from gymnasium.utils import seeding
+from numpy.typing import NDArray
 
 from edgeroute_env.rendering.history import History
 from edgeroute_env.rendering.snapshot import Snapshot, snapshot
@@ -14,6 +15,7 @@ from edgeroute_env.simulator.checks import checked_actions
 from edgeroute_env.traces.sources import TraceSource
 
 _FIRST = np.zeros(1, np.int64)
+KEYS = {"left": 0, "right": 1}  # the arrow key of each action of a `Player`
 
 
 class Run:
@@ -41,3 +43,25 @@ class Run:
     def shot(self) -> Snapshot:
         """Return the present moment, with the router's name on it."""
         return snapshot(self._scenario, self._batch, 0, self.past, self.router.name)
+
+
+class Player:
+    """A router that a person decides for."""
+
+    name = "you"
+
+    def __init__(self) -> None:
+        """Begin with no decision."""
+        self.actions: list[int] = []  # 0 device, 1 edge, one a turn
+
+    def reset(self, n: int) -> None:
+        """Forget the decisions of an earlier episode."""
+        self.actions.clear()
+
+    def decide(self, action: int) -> None:
+        """Take the person's decision on the turn that is routed next."""
+        self.actions.append(action)
+
+    def route(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
+        """Return the last decision, shape (1,)."""
+        return np.array(self.actions[-1:], np.int64)
