@@ -253,7 +253,7 @@ def test_optuna_is_asked_for_where_it_is_absent(
     assert refused.code == 2
     assert refused.err == (
         "edgeroute: optuna: got 'not installed'; allowed: pip install 'edgeroute[agents]' for "
-        "edgeroute tune ppo\n"
+        "edgeroute tune\n"
     )
     assert not Path("found").exists()
 
