@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import TypeAlias
+from typing import IO, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +45,7 @@ def writer(path: Path) -> Callable[[Path, Iterator[Frame], float], None]:
         return _write_mp4
     with needs(f"{kind} files", "render"):
         import PIL  # noqa: F401
-    return _write_gif if kind == ".gif" else _write_webp
+    return write_gif if kind == ".gif" else _write_webp
 
 
 def save(path: Path, shown: Iterator[Frame], frames_per_s: float) -> None:
@@ -63,7 +63,8 @@ def _with_a_pause(shown: Iterator[Frame], count: int) -> Iterator[Frame]:
         yield from [last] * count
 
 
-def _write_gif(part: Path, shown: Iterator[Frame], frames_per_s: float) -> None:
+def write_gif(part: Path | IO[bytes], shown: Iterator[Frame], frames_per_s: float) -> None:
+    """Write frames as a GIF that repeats, in the frame's own colours."""
     from PIL import Image
 
     palette = Image.new("P", (1, 1))
