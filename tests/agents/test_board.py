@@ -49,10 +49,19 @@ def curves(found: EventAccumulator) -> dict[str, list[tuple[int, float]]]:
     }
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a training of PPO."""
+    folder = tmp_path_factory.mktemp("trained")
+    training().run(folder)
+    return folder
+
+
 @pytest.mark.parametrize("algorithm", ["ppo", "dqn"])
-def test_the_pages_name_curves_that_exist(algorithm: str, tmp_path: Path) -> None:
-    training(algorithm).run(tmp_path)
-    found = read(tmp_path)
+def test_the_pages_name_curves_that_exist(algorithm: str, trained: Path, tmp_path: Path) -> None:
+    if algorithm == "dqn":
+        training("dqn").run(tmp_path)
+    found = read(tmp_path if algorithm == "dqn" else trained)
     first, second = pages(found)
     assert "better than the analytic router" in first.title
     assert [bool(chart.margin.series) for chart in first.chart] == [True, False, False, False]
@@ -65,11 +74,10 @@ def test_the_pages_name_curves_that_exist(algorithm: str, tmp_path: Path) -> Non
             assert [tag for tag in tags if re.match(pattern, tag)] == [pattern]
 
 
-def test_the_gap_is_the_one_of_the_log(tmp_path: Path) -> None:
-    training().run(tmp_path)
-    events = read(tmp_path)
+def test_the_gap_is_the_one_of_the_log(trained: Path) -> None:
+    events = read(trained)
     found = curves(events)
-    told = VALIDATED.findall((tmp_path / LOG).read_text())
+    told = VALIDATED.findall((trained / LOG).read_text())
     assert len(told) > 1
     (series,) = pages(events)[0].chart[0].margin.series
     shown = zip(*(found[tag] for tag in (series.lower, series.value, series.upper)), strict=True)
@@ -108,11 +116,10 @@ def test_what_a_resumed_training_repeats_is_drawn_once(tmp_path: Path) -> None:
     ]
 
 
-def test_each_validation_has_an_animation(tmp_path: Path) -> None:
+def test_each_validation_has_an_animation(trained: Path) -> None:
     pytest.importorskip("pygame")
     pictures = pytest.importorskip("PIL.Image")
-    training().run(tmp_path)
-    found = read(tmp_path)
+    found = read(trained)
     animations = found.Images(EPISODE)
     validated = [point.step for point in found.Scalars("validation/gap")]
     assert [animation.step for animation in animations] == validated
@@ -125,15 +132,16 @@ def test_each_validation_has_an_animation(tmp_path: Path) -> None:
 
 
 def test_without_pygame_the_training_is_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    trained: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     pytest.importorskip("pygame")
-    with_it, without = tmp_path / "with", tmp_path / "without"
-    training().run(with_it)
     monkeypatch.setitem(sys.modules, "pygame", None)  # importing it raises ImportError
-    training().run(without)
-    assert read(without).Tags()["images"] == []
-    assert curves(read(without)) == curves(read(with_it))
+    training().run(tmp_path)
+    assert read(tmp_path).Tags()["images"] == []
+    assert curves(read(tmp_path)) == curves(read(trained))
     for name in (LOG, FILE, CHECKPOINT):
-        assert (without / name).read_bytes() == (with_it / name).read_bytes()
+        assert (tmp_path / name).read_bytes() == (trained / name).read_bytes()
     assert capfd.readouterr() == ("", "")
