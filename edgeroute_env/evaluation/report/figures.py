@@ -51,20 +51,23 @@ def opening(results: Results) -> list[str]:
     return [name for name in telling if name not in left_out]
 
 
-def named(results: Results, router: str) -> str:
-    """Return a router's name, with its part in the comparison where it is a known one."""
+def known_as(results: Results, router: str) -> str:
+    """Return the part that a router plays, in words, where it is one that readers look for."""
     if router in results.names(Role.BOUND):
-        return f"{router} (bound)"
+        return "bound"
     if router == results.against_static["rule"]:
-        return f"{router} (paper's rule)"
-    return f"{router} (tuned rule)" if router == results.levels["analytic"] else router
+        return "paper's rule"
+    if router == results.levels["analytic"]:
+        return "tuned rule"
+    rule: str = results.routers[router].get("bare_rule", "")
+    return rule
 
 
 def _quality_against(
     figure_name: str, column: int, label_x: str, results: Results, looks: Looks
 ) -> Figure:
     """Return a picture that a phone's screen shows at a size to read."""
-    figure = blank_figure(4.8, 4.0)
+    figure = blank_figure(4.2, 3.6)
     axes = figure.subplots()
     places = {}
     for router in opening(results):
@@ -75,8 +78,10 @@ def _quality_against(
                 [p[column] for p in points], [p[2] for p in points], alpha=0.6,
                 color=style["color"], linestyle=style["linestyle"], linewidth=1.0,
             )  # fmt: skip
-        place = places[named(results, router)] = (f[figure_name], f["quality"])
-        axes.plot(*place, **{**style, "linestyle": ""})
+        played = known_as(results, router)
+        name = f"{router} ({played})" if played else router
+        places[name] = (f[figure_name], f["quality"])
+        axes.plot(f[figure_name], f["quality"], **{**style, "linestyle": ""})
     axes.set_xlabel(label_x)
     axes.set_ylabel("mean quality, 0 to 1")
     axes.margins(0.12)

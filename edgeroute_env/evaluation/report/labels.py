@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Box = NDArray[np.float64]  # left, bottom, right, top; pixels
 NEAR = 7  # points from a mark to its name
-STEPS = (NEAR, 16, 28, 42, 58)  # the nearest that is free is taken
+STEPS = (NEAR, 16, 28, 42, 58, 76, 96)  # the nearest that is free is taken
 SIDES = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (1, -1), (-1, 1), (-1, -1))
 MARK = 5  # half the side of a mark, points
 HORIZONTAL = {1: "left", -1: "right", 0: "center"}
@@ -28,11 +28,12 @@ def label(figure: Figure, axes: Axes, points: Mapping[str, tuple[float, float]])
     half = MARK * figure.dpi / 72
     places = axes.transData.transform(list(points.values()))
     taken: list[Box] = [np.array([x - half, y - half, x + half, y + half]) for x, y in places]
+    inside: Box = np.asarray(axes.bbox.extents)
     offsets = [(step * right, step * up) for step, (right, up) in product(STEPS, SIDES)]
     for name, point in points.items():
         tries = [_written(axes, name, point, offset) for offset in offsets]
         boxes = [np.asarray(text.get_window_extent().extents) for text in tries]
-        costs = [_hidden(box, taken, axes.bbox.extents) for box in boxes]
+        costs = [_hidden(box, taken, inside) for box in boxes]
         best = costs.index(min(costs))
         taken.append(boxes[best])
         for text in tries[:best] + tries[best + 1 :]:
@@ -44,7 +45,7 @@ def label(figure: Figure, axes: Axes, points: Mapping[str, tuple[float, float]])
 
 def _written(axes: Axes, name: str, point: tuple[float, float], offset: tuple[int, int]) -> Any:
     right, up = np.sign(offset)
-    return axes.annotate(
+    text = axes.annotate(
         name,
         point,
         offset,
@@ -52,7 +53,10 @@ def _written(axes: Axes, name: str, point: tuple[float, float], offset: tuple[in
         horizontalalignment=HORIZONTAL[right],
         verticalalignment=VERTICAL[up],
         fontsize=9,
+        bbox={"facecolor": "white", "alpha": 0.7, "linewidth": 0.0, "pad": 0.5},
     )
+    text.set_in_layout(False)  # the axes keep the size that the places were found for
+    return text
 
 
 def _hidden(box: Box, taken: Sequence[Box], inside: Box) -> float:

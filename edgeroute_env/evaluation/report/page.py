@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgeroute_env.errors import needs
 from edgeroute_env.evaluation import findings
-from edgeroute_env.evaluation.report.figures import FIGURES, named, opening
+from edgeroute_env.evaluation.report.figures import FIGURES, known_as, opening
 from edgeroute_env.evaluation.report.turns import Shown
 from edgeroute_env.evaluation.results import Results
 from edgeroute_env.evaluation.statistics import LEVEL
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 DPI = 150
 PARETO = ("pareto", "calls")  # the figures that stand before the fold
+INTERVAL = re.compile(r"\(?[-+]?[\d.]+ \[[^\]]*\]\)?")  # as `with_interval` writes it
 # How text shows the markers of figures.
 SIGNS = {
     **{"o": "\u25cf", "s": "\u25a0", "^": "\u25b2", "D": "\u25c6"},
@@ -58,7 +60,7 @@ def write_report(
                 "name": name,
                 "results": found,
                 "finding": findings.of_scenario(found),
-                "opening": {router: named(found, router) for router in opening(found)},
+                "opening": {router: known_as(found, router) for router in opening(found)},
                 "tables": further({name: found}),
                 "figures": {
                     key: (caption, _saved(draw(found, shown, looks), folder / f"{name}-{key}"))
@@ -100,6 +102,11 @@ def _saved(figure: Figure, stem: Path) -> str:
     return base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
+def _unbroken(escaped: str) -> str:
+    """Return a text as HTML in which no line ends inside an interval."""
+    return INTERVAL.sub(r'<span class="interval">\g<0></span>', str(escaped))
+
+
 def _template() -> Any:
     with needs("reports", "cli"):
         from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -108,4 +115,5 @@ def _template() -> Any:
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     environment.filters["interval"] = with_interval
+    environment.filters["unbroken"] = _unbroken
     return environment.get_template("page.html")
