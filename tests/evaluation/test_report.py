@@ -288,3 +288,23 @@ def test_the_page_opens_in_a_browser(reported: Path, tmp_path: Path) -> None:
         reported / "report.html", f"--screenshot={picture}", "--window-size=1200,3000", time_passes
     )
     assert picture.stat().st_size > 20_000
+
+
+@needs_chromium
+def test_the_replay_scrubs_inside_the_page(reported: Path, tmp_path: Path) -> None:
+    text = (reported / "report.html").read_text("utf-8")
+    # Late enough for the replay to have put its turn into an address, were it its own.
+    press = """<script>
+    document.dispatchEvent(new KeyboardEvent("keydown", { key: "End" }));
+    const told = () => document.getElementById("when").textContent;
+    setTimeout(() => parent.postMessage(told(), "*"), 900);
+    </script></body>"""
+    hear = """<script>
+    addEventListener("message", (told) => document.title = told.data);
+    </script></body>"""
+    # In a process of its own the replay would not be waited for.
+    text = text.replace(' sandbox="allow-scripts"', "")
+    text = text.replace(html.escape("</body>"), html.escape(press)).replace("</body>", hear)
+    page = tmp_path / "pressed.html"
+    page.write_text(text, encoding="utf-8")
+    assert "over, 6 turns</title>" in browse(page, "--dump-dom", "--virtual-time-budget=4000")
