@@ -39,7 +39,8 @@ def report(
     """Write report.html, self-contained, and its figures as PNG and SVG files.
 
     The routers that figures show run again on the stored seeds with the stored parameters. A router
-    or policy of yours is in the tables; to have it in the figures, give it as to the benchmark.
+    or policy of yours is in the tables and the first picture; to have it in all figures and in the
+    replay, give it as to the benchmark.
     """
     from edgeroute_env.evaluation.report.episode import replayed
     from edgeroute_env.evaluation.report.page import PAGE, write_report
