@@ -259,6 +259,7 @@ function play() {
 // Keep the turn in the address, to be shared, but not while it moves: browsers limit that.
 let later = null;
 function remember() {
+  if (location.protocol === "about:") return; // inside a page, whose address is not ours to change
   clearTimeout(later);
   later = setTimeout(() => {
     if (timer === null) location.replace(`#turn=${now + 1}`);

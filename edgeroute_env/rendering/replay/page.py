@@ -21,6 +21,13 @@ def write_page(path: Path, record: Mapping[str, Any]) -> None:
     Raises:
         InputError: jinja2 is missing, or the file cannot be written.
     """
+    text = page_text(record)
+    with replacing(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+def page_text(record: Mapping[str, Any]) -> str:
+    """Return the page of a record; InputError if jinja2 is missing."""
     with needs("replays", "cli"):
         from jinja2 import Environment, PackageLoader, StrictUndefined
     loader = PackageLoader("edgeroute_env.rendering.replay", "")
@@ -30,7 +37,7 @@ def write_page(path: Path, record: Mapping[str, Any]) -> None:
         "authors": ROUTE_NAMES,
         "qualities": [[least, name] for least, _, name in colours.QUALITIES],
     }
-    text = environment.get_template("page.html").render(
+    text: str = environment.get_template("page.html").render(
         title=record["title"],
         colours=_colours(),
         fonts={weight: _font(weight) for weight in (400, 600)},
@@ -39,8 +46,7 @@ def write_page(path: Path, record: Mapping[str, Any]) -> None:
         # "</script>" in a name would end the script.
         record=json.dumps(shown, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c"),
     )
-    with replacing(path) as part:
-        part.write_text(text, encoding="utf-8")
+    return text
 
 
 def _colours() -> dict[str, str]:

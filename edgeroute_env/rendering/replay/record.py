@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
@@ -13,10 +14,15 @@ from edgeroute_env.simulator.features import FEATURES
 DIGITS = 5  # of each number that is kept
 
 
-def moments(run: Run, on_turn: Callable[[], None]) -> list[Snapshot]:
-    """Route a run to its end; return its snapshots before each turn and after the last."""
+def moments(
+    run: Run, on_turn: Callable[[], None] = lambda: None, most: float = math.inf
+) -> list[Snapshot]:
+    """Route a run to its end; return its snapshots before each turn and after the last.
+
+    `on_turn` is called after each turn; no more than `most` turns are routed.
+    """
     shots = [run.shot()]
-    while not run.over:
+    while not run.over and len(shots) <= most:
         run.step()
         shots.append(run.shot())
         on_turn()
