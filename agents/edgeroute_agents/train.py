@@ -25,6 +25,7 @@ from edgeroute_agents.watching import Follower, Standing, Stopped, Watch, remove
 from edgeroute_baselines.fitted import fitted_parameters
 from edgeroute_baselines.linear import LinearRouter, from_bao
 from edgeroute_env.errors import InputError
+from edgeroute_env.files import writing
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.scenario_files import load_scenario
 from edgeroute_env.seeds import (
@@ -122,7 +123,8 @@ class Training:
 
         # Learn, and validate in between; `watch` keeps the best.
         try:
-            learn(model, watch, settings.frames, resume)
+            with writing(folder):  # TensorBoard's thread tells of a full disk without a name
+                learn(model, watch, settings.frames, resume)
         except Stopped:
             return watch.standing
 
