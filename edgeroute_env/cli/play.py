@@ -32,7 +32,7 @@ ZOOM = 1.5  # of a window
 
 def play(
     scenario: options.ScenarioOption = "paper",
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the episode.")] = 0,
+    seed: options.SeedOption = 0,
     traces: options.TracesOption = "auto",
     overrides: options.SetOption = None,
     window: Annotated[bool, typer.Option("--window", help="Play in a window.")] = False,

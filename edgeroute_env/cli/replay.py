@@ -10,7 +10,7 @@ import typer
 
 from edgeroute_env.cli import options
 from edgeroute_env.cli.options import console, progress
-from edgeroute_env.cli.runs import RoutersArgument, SeedOption, begun, tell_returns
+from edgeroute_env.cli.runs import RoutersArgument, begun, tell_returns
 from edgeroute_env.errors import InputError
 from edgeroute_env.files import refuse_overwrite, replacing
 from edgeroute_env.rendering.replay.page import write_page
@@ -23,7 +23,7 @@ PERFETTO_HELP = "Write a trace for Perfetto's viewer, ui.perfetto.dev, too."
 def replay(
     routers: RoutersArgument,
     scenario: options.ScenarioOption = "paper",
-    seed: SeedOption = 0,
+    seed: options.SeedOption = 0,
     traces: options.TracesOption = "auto",
     overrides: options.SetOption = None,
     out: Annotated[

@@ -17,7 +17,6 @@ MOST = 4  # routers
 RoutersArgument = Annotated[
     list[str], typer.Argument(help=f"One to {MOST} of them. {ROUTER_HELP}", metavar="ROUTER...")
 ]
-SeedOption = Annotated[int, typer.Option(min=0, help="Seed of the episode.")]
 
 
 def begun(
@@ -36,7 +35,8 @@ def begun(
         chosen_router(name, chosen, kind, {}, None, scenario, overrides, quiet)[0]
         for name in routers
     ]
-    runs = [Run(player, chosen, drawn(chosen, kind), seed) for player in players]
+    source = drawn(chosen, kind)
+    runs = [Run(player, chosen, source, seed) for player in players]
     return chosen, f"{chosen.name}, seed {seed}, {kind} ({why})", runs
 
 

@@ -10,7 +10,7 @@ import typer
 
 from edgeroute_env.cli import options
 from edgeroute_env.cli.options import console, progress
-from edgeroute_env.cli.runs import RoutersArgument, SeedOption, begun, tell_returns
+from edgeroute_env.cli.runs import RoutersArgument, begun, tell_returns
 from edgeroute_env.envs.rendering import NARROWEST, USUAL, WIDEST
 from edgeroute_env.errors import needs
 from edgeroute_env.files import refuse_overwrite
@@ -22,7 +22,7 @@ WIDTH_HELP = "Pixels of each router's picture; its height is 5/8 of it."
 def watch(
     routers: RoutersArgument,
     scenario: options.ScenarioOption = "paper",
-    seed: SeedOption = 0,
+    seed: options.SeedOption = 0,
     traces: options.TracesOption = "auto",
     overrides: options.SetOption = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help=OUT_HELP)] = None,

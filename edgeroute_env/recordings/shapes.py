@@ -247,12 +247,7 @@ def _names_as_numbers(raw: NDArray[Any], found: Floats, high: float) -> Floats:
 
 def _is_text(value: Any) -> bool:
     """Return whether a value is a text that a file can hold: not blank, no half a surrogate."""
-    return (
-        isinstance(value, str)
-        and not value.isspace()
-        and value != ""
-        and not (_SURROGATE.search(value))
-    )
+    return isinstance(value, str) and value.strip() != "" and not _SURROGATE.search(value)
 
 
 def _checked(name: str, values: Any) -> NDArray[Any]:

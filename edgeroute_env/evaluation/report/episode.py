@@ -23,10 +23,8 @@ def replayed(results: Results, routers: Mapping[str, Router]) -> dict[str, Any]:
         InputError: the scenario's recordings are not in the data folder.
     """
     scenario, seed = results.scenario, results.seeds[0]
-    runs = [
-        Run(routers[name], scenario, drawn(scenario, results.traces, "evaluation"), seed)
-        for name in _chosen(results, routers)
-    ]
+    source = drawn(scenario, results.traces, "evaluation")
+    runs = [Run(routers[name], scenario, source, seed) for name in _chosen(results, routers)]
     title = f"{scenario.name}, evaluation seed {seed}"
     if scenario.workload.turns > TURNS:
         title += f", the first {TURNS} turns"
