@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from edgeroute_env.errors import InputError, shown
-from edgeroute_env.files import read_whole
+from edgeroute_env.files import read_whole, without_sha256
 
 _PACKAGE = Path(__file__).parent
 
@@ -124,3 +124,17 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InputError(str(path), type(value).__name__, "a YAML mapping")
     return value
+
+
+def read_checked_yaml(path: Path, field: str, allowed: str) -> dict[str, Any]:
+    """Return what a YAML file holds beside its checksum, which has to fit.
+
+    Raises:
+        InputError: the file cannot be read; or, naming `field` and what is `allowed`, it was
+            damaged or edited.
+    """
+    found = read_yaml(path)
+    try:
+        return without_sha256(found)
+    except (TypeError, ValueError) as error:
+        raise InputError(field, str(path), f"{allowed} ({error})") from None

@@ -26,6 +26,7 @@ OPTIONAL = {
     "optuna",
     "onnx",
     "pygame",
+    "textual",
 }
 # No load, no delay, no outage, no eviction; single-turn questions on one phone.
 AT_REST: dict[str, Any] = {

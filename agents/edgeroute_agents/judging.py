@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from edgeroute_agents.policy import Policy
 from edgeroute_baselines.linear import LinearRouter
 from edgeroute_env.evaluation.episodes import Episodes, generators, run_episodes
+from edgeroute_env.rendering.run import Run
 from edgeroute_env.routing import ROUTES, Router
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.seeds import VALIDATION_SEEDS
@@ -29,6 +30,8 @@ class Verdict:
         half_width: of the gap's 95 % interval, by the normal law.
         surely: lower end of the 95 % interval of the gap to the rule that training started from:
             0 for the rule itself, above 0 only for what is better beyond the episodes' noise.
+        quality: mean over all turns, from 0 to 1.
+        latency_s: mean over all turns.
         edge_share: share of turns sent to the edge.
         collapsed: "device" or "edge" where every single turn went there, else None.
     """
@@ -36,6 +39,8 @@ class Verdict:
     gap: float
     half_width: float
     surely: float
+    quality: float
+    latency_s: float
     edge_share: float
     collapsed: str | None
 
@@ -64,7 +69,9 @@ class Validation:
         self._seeds = seeds[: min(episodes, MOST_TURNS // scenario.workload.turns)]
         self._traces = Pinned(source, generators(self._seeds))
         self.analytic = analytic
-        self._analytic = self._start = self._run(analytic).returns()
+        theirs = self._run(analytic)
+        self._analytic = self._start = theirs.returns()
+        self.reference = self._verdict(theirs)
 
     def _run(self, router: Router) -> Episodes:
         return run_episodes(router, self._scenario, self._traces, self._seeds)
@@ -75,7 +82,13 @@ class Validation:
 
     def judge(self, router: Router) -> Verdict:
         """Return how a router does beside the analytic one and the starting rule."""
-        own = self._run(router)
+        return self._verdict(self._run(router))
+
+    def first_episode(self, router: Router) -> Run:
+        """Return a router's run of the first episode, to be looked at turn by turn."""
+        return Run(router, self._scenario, self._traces, self._seeds[0])
+
+    def _verdict(self, own: Episodes) -> Verdict:
         gap, half_width = _interval(own.returns() - self._analytic)
         beyond, uncertain = _interval(own.returns() - self._start)
         # What was asked for, not what was served: a refused edge call was routed to the edge.
@@ -85,6 +98,8 @@ class Validation:
             gap=gap,
             half_width=half_width,
             surely=beyond - uncertain,
+            quality=float(own.turns("quality").mean()),
+            latency_s=float(own.turns("latency_s").mean()),
             edge_share=share,
             collapsed={0.0: ROUTES[0], 1.0: ROUTES[1]}.get(share),
         )

@@ -11,10 +11,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from edgeroute_env.config_files import config_path, read_yaml
+from edgeroute_env.config_files import config_path, read_checked_yaml, read_yaml
 from edgeroute_env.errors import InputError, input_error
 from edgeroute_env.fields import Count, NonNegative, Part, Positive, Share, Within
-from edgeroute_env.files import without_sha256
 from edgeroute_env.seeds import VALIDATION_SEEDS
 
 MOST_FRAMES = 10**7  # of observations in memory at once: some gigabytes
@@ -110,9 +109,5 @@ def _tuned(path: Path, algorithm: str) -> dict[str, Any]:
 
 def read_tuned(path: Path, field: str) -> dict[str, Any]:
     """Return what `edgeroute tune` wrote; InputError names `field` where it is not that."""
-    found = read_yaml(path)
-    try:
-        return without_sha256(found)
-    except (TypeError, ValueError) as error:
-        allowed = f"a file as edgeroute tune wrote it, changed by --set alone ({error})"
-        raise InputError(field, str(path), allowed) from None
+    allowed = "a file as edgeroute tune wrote it, changed by --set alone"
+    return read_checked_yaml(path, field, allowed)

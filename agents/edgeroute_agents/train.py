@@ -1,9 +1,9 @@
 """Train a policy: the method from top to bottom, in the order in which it happens.
 
-Start at `Training.run`. Six more files hold the parts: `settings` (what can be set), `vec_env` (the
-episodes, with the rule's own beside them), `networks` (what learns), `distillation` (what it knows
-before it learns), `judging` (validation and confirmation) and `watching` (curves, log, checkpoint).
-What comes out is a `policy.Policy`.
+Start at `Training.run`. Seven more files hold the parts: `settings` (what can be set), `vec_env`
+(the episodes, with the rule's own beside them), `networks` (what learns), `distillation` (what it
+knows before it learns), `judging` (validation and confirmation), `watching` (curves, log,
+checkpoint) and `board` (TensorBoard's pages). What comes out is a `policy.Policy`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from stable_baselines3.common.logger import configure
+from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
 
 from edgeroute_agents.distillation import EPISODES, Expectation, Refined, advantages, distilled
 from edgeroute_agents.judging import Validation
@@ -25,6 +25,7 @@ from edgeroute_agents.watching import Follower, Standing, Stopped, Watch, remove
 from edgeroute_baselines.fitted import fitted_parameters
 from edgeroute_baselines.linear import LinearRouter, from_bao
 from edgeroute_env.errors import InputError
+from edgeroute_env.files import writing
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.scenario_files import load_scenario
 from edgeroute_env.seeds import (
@@ -98,7 +99,8 @@ class Training:
         )
         env.seed(training_seeds(self.seed)[0])
         model = build(settings, env, self.seed)
-        model.set_logger(configure(str(folder), ["tensorboard"]))
+        board = TensorBoardOutputFormat(str(folder))
+        model.set_logger(Logger(str(folder), [board]))
         trained = {
             "traces": self.traces,
             "seed": self.seed,
@@ -106,7 +108,8 @@ class Training:
         }
         present = functools.partial(policy_of, model, rule, scenario, trained)
         every = settings.validate_every
-        watch = Watch(model, env, present, validation, every, folder, follower or Follower())
+        follower = follower or Follower()
+        watch = Watch(model, env, board.writer, present, validation, every, folder, follower)
 
         # Distil: the network's first weights are what hindsight says the edge is worth.
         if resume:
@@ -120,7 +123,8 @@ class Training:
 
         # Learn, and validate in between; `watch` keeps the best.
         try:
-            learn(model, watch, settings.frames, resume)
+            with writing(folder):  # TensorBoard's thread tells of a full disk without a name
+                learn(model, watch, settings.frames, resume)
         except Stopped:
             return watch.standing
 

@@ -18,7 +18,9 @@ from typing import Any
 import numpy as np
 import torch
 from stable_baselines3.common.callbacks import BaseCallback
+from torch.utils.tensorboard import SummaryWriter
 
+from edgeroute_agents.board import add_episode, forget_after, layout, validation_curves
 from edgeroute_agents.judging import Validation, Verdict, confirmed
 from edgeroute_agents.networks import BatchDQN, Model
 from edgeroute_agents.policy import FILE, Policy, load_policy
@@ -111,6 +113,7 @@ class Watch(BaseCallback):
         self,
         model: Model,
         env: EdgeRouteSB3VecEnv,
+        writer: SummaryWriter,
         policy_of: Callable[[], Policy],
         validation: Validation,
         every: int,
@@ -119,14 +122,16 @@ class Watch(BaseCallback):
     ) -> None:
         """Follow a model on its environment; `policy_of` returns its present policy.
 
-        `validation` judges that policy, with `every` frames between. The best one, the checkpoint
-        and the log go into the folder.
+        `writer` takes what TensorBoard shows. `validation` judges that policy, with `every` frames
+        between. The best one, the checkpoint and the log go into the folder.
         """
         super().__init__()
         self._model, self._env, self._policy_of = model, env, policy_of
         self._validation, self._every = validation, every
         self._folder, self._follower = folder, follower
         self._clock = (time.perf_counter(), -1)
+        self._writer = writer
+        writer.add_custom_scalars(layout(policy_of().name))
         self.standing = Standing()
 
     def _on_step(self) -> bool:
@@ -160,6 +165,7 @@ class Watch(BaseCallback):
         standing.learned = max(verdict.surely, standing.learned)
         if is_best:
             self._keep(verdict, policy)
+        add_episode(self._writer, self._validation.first_episode(policy), frames)
         self._report(frames, verdict, is_best)
         standing.frames, standing.next_validation = frames, frames + self._every
         self._save()
@@ -200,6 +206,7 @@ class Watch(BaseCallback):
             _restore(self._model, content)
             self.standing = Standing(**_numbers(content["standing"], asdict(Standing())))
             self._cut_log(content["log_bytes"])
+            forget_after(self._writer, self._model.num_timesteps)
         except Exception as error:  # what others have crafted fails in many ways
             allowed = f"a checkpoint that edgeroute train wrote ({shown(error)})"
             raise InputError("--resume", str(path), allowed) from None
@@ -241,10 +248,8 @@ class Watch(BaseCallback):
         self.standing.next_curve = frames + CURVE_FRAMES
 
     def _report(self, frames: int, verdict: Verdict, is_best: bool) -> None:
-        self.logger.record("validation/gap", verdict.gap)
-        self.logger.record("validation/surely_over_start", verdict.surely)
-        self.logger.record("validation/edge_share", verdict.edge_share)
-        self.logger.record("validation/collapsed", float(verdict.collapsed is not None))
+        for curve, value in validation_curves(verdict, self._validation.reference).items():
+            self.logger.record(curve, value)
         self.logger.dump(frames)
         best = ", best" if is_best else ""
         self._note(f"{frames:>11,} frames: {self._shown(verdict)}{best}")

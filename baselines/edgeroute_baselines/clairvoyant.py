@@ -170,7 +170,7 @@ def flip(batch: Batch, best: Best) -> None:
     Changes that help alone may not help together. So all of them are tried together first, then
     ever fewer of those with the greatest gains, and at last the greatest one alone.
     """
-    gains = _flip_gains(batch, best)
+    gains = flip_gains(batch, best.actions, best.returns)
     order = np.argsort(-gains, axis=0)
     rank = np.empty_like(order)
     np.put_along_axis(rank, order, np.arange(len(order))[:, None], axis=0)
@@ -182,25 +182,28 @@ def flip(batch: Batch, best: Best) -> None:
         best.improve(flipped, replayed(batch, flipped))
 
 
-def _flip_gains(batch: Batch, best: Best) -> Floats:
-    """Return what flipping one turn alone adds to the return, shape (turns, n)."""
-    turns, n = best.actions.shape
+def flip_gains(batch: Batch, played: Actions, returns: Floats) -> Floats:
+    """Return what flipping one turn alone adds to the return, shape (turns, n).
+
+    `batch` holds n episodes at their first turn, which earn `returns`, (n,), under the actions
+    `played`, (turns, n). The other turns keep their action; turns after these are not counted.
+    """
+    turns, n = played.shape
     each = np.arange(n)
     run, so_far = batch.taken(each), np.zeros(n)  # at the first turn of a block
-    returns = np.empty((turns, n))
+    gains = np.empty((turns, n))
     block = max(1, ROWS // n)
     for first in range(0, turns, block):
         size = min(block, turns - first)
         tried = run.taken(np.tile(each, size))
         total = np.tile(so_far, size)
         for t in range(first, turns):
-            actions = np.tile(best.actions[t], size)
+            actions = np.tile(played[t], size)
             if t < first + size:
                 actions[(t - first) * n : (t - first + 1) * n] ^= 1
-                _step(run, best.actions[t], so_far)
+                _step(run, played[t], so_far)
             _step(tried, actions, total)
-        returns[first : first + size] = total.reshape(size, n)
-    gains: Floats = returns - best.returns
+        gains[first : first + size] = total.reshape(size, n) - returns
     return gains
 
 

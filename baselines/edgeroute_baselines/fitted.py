@@ -20,8 +20,8 @@ import yaml
 from edgeroute_baselines.fitting import Fit, Fitter, OperatingPoint, Parameters, trials
 from edgeroute_baselines.registry import ROUTERS, make_router, spec
 from edgeroute_env import InputError, __version__
-from edgeroute_env.config_files import config_path, read_yaml
-from edgeroute_env.files import replacing, with_sha256, without_sha256, writing
+from edgeroute_env.config_files import config_path, read_checked_yaml
+from edgeroute_env.files import replacing, with_sha256, writing
 from edgeroute_env.recordings.downloads import data_file, data_folder
 from edgeroute_env.routing import Router
 from edgeroute_env.scenario import Scenario
@@ -262,12 +262,8 @@ def _content(path: Path) -> Content:
     """
     if not path.is_file():
         return _unkept.get(path, {})
-    found = read_yaml(path)
-    try:
-        return without_sha256(found)
-    except (TypeError, ValueError) as error:
-        allowed = f"as edgeroute fit wrote it, or no file: remove it to fit anew ({error})"
-        raise InputError("fits", str(path), allowed) from None
+    allowed = "as edgeroute fit wrote it, or no file: remove it to fit anew"
+    return read_checked_yaml(path, "fits", allowed)
 
 
 def _named(seeds: Sequence[int]) -> str:

@@ -12,6 +12,8 @@ from edgeroute_env.cli import (
     data,
     episode,
     fit,
+    play,
+    replay,
     report,
     scenarios,
     score,
@@ -55,6 +57,8 @@ def main(
 app.command("scenarios", rich_help_panel=SIMULATE)(scenarios.scenarios)
 app.command("run", rich_help_panel=SIMULATE)(episode.run)
 app.command("watch", rich_help_panel=SIMULATE)(watch.watch)
+app.command("replay", rich_help_panel=SIMULATE)(replay.replay)
+app.command("play", rich_help_panel=SIMULATE)(play.play)
 app.command("benchmark", rich_help_panel=COMPARE)(benchmark.benchmark)
 app.command("report", rich_help_panel=COMPARE)(report.report)
 app.command("sweep", rich_help_panel=COMPARE)(sweep.sweep)

@@ -30,7 +30,7 @@ def run(
         list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help=PARAMETER_HELP)
     ] = None,
     policy: Annotated[Path | None, typer.Option(help="A file of edgeroute train's.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the episode.")] = 0,
+    seed: options.SeedOption = 0,
     traces: options.TracesOption = "auto",
     trace: Annotated[str | None, typer.Option(help="Replay this trace file instead.")] = None,
     overrides: options.SetOption = None,

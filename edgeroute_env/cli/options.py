@@ -60,6 +60,7 @@ TrainingSetOption = Annotated[
         help="Override a training setting, or a field of the scenario by its dotted name.",
     ),
 ]
+SeedOption = Annotated[int, typer.Option(min=0, help="Seed of the episode.")]
 EpisodesOption = Annotated[int, typer.Option(min=2, max=100_000, help="Evaluation episodes.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="Show no progress bar.")]
 

@@ -39,8 +39,10 @@ def report(
     """Write report.html, self-contained, and its figures as PNG and SVG files.
 
     The routers that figures show run again on the stored seeds with the stored parameters. A router
-    or policy of yours is in the tables; to have it in the figures, give it as to the benchmark.
+    or policy of yours is in the tables and the first picture; to have it in all figures and in the
+    replay, give it as to the benchmark.
     """
+    from edgeroute_env.evaluation.report.episode import replayed
     from edgeroute_env.evaluation.report.page import PAGE, write_report
     from edgeroute_env.evaluation.report.turns import turns_of
 
@@ -53,8 +55,11 @@ def report(
     _refuse_others(own, found)
     folder = out or (results if results.is_dir() else results.parent) / "report"
     open_folder(folder, (PAGE,), overwrite)
-    turns = {name: turns_of(found[name], _routers(found[name], own)) for name in scenarios or found}
-    notes.print(f"written: {write_report(folder, made_by, found, turns)}")
+    routers = {name: _routers(found[name], own) for name in scenarios or found}
+    turns = {name: turns_of(found[name], those) for name, those in routers.items()}
+    first = next(iter(routers))
+    replay = replayed(found[first], routers[first])
+    notes.print(f"written: {write_report(folder, made_by, found, turns, replay)}")
 
 
 def _refuse_others(own: Sequence[Contender], found: Mapping[str, Results]) -> None:

@@ -56,7 +56,7 @@ def train(
     chosen, kind, why = resolved(scenario, of_scenario, traces)
     folder = out or Path("runs") / f"{chosen.name}-{algorithm}-{seed}"
     open_folder(folder, [FILE], overwrite, resume)
-    with needs(f"edgeroute train {algorithm}", "agents"):
+    with needs("edgeroute train", "agents"):
         from edgeroute_agents.train import RULES, Training
         from edgeroute_agents.watching import Follower
     notes.print(f"{chosen.name} · {kind} traces, {why} · {algorithm}, {asked.frames:,} frames")

@@ -48,7 +48,7 @@ def tune(
     start = load_settings(algorithm, fixed)
     chosen, kind, why = resolved(scenario, of_scenario, traces)
     folder = out or Path("runs") / f"{chosen.name}-{algorithm}-tuned"
-    with needs(f"edgeroute tune {algorithm}", "agents"):
+    with needs("edgeroute tune", "agents"):
         from edgeroute_agents.train import RULES
         from edgeroute_agents.tuning import TUNED, HyperparameterSearch, SearchTask
     fit_on_the_spot(chosen, kind, RULES, quiet)

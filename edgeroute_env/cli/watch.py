@@ -9,24 +9,20 @@ from typing import Annotated, Any
 import typer
 
 from edgeroute_env.cli import options
-from edgeroute_env.cli.episode import ROUTER_HELP, chosen_router
-from edgeroute_env.cli.options import console, progress, resolved
+from edgeroute_env.cli.options import console, progress
+from edgeroute_env.cli.runs import RoutersArgument, begun, tell_returns
 from edgeroute_env.envs.rendering import NARROWEST, USUAL, WIDEST
-from edgeroute_env.errors import InputError, needs
+from edgeroute_env.errors import needs
 from edgeroute_env.files import refuse_overwrite
-from edgeroute_env.traces.recorded import drawn
 
-MOST = 4  # routers
 OUT_HELP = "A .gif, .webp or .mp4 file; default: a window."
 WIDTH_HELP = "Pixels of each router's picture; its height is 5/8 of it."
 
 
 def watch(
-    routers: Annotated[
-        list[str], typer.Argument(help=f"One to {MOST} of them. {ROUTER_HELP}", metavar="ROUTER...")
-    ],
+    routers: RoutersArgument,
     scenario: options.ScenarioOption = "paper",
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the episode.")] = 0,
+    seed: options.SeedOption = 0,
     traces: options.TracesOption = "auto",
     overrides: options.SetOption = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help=OUT_HELP)] = None,
@@ -44,18 +40,12 @@ def watch(
     """
     with needs("pictures", "render"):
         import pygame  # noqa: F401  (before anything is fitted or drawn)
-    from edgeroute_env.rendering.film import Run, frames, save, writer
+    from edgeroute_env.rendering.film import frames, save, writer
 
-    if len(routers) > MOST:
-        raise InputError("ROUTER", f"{len(routers)} routers", f"at most {MOST}")
     if out is not None:
         writer(out)
         refuse_overwrite(out, overwrite)
-    chosen, kind, why = resolved(scenario, overrides, traces)
-    players = [
-        chosen_router(name, chosen, kind, {}, None, scenario, overrides, quiet) for name in routers
-    ]
-    runs = [Run(player, chosen, drawn(chosen, kind), seed) for player, _ in players]
+    chosen, told, runs = begun(routers, scenario, seed, traces, overrides, quiet)
     if out is None:
         _show(frames(runs, width / USUAL), chosen.name, frames_per_s)
     else:
@@ -66,10 +56,8 @@ def watch(
                 description=f"drawing {out.name}",
             )
             save(out, iter(shown), frames_per_s)
-        console.print(f"{chosen.name}, seed {seed}, {kind} ({why}): {out}", soft_wrap=True)
-    for name, run in zip(routers, runs, strict=True):
-        turns = f"{len(run.past.turns)} turns" if run.over else "not to its end"
-        console.print(f"{name}: return {run.past.total:+.3f}, {turns}")
+        console.print(f"{told}: {out}", soft_wrap=True)
+    tell_returns(routers, runs)
 
 
 def _show(shown: Iterator[Any], title: str, frames_per_s: float) -> None:

@@ -276,12 +276,7 @@ def _is_empty(raw: NDArray[Any]) -> NDArray[np.bool_]:
 
 def _is_text(value: Any) -> bool:
     """Return whether a value is a text that a file can hold: not blank, no half a surrogate."""
-    return (
-        isinstance(value, str)
-        and not value.isspace()
-        and value != ""
-        and not (_SURROGATE.search(value))
-    )
+    return isinstance(value, str) and value.strip() != "" and not _SURROGATE.search(value)
 
 
 def _checked(name: str, values: Any) -> NDArray[Any]:

@@ -5,63 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import TypeAlias
+from typing import IO, TypeAlias
 
 import numpy as np
-from gymnasium.utils import seeding
 from numpy.typing import NDArray
 
 from edgeroute_env.errors import InputError, needs
 from edgeroute_env.files import replacing
-from edgeroute_env.rendering.frame import COLOURS, draw, side_by_side
-from edgeroute_env.rendering.history import History
-from edgeroute_env.rendering.snapshot import snapshot
-from edgeroute_env.routing import Router
-from edgeroute_env.scenario import Scenario
-from edgeroute_env.simulator.batch import Batch
-from edgeroute_env.simulator.checks import checked_actions
-from edgeroute_env.traces.sources import TraceSource
+from edgeroute_env.rendering.colours import COLOURS
+from edgeroute_env.rendering.frame import draw, side_by_side
+from edgeroute_env.rendering.run import Run
 
 Frame: TypeAlias = NDArray[np.uint8]
 
 FILES = (".gif", ".webp", ".mp4")
-_FIRST = np.zeros(1, np.int64)
-
-
-class Run:
-    """A router's episode, to be drawn before each turn and after the last."""
-
-    def __init__(self, router: Router, scenario: Scenario, source: TraceSource, seed: int) -> None:
-        """Begin the episode of a seed."""
-        self.router, self.past = router, History()
-        self._scenario, self._batch = scenario, Batch(scenario, source, 1)
-        self._batch.begin(_FIRST, [seeding.np_random(seed)[0]])
-        router.reset(1)
-
-    @property
-    def over(self) -> bool:
-        """Whether the last turn has been routed."""
-        return bool(self._batch.over[0])
-
-    def step(self) -> None:
-        """Route the next turn, where there is one."""
-        if not self.over:
-            actions = checked_actions(self.router.route(self._batch.observations), 1)
-            self._batch.step(actions)
-            self.past.add(self._batch, 0)
-
-    def frame(self, zoom: float) -> Frame:
-        """Return the present moment's picture, with the router's name on it."""
-        return draw(snapshot(self._scenario, self._batch, 0, self.past, self.router.name), zoom)
 
 
 def frames(runs: Sequence[Run], zoom: float = 1.0) -> Iterator[Frame]:
     """Yield the runs side by side, turn by turn, until the last of them is over."""
-    yield side_by_side([run.frame(zoom) for run in runs])
+    yield side_by_side([draw(run.shot(), zoom) for run in runs])
     while not all(run.over for run in runs):
         for run in runs:
             run.step()
-        yield side_by_side([run.frame(zoom) for run in runs])
+        yield side_by_side([draw(run.shot(), zoom) for run in runs])
 
 
 def writer(path: Path) -> Callable[[Path, Iterator[Frame], float], None]:
@@ -79,7 +45,7 @@ def writer(path: Path) -> Callable[[Path, Iterator[Frame], float], None]:
         return _write_mp4
     with needs(f"{kind} files", "render"):
         import PIL  # noqa: F401
-    return _write_gif if kind == ".gif" else _write_webp
+    return write_gif if kind == ".gif" else _write_webp
 
 
 def save(path: Path, shown: Iterator[Frame], frames_per_s: float) -> None:
@@ -97,7 +63,8 @@ def _with_a_pause(shown: Iterator[Frame], count: int) -> Iterator[Frame]:
         yield from [last] * count
 
 
-def _write_gif(part: Path, shown: Iterator[Frame], frames_per_s: float) -> None:
+def write_gif(part: Path | IO[bytes], shown: Iterator[Frame], frames_per_s: float) -> None:
+    """Write frames as a GIF that repeats, in the frame's own colours."""
     from PIL import Image
 
     palette = Image.new("P", (1, 1))

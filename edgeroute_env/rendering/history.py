@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeroute_env.envs.info import scalar_info
 from edgeroute_env.routing import ROUTES
 from edgeroute_env.simulator.batch import Batch
 from edgeroute_env.simulator.state import LATENCY_PARTS, OUTCOME
@@ -28,6 +29,7 @@ class Turn:
     quality: float
     reward: float
     causes_s: Mapping[str, float]  # the parts of its latency
+    info: Mapping[str, Any]  # what `step` said of it
 
 
 @dataclass(frozen=True)
@@ -61,11 +63,11 @@ class History:
         """Bring everything up to the last turn that was added."""
         rows = batch.traces[batch.episodes["trace"][e]]
         for figures in self._unread:
-            self._take(rows[len(self.turns)], figures.view(OUTCOME)[0])
+            self._take(rows[len(self.turns)], figures)
         self._unread.clear()
 
-    def _take(self, row: Any, outcome: Any) -> None:
-        turn = _turn(row, outcome)
+    def _take(self, row: Any, figures: NDArray[np.float64]) -> None:
+        turn = _turn(row, figures)
         self.turns.append(turn)
         self.answered[turn.phone] = turn.route
         self.total += turn.reward
@@ -80,7 +82,8 @@ class History:
         return tuple(self._pieces.get(phone, ()))
 
 
-def _turn(row: Any, outcome: Any) -> Turn:
+def _turn(row: Any, figures: NDArray[np.float64]) -> Turn:
+    outcome = figures.view(OUTCOME)[0]
     parts = {part: float(outcome[f"{part}_s"]) for part in LATENCY_PARTS}
     parts["queue"] += parts.pop("scoring")
     return Turn(
@@ -90,4 +93,5 @@ def _turn(row: Any, outcome: Any) -> Turn:
         quality=float(outcome["quality"]),
         reward=float(outcome["reward"]),
         causes_s={cause: parts[cause] for cause in CAUSES},
+        info=scalar_info(figures.tolist()),
     )

@@ -89,7 +89,9 @@ class Snapshot:
     edge: Edge
     dialogue: Dialogue
     question: Question | None  # None after the last turn
+    seen: Mapping[str, float]  # the observation, in physical units
     next_s: Mapping[str, Mapping[str, float]]  # route -> cause -> expected seconds of the question
+    prices: Mapping[str, Mapping[str, float]]  # route -> reward term -> what is expected of it
     turns: tuple[Turn, ...]
     answered: Mapping[int, str]  # phone -> who answered its last turn
     total: float  # the return so far
@@ -105,6 +107,7 @@ def snapshot(scenario: Scenario, batch: Batch, e: int, past: History, router: st
     seen = {name: float(value) for name, value in decode(batch.observations[e]).items()}
     user = scenario.population[int(now["user"])]
     phone, context = int(now["device"]), seen["context_tokens"]
+    next_s = {} if over else {route: _expected(seen, route) for route in ROUTES}
     calls, limited = user.budgets.edge_calls, user.budgets.battery_j is not None
     return Snapshot(
         scenario=scenario.name,
@@ -138,7 +141,9 @@ def snapshot(scenario: Scenario, batch: Batch, e: int, past: History, router: st
         question=None
         if over
         else Question(seen["prompt_tokens"], seen["attachment_bytes"], seen["score"]),
-        next_s={} if over else {route: _expected(seen, route) for route in ROUTES},
+        seen=seen,
+        next_s=next_s,
+        prices={route: _prices(seen, route, parts, user) for route, parts in next_s.items()},
         turns=tuple(past.turns),
         answered=dict(past.answered),
         total=past.total,
@@ -149,3 +154,21 @@ def snapshot(scenario: Scenario, batch: Batch, e: int, past: History, router: st
 def _expected(seen: Mapping[str, float], route: str) -> dict[str, float]:
     names = {cause: f"{route}_{cause}_s" for cause in CAUSES} | {"queue": f"{route}_wait_s"}
     return {cause: seen.get(name, 0.0) for cause, name in names.items()}  # no radio on the phone
+
+
+def _prices(
+    seen: Mapping[str, float], route: str, parts_s: Mapping[str, float], user: Scenario
+) -> dict[str, float]:
+    """Return the reward terms of the question that an observation foretells.
+
+    It says nothing of energy, so neither of a cost relative to the edge's.
+    """
+    if user.objective.kind == "relative-cost":
+        return {}
+    until_paid = set(CAUSES) - ({"decode"} if user.objective.kind == "ttft" else set())
+    waited_s = sum(parts_s[cause] for cause in until_paid)
+    calls = float(route == "edge")
+    return {
+        "latency": -seen["weight_latency_per_s"] * waited_s,
+        "edge_call": -seen["weight_edge_call"] * calls,
+    }

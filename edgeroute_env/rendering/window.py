@@ -22,6 +22,7 @@ class Window:
         self._title = title
         self._page: pygame.Surface | None = None
         self._clock = pygame.time.Clock()
+        self.keys: list[str] = []  # names of those pressed while the last frame was shown
         self.closed = False
 
     def show(self, frame: NDArray[np.uint8], frames_per_s: float) -> bool:
@@ -39,11 +40,10 @@ class Window:
         self._draw(self._page, frame)
         pygame.display.flip()
         self._clock.tick(frames_per_s)
-        keys = (pygame.K_ESCAPE, pygame.K_q)
-        for event in pygame.event.get():
-            asked = event.type == pygame.KEYDOWN and event.key in keys
-            if asked or event.type == pygame.QUIT:
-                self.close()
+        events = pygame.event.get()
+        self.keys = [pygame.key.name(event.key) for event in events if event.type == pygame.KEYDOWN]
+        if {"escape", "q"}.intersection(self.keys) or any(e.type == pygame.QUIT for e in events):
+            self.close()
         return not self.closed
 
     def close(self) -> None:
@@ -64,23 +64,25 @@ class Window:
         page.blit(picture, picture.get_rect(center=page.get_rect().center))
 
     def _opened(self, size: tuple[int, int]) -> pygame.Surface:
+        need_display()
         try:
-            if not _has_display():
-                raise pygame.error("none")
             pygame.display.init()
             if pygame.display.get_driver() in _UNSEEN and not os.environ.get("SDL_VIDEODRIVER"):
                 raise pygame.error("none that can be reached")
             page = pygame.display.set_mode(size, pygame.RESIZABLE)
         except pygame.error as error:
             pygame.display.quit()
-            raise InputError(
-                "display", str(error), "a screen; without one, draw to a file"
-            ) from None
+            raise _no_display(str(error)) from None
         pygame.display.set_caption(f"EdgeRoute: {self._title}")
         return page
 
 
-def _has_display() -> bool:
-    """Return whether this machine may have a display; asked first, as Wayland would complain."""
+def need_display() -> None:
+    """Raise InputError where there is no display; asked first, as Wayland would complain."""
     named = ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER")
-    return not sys.platform.startswith("linux") or any(os.environ.get(name) for name in named)
+    if sys.platform.startswith("linux") and not any(os.environ.get(name) for name in named):
+        raise _no_display("none")
+
+
+def _no_display(found: str) -> InputError:
+    return InputError("display", found, "a screen; without one, draw to a file or to the terminal")

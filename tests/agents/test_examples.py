@@ -16,11 +16,13 @@ SIZES = dict.fromkeys(
     ("train_with_sb3", "ppo_single_file", "sb3_contrib_recurrent", "train_from_the_rule"), FRAMES
 )
 
+SPARED = ("sb3_contrib_recurrent", "train_from_the_rule")  # among the slow tests
+
 
 @pytest.mark.parametrize(
     "example",
     [
-        pytest.param(path, marks=[pytest.mark.slow] if "contrib" in path.stem else [], id=path.stem)
+        pytest.param(path, marks=[pytest.mark.slow] if path.stem in SPARED else [], id=path.stem)
         for path in EXAMPLES
     ],
 )

@@ -13,7 +13,6 @@ import pytest
 import safetensors.numpy as safetensors
 import torch
 import yaml
-from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edgeroute_agents.policy import FILE, PRETRAINED, load_policy
@@ -166,19 +165,7 @@ DOORS: dict[str, Callable[[Path], Door]] = {
 
 def fuzz(door: str, examples: int, folder: Path) -> None:
     strategy, enter = DOORS[door](folder)
-
-    @settings(
-        max_examples=examples,
-        deadline=None,
-        derandomize=True,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(strategy)
-    def attempt(value: Any) -> None:
-        bounded_call(lambda: enter(value))
-
-    attempt()
+    hostile.fuzz(strategy, lambda value: bounded_call(lambda: enter(value)), examples)
 
 
 @pytest.fixture

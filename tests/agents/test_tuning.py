@@ -46,7 +46,15 @@ class Stub:
     def run(self, folder: Path, follower: Follower) -> Standing:
         folder.mkdir()
         (folder / FILE).write_text(str(worth(self.settings)))
-        verdict = Verdict(gap=0.0, half_width=0.0, surely=0.0, edge_share=0.5, collapsed=None)
+        verdict = Verdict(
+            gap=0.0,
+            half_width=0.0,
+            surely=0.0,
+            quality=0.5,
+            latency_s=1.0,
+            edge_share=0.5,
+            collapsed=None,
+        )
         every = self.settings.validate_every
         standing = Standing()
         for step in range(self.settings.frames // every):
@@ -253,7 +261,7 @@ def test_optuna_is_asked_for_where_it_is_absent(
     assert refused.code == 2
     assert refused.err == (
         "edgeroute: optuna: got 'not installed'; allowed: pip install 'edgeroute[agents]' for "
-        "edgeroute tune ppo\n"
+        "edgeroute tune\n"
     )
     assert not Path("found").exists()
 

@@ -41,7 +41,7 @@ def test_own_scenario_is_run_trained_benchmarked_and_reported(edgeroute_small: C
     assert "ppo" in found.routers
     page = Path("my-results/report/report.html").read_text()
     assert "ppo" in page
-    assert Path("my-results/report/my-phone-pareto.svg").read_text().count("<!-- ppo -->") > 0
+    assert Path("my-results/report/my-phone-latency.svg").read_text().count("<!-- ppo -->") > 0
     # The line that training ends with is the benchmark of the page, but for its size.
     command = train.err.rpartition("to compare it: ")[2].split()
     assert (
@@ -84,7 +84,7 @@ def test_own_router_is_run_benchmarked_and_reported(edgeroute_small: Command) ->
     assert 0.0 < found.figures("short-to-phone")["edge_share"] < 1.0
     for name in found.routers:  # who was asked for is shown
         assert any(line.startswith(f"{name} ") for line in benchmark.out.splitlines()), name
-    figure = Path("my-router-results/report/paper-pareto.svg").read_text()
+    figure = Path("my-router-results/report/paper-latency.svg").read_text()
     assert "<!-- short-to-phone -->" in figure
 
 

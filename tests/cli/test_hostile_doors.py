@@ -55,6 +55,7 @@ ENDINGS: list[tuple[str, ...]] = [
     *(("tune", "ppo", "--trials"), ("trace", "info"), ("trace", "make", *OUT, "--seed")),
     *(("trace", "make", *OUT, "-s"), ("trace", "import", "azure", "pipe", *OUT, "--seed")),
     *(("watch", "edge", "-s", "tiny.yaml", "-o"), ("watch", "-s", "tiny.yaml", "-o", "x.gif")),
+    *(("replay", "-s", "tiny.yaml", "--quiet"), ("replay", "edge", "-s", "tiny.yaml", "--traces")),
     *(("data", "get"), ("score", "text", "hello", "--head"), ("score", "recorded"), ()),
 ]
 

@@ -138,6 +138,6 @@ def test_a_training_on_a_full_disk_ends_with_one_message(tmp_path: Path) -> None
     settings = [word for item in sizes.items() for word in ("--set", "{}={}".format(*item))]
     train = ("train", "ppo", "--traces", "synthetic", "--quiet", *settings)
     run = ended(*train, "--out", str(tmp_path), most_bytes=40_000)
-    refused(run, "training.checkpoint'; allowed: a place to write to (File too large)")
+    refused(run, f"{tmp_path}'; allowed: a place to write to (File too large)")
     assert (tmp_path / "policy.safetensors").is_file()  # the start, judged and kept
     assert not list(tmp_path.glob(".*"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,6 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edgeroute_env import EdgeRouteEnv, EdgeRouteVectorEnv, InputError, load_scenario
@@ -82,19 +82,9 @@ DOORS: dict[str, tuple[st.SearchStrategy[Any], Callable[..., None]]] = {
 
 def fuzz(door: str, examples: int, folder: Path) -> None:
     strategy, enter = DOORS[door]
-
-    @settings(
-        max_examples=examples,
-        deadline=None,
-        derandomize=True,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(strategy)
-    def attempt(value: Any) -> None:
-        enter(value, folder) if door == "yaml" else enter(value)
-
-    attempt()
+    if door == "yaml":
+        enter = functools.partial(enter, folder=folder)
+    hostile.fuzz(strategy, enter, examples)
 
 
 @pytest.mark.filterwarnings("ignore::Warning")

@@ -9,6 +9,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 from gymnasium.vector import AutoresetMode
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edgeroute_env import InputError, load_scenario
@@ -25,6 +26,23 @@ class Odd:
 
     def __repr__(self) -> str:
         raise RuntimeError("no text")
+
+
+def fuzz(strategy: st.SearchStrategy[Any], enter: Callable[[Any], object], examples: int) -> None:
+    """Let `enter` take so many values of a strategy, the same ones each time."""
+
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(strategy)
+    def attempt(value: Any) -> None:
+        enter(value)
+
+    attempt()
 
 
 def bounded_call(call: Callable[[], Any]) -> tuple[Any, Exception | None]:

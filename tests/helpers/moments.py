@@ -31,7 +31,7 @@ def _turns(count: int, phones: int) -> tuple[Turn, ...]:
         causes = dict(zip(CAUSES, map(float, parts), strict=True))
         latency_s, quality = float(parts.sum()), float(rng.beta(2, 0.6))
         reward = quality - latency_s / 20
-        turns.append(Turn(int(rng.integers(phones)), route, latency_s, quality, reward, causes))
+        turns.append(Turn(int(rng.integers(phones)), route, latency_s, quality, reward, causes, {}))
     return tuple(turns)
 
 
@@ -53,7 +53,9 @@ def _moment(scenario: str, turns: int, length: int, phones: int = 1) -> Snapshot
             cached_tokens={"device": 368.0, "edge": 520.0},
         ),
         question=Question(31.0, 0.0, 0.26),
+        seen={},
         next_s={"device": _DEVICE_S, "edge": _EDGE_S},
+        prices={},
         turns=past,
         answered={turn.phone: turn.route for turn in past},
         total=float(sum(turn.reward for turn in past)),

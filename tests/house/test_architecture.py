@@ -44,7 +44,7 @@ FLOORS = {
 }
 HEAVY = (
     "pandas pyarrow scipy matplotlib typer rich torch requests platformdirs hypothesis "
-    "transformers tokenizers sklearn safetensors optuna pygame"
+    "transformers tokenizers sklearn safetensors optuna pygame textual"
 ).split()
 
 

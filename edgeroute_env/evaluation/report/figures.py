@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edgeroute_env.evaluation.report.labels import label
 from edgeroute_env.evaluation.report.turns import SEEN, Shown
 from edgeroute_env.evaluation.results import Results
-from edgeroute_env.plotting import COLOURS, add_legend, blank_figure
-from edgeroute_env.routing import ROUTES
+from edgeroute_env.plotting import add_legend, blank_figure
+from edgeroute_env.rendering.colours import AUTHORS, CAUSE_COLOURS, RAIL
+from edgeroute_env.routing import ROUTES, Role
 from edgeroute_env.simulator.state import LATENCY_PARTS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+MOST = 9  # routers that a page opens with
 HATCHES = ("", "//", "..", "xx", "\\\\", "++")
 BINS, FEWEST_TURNS = 8, 30  # of a curve over what was seen; turns that a mean is made of
 LABELS = {
@@ -29,27 +31,63 @@ Looks = Mapping[str, Mapping[str, Any]]  # the style of each router, equal in al
 
 
 def pareto(results: Results, turns: Turns, looks: Looks) -> Figure:
-    """Quality against latency and against edge calls; lines are thresholds moved."""
-    figure = blank_figure(9.0, 4.2)
-    panels = figure.subplots(1, 2, sharey=True)
-    sides = (
-        ("latency_mean_s", 3, "mean latency, s"),
-        ("edge_share", 1, "edge calls, share of turns"),
-    )
-    for axes, (name, column, label) in zip(panels, sides, strict=True):
-        for router, style in _styled(turns, looks):
-            f = results.figures(router)
-            points = sorted(results.curves.get(router, {}).get("points", []))
-            if points:
-                axes.plot(
-                    [p[column] for p in points], [p[2] for p in points], alpha=0.6,
-                    color=style["color"], linestyle=style["linestyle"], linewidth=1.0,
-                )  # fmt: skip
-            axes.plot(f[name], f["quality"], label=router, **{**style, "linestyle": ""})
-        axes.set_xlabel(label)
-        axes.grid(alpha=0.3)
-    panels[0].set_ylabel("mean quality, 0 to 1")
-    return add_legend(figure, panels[0], 4)
+    """Quality against latency; lines are thresholds moved."""
+    return _quality_against("latency_mean_s", 3, "mean latency, s", results, looks)
+
+
+def calls(results: Results, turns: Turns, looks: Looks) -> Figure:
+    """Quality against edge calls; lines are thresholds moved."""
+    return _quality_against("edge_share", 1, "edge calls, share of turns", results, looks)
+
+
+def opening(results: Results) -> list[str]:
+    """Return the routers that a page opens with, as they stand in its table: nine at most.
+
+    Where more are telling, the learned ones of the lowest returns are left to further tables.
+    """
+    telling = results.telling()
+    by_return = sorted(results.policies, key=lambda name: results.figures(name)["return"])
+    left_out = by_return[: max(len(telling) - MOST, 0)]
+    return [name for name in telling if name not in left_out]
+
+
+def known_as(results: Results, router: str) -> str:
+    """Return the part that a router plays, in words, where it is one that readers look for."""
+    if router in results.names(Role.BOUND):
+        return "bound"
+    if router == results.against_static["rule"]:
+        return "paper's rule"
+    if router == results.levels["analytic"]:
+        return "tuned rule"
+    rule: str = results.routers[router].get("bare_rule", "")
+    return rule
+
+
+def _quality_against(
+    figure_name: str, column: int, label_x: str, results: Results, looks: Looks
+) -> Figure:
+    """Return a picture that a phone's screen shows at a size to read."""
+    figure = blank_figure(4.2, 3.6)
+    axes = figure.subplots()
+    places = {}
+    for router in opening(results):
+        style, f = looks[router], results.figures(router)
+        points = sorted(results.curves.get(router, {}).get("points", []))
+        if points:
+            axes.plot(
+                [p[column] for p in points], [p[2] for p in points], alpha=0.6,
+                color=style["color"], linestyle=style["linestyle"], linewidth=1.0,
+            )  # fmt: skip
+        played = known_as(results, router)
+        name = f"{router} ({played})" if played else router
+        places[name] = (f[figure_name], f["quality"])
+        axes.plot(f[figure_name], f["quality"], **{**style, "linestyle": ""})
+    axes.set_xlabel(label_x)
+    axes.set_ylabel("mean quality, 0 to 1")
+    axes.margins(0.12)
+    axes.grid(alpha=0.3)
+    label(figure, axes, places)
+    return figure
 
 
 def latency_distribution(results: Results, turns: Turns, looks: Looks) -> Figure:
@@ -73,7 +111,8 @@ def latency_split(results: Results, turns: Turns, looks: Looks) -> Figure:
     axes = figure.subplots()
     names = list(turns)[::-1]
     left = np.zeros(len(names))
-    for part, colour, hatch in zip(LATENCY_PARTS, cycle(COLOURS[1:]), HATCHES, strict=False):
+    for part, hatch in zip(LATENCY_PARTS, HATCHES, strict=True):
+        colour = CAUSE_COLOURS.get(part, RAIL)
         width = np.array([results.figures(name)[f"{part}_s"] for name in names])
         axes.barh(names, width, left=left, label=part, color=colour, hatch=hatch, edgecolor="white")
         left += width
@@ -111,12 +150,11 @@ def timeline(results: Results, turns: Turns, looks: Looks) -> Figure:
         routed = shown.run.routed[:, 0]
         turn = np.flatnonzero(routed) + 1
         latency = shown.run.outcomes["latency_s"][routed, 0]
-        sides = zip(ROUTES, "o^", COLOURS[:2], strict=True)
-        for action, (label, marker, colour) in enumerate(sides):
+        for action, (route, marker) in enumerate(zip(ROUTES, "o^", strict=True)):
             where = shown.run.actions[routed, 0] == action
             axes.plot(
                 turn[where], latency[where], marker=marker, linestyle="", markersize=4,
-                color=colour, label=label,
+                color=AUTHORS[route], label=route,
             )  # fmt: skip
         axes.set_yscale("log")
         axes.set_ylabel("latency, s")
@@ -132,7 +170,8 @@ def _styled(turns: Turns, looks: Looks) -> Iterator[tuple[str, Mapping[str, Any]
 
 
 FIGURES: dict[str, tuple[Callable[[Results, Turns, Looks], Figure], str]] = {
-    "pareto": (pareto, "Quality against latency and edge calls; lines: thresholds moved"),
+    "pareto": (pareto, "Quality against latency; lines: thresholds moved"),
+    "calls": (calls, "Quality against edge calls; lines: thresholds moved"),
     "latency": (latency_distribution, "Distribution of the latency of a turn"),
     "split": (latency_split, "Mean latency by cause"),
     "share": (edge_share, "Share of turns sent to the edge, over what the router saw"),
