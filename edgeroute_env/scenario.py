@@ -297,6 +297,8 @@ class Workload(Part):
     """What users ask and when.
 
     `score_auc` says how well drawn scores rank; null takes what each benchmark states.
+    `score_source` says what makes the score: a classifier that reads the `prompt`, or a `probe`:
+    the phone's own model reads it first, and its first token's confidence is the score.
     """
 
     turns: Annotated[int, Within(1, 100_000)]
@@ -307,6 +309,7 @@ class Workload(Part):
     follow_up_sigma: Annotated[float, Within(0.0, 4.0)]
     bursts: Bursts | None = None
     score_auc: Annotated[float, Within(0.5, 0.999)] | None = None
+    score_source: Literal["prompt", "probe"] = "prompt"
     attachment: Attachment
     arrivals: Table | None = None
     follow_ups: Table | None = None
