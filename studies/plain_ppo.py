@@ -46,6 +46,7 @@ class Plain:
     name = "plain PPO"
 
     def __init__(self, model: PPO) -> None:
+        """Take the trained model."""
         self._model = model
 
     def reset(self, n: int) -> None:

@@ -75,9 +75,7 @@ def gap_closed(run: Episodes, constant: Episodes, bound: Episodes) -> dict[str, 
     return share_of_gap(gained, gap)
 
 
-def share_of_gap(
-    gained: NDArray[np.float64], gap: NDArray[np.float64]
-) -> dict[str, float] | None:
+def share_of_gap(gained: NDArray[np.float64], gap: NDArray[np.float64]) -> dict[str, float] | None:
     """Return the share of a gap that is gained, both given episode by episode.
 
     A ratio of means over paired episodes with its 95 % bootstrap interval (percentile); None where
