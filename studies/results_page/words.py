@@ -133,7 +133,8 @@ def plain(found: Found) -> str:
         f"On `{SHOWN_FIRST}`, PPO as Stable-Baselines3 comes, told nothing, earns "
         f"{with_interval(gaps[ANALYTIC])} beside `{ANALYTIC}`, {with_interval(gaps['edge'])} "
         f"beside edge-only and {with_interval(gaps['device'])} beside device-only: "
-        f"{_said(gaps[ANALYTIC])} the tuned analytic rule. Its seeds, beside that rule: {_each(found.plain['gaps'][ANALYTIC])}."
+        f"{_said(gaps[ANALYTIC])} the tuned analytic rule. Its seeds, beside that rule: "
+        f"{_each(found.plain['gaps'][ANALYTIC])}."
     )
 
 
