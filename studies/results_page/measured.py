@@ -102,11 +102,9 @@ def run(asked: Asked) -> None:
     """Run the benchmarks that have not been run before on today's scenarios, fits and policies."""
 
     def one(arguments: list[str]) -> None:
-        subprocess.run(
-            [sys.executable, "-m", "edgeroute_env", *arguments, "--resume", "--quiet"],
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
+        whole = [sys.executable, "-m", "edgeroute_env", *arguments, "--resume", "--quiet"]
+        if subprocess.run(whole, stdout=subprocess.DEVNULL).returncode:
+            raise SystemExit(f"failed: edgeroute {' '.join(arguments)}")
         print(f"done: {' '.join(arguments[:6])}", flush=True)
 
     wanted = [
@@ -115,8 +113,13 @@ def run(asked: Asked) -> None:
         for preset, traces in kinds(asked)
     ]
     with ThreadPoolExecutor(asked.jobs) as workers:
-        for _ in workers.map(one, wanted):
-            pass
+        running = [workers.submit(one, arguments) for arguments in wanted]
+        try:
+            for each in running:
+                each.result()
+        except BaseException:
+            workers.shutdown(cancel_futures=True)
+            raise
 
 
 def found(asked: Asked) -> Found:
