@@ -167,12 +167,14 @@ def starting_rule(training: Training, validation: Validation) -> LinearRouter:
     "strongest" is `linear` where that is better than the analytic router beyond the noise; "edge"
     knows nothing that was fitted: the edge wherever the score is above 0.
     """
+    asked = training.settings.rule
+    if asked == EDGE_ONLY:
+        return LinearRouter(from_bao(alpha_per_s=0.0, theta=0.0), EDGE_ONLY)
     linear = LinearRouter(fitted_parameters(training.scenario, training.traces, LINEAR))
     bao = analytic_rule(training.scenario, training.traces)
-    if training.settings.rule == "strongest":
+    if asked == "strongest":
         return linear if validation.judge(linear).confirms else bao
-    edge = LinearRouter(from_bao(alpha_per_s=0.0, theta=0.0), EDGE_ONLY)
-    return {LINEAR: linear, BAO: bao, EDGE_ONLY: edge}[training.settings.rule]
+    return {LINEAR: linear, BAO: bao}[asked]
 
 
 def analytic_rule(scenario: Scenario, traces: TraceKind) -> LinearRouter:

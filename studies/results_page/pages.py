@@ -17,11 +17,13 @@ ABOUT_RULES = (
 
 def readme(found: Found) -> str:
     """Return the README's part: what people notice on `paper`, and who wins where."""
-    episodes = found.rows[0].quick.episodes
+    shown = tables.shown_first(found).quick
+    weights = shown.scenario.weights
     return "\n".join(
         [
-            f"On `paper`, over the same {episodes:,} episodes and at the same prices, a second of "
-            "waiting being worth 0.06 of a right answer and an edge call 0.01:",
+            f"On `{shown.scenario.name}`, over the same {shown.episodes:,} episodes and at the "
+            f"same prices (a second of waiting costs {weights.latency_per_s:g} of a right answer, "
+            f"an edge call {weights.edge_call:g}):",
             "",
             *tables.people(found),
             "",
