@@ -25,6 +25,8 @@ from studies.stored import kept
 from tests.helpers.command_line import Command
 from tests.helpers.learning import BAO_RULE
 
+pytestmark = pytest.mark.thorough
+
 WINS, TIES, LOSES = ((1.0, 2.0), (-1.0, 1.0), (-2.0, -1.0))
 
 
