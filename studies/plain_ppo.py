@@ -1,16 +1,18 @@
 """What Stable-Baselines3's PPO learns on `paper` with the library's defaults and nothing of ours.
 
-    python -m studies.plain_ppo
+    python -m studies.plain_ppo [SEED ...]
 
 Five seeds of `PPO("MlpPolicy", ...)`, 1.5 million frames each. Eight environments run side by side,
 where the library's own number would be one: a rollout then has more episodes, and training takes
 half the time. They equal eight of `gym.make("EdgeRoute-v0")` to the bit. PPO is paid the
 environment's rewards and sees its observations as they are. Measured on 1,000 evaluation episodes;
-kept in `studies/stored/plain_ppo.json`. An interrupted run goes on at the next seed.
+kept in `studies/stored/plain_ppo.json`. An interrupted run goes on at the next seed; with seeds, it
+trains these alone, so that several can run side by side.
 """
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -64,6 +66,7 @@ def trained(seed: int, frames: int = FRAMES) -> PPO:
         start = time.process_time()
         env = EdgeRouteSB3VecEnv(ENVS, SCENARIO)
         env.seed(training_seeds(seed)[0])
+        RUNS.mkdir(parents=True, exist_ok=True)
         model = PPO("MlpPolicy", env, seed=seed, device="cpu")
         model.learn(frames)
         model.save(path)
@@ -89,7 +92,6 @@ def measured(models: Sequence[PPO], episodes: int = EPISODES) -> dict[str, Any]:
 
 def found() -> dict[str, Any]:
     """Return what is kept of all seeds, made where there is none for today's scenario."""
-    torch.set_num_threads(1)  # more threads only wait for each other on networks this small
     scenario = load_scenario(SCENARIO)
     key = {
         "scenario": SCENARIO,
@@ -108,6 +110,11 @@ def found() -> dict[str, Any]:
 
 
 def main() -> None:
+    torch.set_num_threads(1)  # more threads only wait for each other on networks this small
+    if sys.argv[1:]:
+        for seed in sys.argv[1:]:
+            trained(int(seed))
+        return
     for name, gap in found()["all_less"].items():
         print(f"plain PPO, all seeds, less {name}: {with_interval(gap)}")
 
