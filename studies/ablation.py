@@ -57,7 +57,10 @@ def measured(preset: str, variant: str) -> dict[str, Any]:
     policies, last = [], []
     for seed in range(SEEDS):
         start, folder = time.process_time(), runs / f"{name}-{seed}"
-        policies.append(trained(scenario, settings, folder, seed)[0])
+        policy = trained(scenario, settings, folder, seed)[0]
+        if policy.about["settings"] != settings.model_dump(mode="json"):
+            raise SystemExit(f"{folder} holds a training with other settings; move it away")
+        policies.append(policy)
         last.append(last_gap(folder))
         print(f"{preset}, {variant}, seed {seed}: {time.process_time() - start:.0f} CPU-seconds")
     *own, theirs = evaluation_returns(
