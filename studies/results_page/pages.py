@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Iterable
+
 from edgeroute_baselines.registry import ANALYTIC
 from edgeroute_env.evaluation.result_files import command_and_versions
 from edgeroute_env.seeds import EVALUATION_SEEDS
 from studies.results_page import tables, words
 from studies.results_page.measured import Found, command
 
+_PROSE = textwrap.TextWrapper(100, break_long_words=False, break_on_hyphens=False)
 ABOUT_RULES = (
     "Bao's rule is the paper's, with its costs of communication and computation, and in dialogues "
     f"of switching and recomputing caches. `{ANALYTIC}` adds the waits in both queues; that rule "
@@ -16,10 +20,10 @@ ABOUT_RULES = (
 
 
 def readme(found: Found) -> str:
-    """Return the README's part: what people notice on `paper`, and who wins where."""
+    """Return the README's part: what people notice on one preset, and who wins where."""
     shown = tables.shown_first(found).quick
     weights = shown.scenario.weights
-    return "\n".join(
+    return wrapped(
         [
             f"On `{shown.scenario.name}`, over the same {shown.episodes:,} episodes and at the "
             f"same prices (a second of waiting costs {weights.latency_per_s:g} of a right answer, "
@@ -55,7 +59,7 @@ def results(found: Found) -> str:
         "What each ingredient of training is worth": _ingredients(found),
         "What deciding is worth": [
             "Gains in return over the better constant router. The two rightmost columns are of "
-            f"fewer episodes, and so is their constant. {words.planners(found.rows)}",
+            f"fewer episodes, their constant too. {words.planners(found.rows)}",
             "",
             *tables.worth(found),
         ],
@@ -67,8 +71,16 @@ def results(found: Found) -> str:
         ],
         "How this page was made": _made(found),
     }
-    return "\n".join(
+    return wrapped(
         line for title, lines in sections.items() for line in (f"## {title}", "", *lines)
+    )
+
+
+def wrapped(lines: Iterable[str]) -> str:
+    """Return lines as a page: prose is wrapped, tables and code are not."""
+    return "\n".join(
+        line if line.startswith(("|", "    ", "#")) else "\n".join(_PROSE.wrap(line))
+        for line in lines
     )
 
 
