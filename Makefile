@@ -45,7 +45,7 @@ pretrain-%: $(VENV)/.dev
 	$(BIN)/python -m edgeroute_agents.pretraining $* ppo
 	$(BIN)/python -m edgeroute_agents.pretraining $* dqn
 
-results: $(VENV)/.dev  ## docs/results.md and the README's table, from the fits and policies (an hour of CPU)
+results: $(VENV)/.dev  ## docs/results.md and the README's table (half an hour of CPU)
 	$(BIN)/python -m studies.results_page
 
 validation: $(VENV)/.dev  ## docs/validation.md: the model beside figures, theory and recordings
