@@ -8,7 +8,7 @@ PRESETS := $(notdir $(basename $(wildcard configs/scenarios/*.yaml)))
 WITHOUT_RECORDINGS := paper cr2
 
 .DEFAULT_GOAL := help
-.PHONY: help benchmark test test-fast test-slow check speed fit pretrain validation clean
+.PHONY: help benchmark test test-fast test-slow check speed fit pretrain results validation clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -44,6 +44,9 @@ pretrain: $(addprefix pretrain-,$(PRESETS))  ## train the packaged policies agai
 pretrain-%: $(VENV)/.dev
 	$(BIN)/python -m edgeroute_agents.pretraining $* ppo
 	$(BIN)/python -m edgeroute_agents.pretraining $* dqn
+
+results: $(VENV)/.dev  ## docs/results.md and the README's table (half an hour of CPU)
+	$(BIN)/python -m studies.results_page
 
 validation: $(VENV)/.dev  ## docs/validation.md: the model beside figures, theory and recordings
 	$(BIN)/python -m validation --out docs --overwrite

@@ -1,10 +1,10 @@
-"""Where 200 episodes cannot tell a policy from Bao's rules, thousands can.
+"""Where a thousand episodes cannot tell a policy from Bao's rules, five thousand may.
 
     python studies/more_episodes.py [PRESET ...]
 
 The packaged policies less the tuned `bao-multi-queue`, `bao-multi` and `bao-single`, paired, over
 the first 5,000 evaluation seeds, with 95 % bootstrap intervals and their lower ends as a share of
-the return. By default on the presets where 200 episodes show a tie.
+the return. By default on all presets.
 """
 
 import sys
@@ -17,16 +17,16 @@ from edgeroute_env import load_scenario
 from edgeroute_env.evaluation.episodes import evaluation_returns
 from edgeroute_env.evaluation.metrics import interval
 from edgeroute_env.evaluation.tables import with_interval
+from edgeroute_env.scenario_files import scenario_names
 
 EPISODES = 5_000
 RULES = ("bao-multi-queue", "bao-multi", "bao-single")
-TIES = ("cr2", "gsm8k", "long-context", "mmlu", "mtbench101", "stale")
 
 
 def main() -> None:
     torch.set_num_threads(1)
     print(f"packaged policies less tuned rules, {EPISODES:,} evaluation episodes")
-    for name in sys.argv[1:] or TIES:
+    for name in sys.argv[1:] or scenario_names():
         scenario = load_scenario(name)
         policies = packaged(scenario)
         rules = [fitted_router(scenario, "synthetic", rule) for rule in RULES]

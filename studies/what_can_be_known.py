@@ -1,40 +1,48 @@
-"""How much of the gap to the bound any causal router could close: a bound on the bound.
+"""How much better than the tuned rule any causal router could be, and how much of that is reached.
 
-    python studies/what_can_be_known.py [PRESET ...]
+    python -m studies.what_can_be_known [PRESET ...]
 
 `clairvoyant` knows the whole trace. Here it plans the same traces with what no router can know
-replaced by what a router may expect of it: first whether answers will be right (worth their
-expectation, given what is seen of the turn), then also how long they will be. It still knows all
-future arrivals, loads, outages and SNR. What it then earns beyond `bao-multi-queue` no causal
-router can exceed, up to what its search misses, the expectations do, and what is not linear in
-lengths. Printed as shares of the whole gap, beside `linear` and the packaged `ppo` on the traces of
-expected qualities.
+replaced by what a router may expect of it: answers are worth their expected quality, given what is
+seen of the turn, and they are as long as expected. It still knows all future arrivals, loads,
+outages and SNR. What it then earns beyond `bao-multi-queue` no causal router can exceed on these
+traces, up to what its search and the expectations miss: this is the knowable gap. The shares of it
+that routers close are taken on the same traces. What was found is kept in `results/known`.
 """
 
+from __future__ import annotations
+
 import sys
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from edgeroute_agents import learned_router
+from edgeroute_agents import packaged
 from edgeroute_agents.distillation import Expectation, Refined
 from edgeroute_agents.train import BAO, LINEAR
 from edgeroute_baselines import fitted_router
 from edgeroute_baselines.clairvoyant import ClairvoyantRouter
+from edgeroute_baselines.fitted import fitted_parameters
 from edgeroute_env import load_scenario
 from edgeroute_env.evaluation.episodes import generators, run_episodes
+from edgeroute_env.evaluation.literature import share_of_gap
 from edgeroute_env.evaluation.metrics import interval
 from edgeroute_env.evaluation.tables import with_interval
 from edgeroute_env.routing import Router
 from edgeroute_env.scenario import Scenario
-from edgeroute_env.scenario_files import scenario_names
+from edgeroute_env.scenario_files import scenario_hash, scenario_names
 from edgeroute_env.seeds import EVALUATION_SEEDS
 from edgeroute_env.traces.recorded import drawn
 from edgeroute_env.traces.sources import Pinned, TraceSource
+from studies.stored import kept
 
-EPISODES, FEWER = 60, 20  # the second where an episode has over a thousand turns
+TURNS = 25_600  # 200 episodes of 128 turns, fewer where they are long
+FOLDER = Path("results") / "known"
+BOUND = "bound"
 
 
 def as_predicted(store: NDArray[Any], which: NDArray[np.int64]) -> None:
@@ -43,43 +51,72 @@ def as_predicted(store: NDArray[Any], which: NDArray[np.int64]) -> None:
         store[f"answer_tokens_{side}"][which] = store[f"predicted_tokens_{side}"][which]
 
 
-def gaps(
-    scenario: Scenario, source: TraceSource, routers: dict[str, Router]
+def returns(
+    scenario: Scenario, source: TraceSource, routers: Mapping[str, Router], episodes: int
 ) -> dict[str, NDArray[np.float64]]:
-    """Return each router's returns less those of BAO, and the bound's, episode by episode."""
-    seeds = EVALUATION_SEEDS[: FEWER if scenario.workload.turns > 1000 else EPISODES]
+    """Return what routers earn, and what the bound does, episode by episode."""
+    seeds = EVALUATION_SEEDS[:episodes]
     pinned = Pinned(source, generators(seeds))
     runs = {name: run_episodes(r, scenario, pinned, seeds) for name, r in routers.items()}
     bound = ClairvoyantRouter()
     bound.incumbents = [run.actions for run in runs.values()]
-    runs["bound"] = run_episodes(bound, scenario, pinned, seeds)
-    return {name: run.returns() - runs[BAO].returns() for name, run in runs.items()}
+    runs[BOUND] = run_episodes(bound, scenario, pinned, seeds)
+    return {name: run.returns() for name, run in runs.items()}
+
+
+def measured(scenario: Scenario, routers: Mapping[str, Router], episodes: int) -> dict[str, Any]:
+    """Return the knowable gap and the shares of it that routers close."""
+    traces = drawn(scenario, "synthetic", "evaluation")
+    expected = load_scenario(scenario, {"objective.quality": "expected"})
+    refined = Refined(Refined(traces, Expectation(scenario).fill), as_predicted)
+    known = returns(expected, refined, routers, episodes)
+    whole = returns(scenario, traces, routers, episodes)
+    gap = known[BOUND] - known[BAO]
+    return {
+        "gap": interval(gap),
+        "of_the_whole": float(gap.mean() / (whole[BOUND] - whole[BAO]).mean()),
+        "shares": {n: share_of_gap(known[n] - known[BAO], gap) for n in routers if n != BAO},
+    }
+
+
+def found(preset: str, turns: int = TURNS) -> dict[str, Any] | None:
+    """Return what is kept of a preset, made where it is not of today's; None where it has none.
+
+    The worst of several expectations is not the expected worst.
+    """
+    torch.set_num_threads(1)
+    scenario = load_scenario(preset)
+    if scenario.objective.kind == "dialogue-min":
+        return None
+    episodes = max(2, turns // scenario.workload.turns)
+    policies = packaged(scenario)
+    key = {
+        "scenario_hash": scenario_hash(scenario),
+        "rules": {rule: fitted_parameters(scenario, "synthetic", rule) for rule in (BAO, LINEAR)},
+        "policies": {policy.name: policy.fingerprint() for policy in policies},
+        "episodes": episodes,
+    }
+    rules = [fitted_router(scenario, "synthetic", rule) for rule in (BAO, LINEAR)]
+    routers: dict[str, Router] = {router.name: router for router in [*rules, *policies]}
+    result: dict[str, Any] = kept(
+        FOLDER / f"{preset}.json", preset, key, lambda: measured(scenario, routers, episodes)
+    )
+    return result
 
 
 def main() -> None:
-    torch.set_num_threads(1)
-    print(
-        "share of the whole gap that could be closed at most, with answers' lengths known or not;"
-    )
-    print("gains over bao-multi-queue, lengths known")
-    for name in sys.argv[1:] or scenario_names():
-        scenario = load_scenario(name)
-        routers: dict[str, Router] = {
-            n: fitted_router(scenario, "synthetic", n) for n in (BAO, LINEAR)
-        }
-        routers["ppo"] = learned_router("ppo", scenario)
-        if scenario.objective.kind == "dialogue-min":
-            print(f"{name:<13} the worst of expectations is not the expected worst: left out")
+    print("knowable: what a router without foresight could earn beyond bao-multi-queue at most")
+    for preset in sys.argv[1:] or scenario_names():
+        row = found(preset)
+        if row is None:
+            print(f"{preset:<13} the worst of expectations is not the expected worst: left out")
             continue
-        traces = drawn(scenario, "synthetic", "evaluation")
-        expected = load_scenario(scenario, {"objective.quality": "expected"})
-        refined = Refined(traces, Expectation(scenario).fill)
-        known = gaps(expected, refined, routers)
-        seen = gaps(expected, Refined(refined, as_predicted), routers)
-        whole = gaps(scenario, traces, routers)["bound"].mean()
-        shares = f"{known['bound'].mean() / whole:6.1%} {seen['bound'].mean() / whole:6.1%}"
-        cells = [f"{n} {with_interval(interval(known[n]))}" for n in (LINEAR, "ppo", "bound")]
-        print(f"{name:<13} {shares}  {'  '.join(cells)}", flush=True)
+        shares = (
+            f"{name} {with_interval(share, 100, '%', '.0f')}" if share else f"{name} -"
+            for name, share in row["shares"].items()
+        )
+        print(f"{preset:<13} {with_interval(row['gap'])}, {row['of_the_whole']:.0%} of the bound's")
+        print(f"{'':<13} reached: {', '.join(shares)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -186,10 +186,13 @@ def build(settings: PpoSettings | DqnSettings, env: EdgeRouteSB3VecEnv, seed: in
 
 
 def lambda_field(scenario: Scenario) -> str:
-    """Return the field of PPO's settings that holds its lambda on a scenario."""
+    """Return the field of PPO's settings that holds its lambda on a scenario.
+
+    A call that spends a budget, or slows the edge for many phones, is paid for much later.
+    """
     budgets = scenario.budgets
     limited = budgets.edge_calls is not None or budgets.battery_j is not None
-    return "gae_lambda_budget" if limited else "gae_lambda"
+    return "gae_lambda_budget" if limited or scenario.device.count > 1 else "gae_lambda"
 
 
 def start_at(model: Model, worth: nn.Sequential) -> None:

@@ -22,7 +22,7 @@ MOST_FRAMES = 10**7  # of observations in memory at once: some gigabytes
 class TrainingSettings(Part):
     """What all algorithms need to know."""
 
-    rule: Literal["strongest", "linear", "bao-multi-queue"]
+    rule: Literal["strongest", "linear", "bao-multi-queue", "edge"]
     distilled_turns: Annotated[int, Within(0, 10**8)]
     paired: bool
     quality: Literal["expected", "sampled"]

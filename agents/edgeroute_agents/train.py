@@ -24,6 +24,7 @@ from edgeroute_agents.vec_env import EdgeRouteSB3VecEnv
 from edgeroute_agents.watching import Follower, Standing, Stopped, Watch, remove_earlier
 from edgeroute_baselines.fitted import fitted_parameters
 from edgeroute_baselines.linear import LinearRouter, from_bao
+from edgeroute_baselines.registry import EDGE_ONLY
 from edgeroute_env.errors import InputError
 from edgeroute_env.files import writing
 from edgeroute_env.scenario import Scenario
@@ -161,15 +162,19 @@ def paying(scenario: Scenario, traces: TraceKind, quality: str) -> tuple[Scenari
 
 
 def starting_rule(training: Training, validation: Validation) -> LinearRouter:
-    """Return the fitted rule that a policy starts from, in the linear rule's terms.
+    """Return the rule that a policy starts from, in the linear rule's terms.
 
-    "strongest" is `linear` where that is better than the analytic router beyond the noise.
+    "strongest" is `linear` where that is better than the analytic router beyond the noise; "edge"
+    knows nothing that was fitted: the edge wherever the score is above 0.
     """
+    asked = training.settings.rule
+    if asked == EDGE_ONLY:
+        return LinearRouter(from_bao(alpha_per_s=0.0, theta=0.0), EDGE_ONLY)
     linear = LinearRouter(fitted_parameters(training.scenario, training.traces, LINEAR))
     bao = analytic_rule(training.scenario, training.traces)
-    if training.settings.rule == "strongest":
+    if asked == "strongest":
         return linear if validation.judge(linear).confirms else bao
-    return {LINEAR: linear, BAO: bao}[training.settings.rule]
+    return {LINEAR: linear, BAO: bao}[asked]
 
 
 def analytic_rule(scenario: Scenario, traces: TraceKind) -> LinearRouter:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgeroute_env.evaluation.episodes import Episodes, run_episodes
 from edgeroute_env.evaluation.frontier import Point, routing_metrics
@@ -69,12 +70,17 @@ def goodput(run: Episodes, within_s: float) -> float:
 
 
 def gap_closed(run: Episodes, constant: Episodes, bound: Episodes) -> dict[str, float] | None:
-    """Return the share of the gap from a constant to the bound that a router closes.
+    """Return the share of the gap from a constant to the bound that a router closes."""
+    gained, gap = (other.returns() - constant.returns() for other in (run, bound))
+    return share_of_gap(gained, gap)
+
+
+def share_of_gap(gained: NDArray[np.float64], gap: NDArray[np.float64]) -> dict[str, float] | None:
+    """Return the share of a gap that is gained, both given episode by episode.
 
     A ratio of means over paired episodes with its 95 % bootstrap interval (percentile); None where
     there is no gap.
     """
-    gained, gap = (other.returns() - constant.returns() for other in (run, bound))
     if gap.mean() <= 0.0:
         return None
     n = len(gap)

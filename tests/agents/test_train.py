@@ -29,6 +29,7 @@ from edgeroute_env import InputError
 from edgeroute_env.files import unsealed
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.scenario_files import scenario_hash
+from edgeroute_env.traces.sources import Drawn
 from tests.helpers.command_line import Command
 from tests.helpers.learning import BAO_RULE, observations, short, tiny_settings
 
@@ -270,3 +271,12 @@ def test_an_interrupt_stops_after_the_rollout(
     going_on = shlex.split(ended.err.rpartition("stopped; to go on: edgeroute ")[2])
     assert edgeroute(*going_on).code == 0
     assert np.isfinite(load_policy(tmp_path / "run" / FILE).preferences(observations(5))).all()
+
+
+def test_a_training_can_start_from_edge_only_with_nothing_fitted(tmp_path: Path) -> None:
+    settings = tiny_settings("ppo", rule="edge")
+    started = Training(short(), settings, reference=BAO_RULE)
+    validation = Validation(short(), Drawn(short()), BAO_RULE, 4)
+    rule = train.starting_rule(started, validation)
+    assert rule.name == "edge"
+    assert validation.judge(rule).collapsed == "edge"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import io
 import json
 import shutil
 import subprocess
@@ -11,17 +13,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from rich.console import Console
 
 from edgeroute_baselines import Sweep, benchmark, make_router, router_names
 from edgeroute_env import InputError, decode, load_scenario
+from edgeroute_env.evaluation import tables
 from edgeroute_env.evaluation.compare import Contender
 from edgeroute_env.evaluation.episodes import run_episodes
 from edgeroute_env.evaluation.metrics import difference, figures
 from edgeroute_env.evaluation.results import Results, read_results
+from edgeroute_env.evaluation.tables import with_interval
 from edgeroute_env.routing import Role
 from edgeroute_env.seeds import EVALUATION_SEEDS
 from edgeroute_env.traces.sources import Drawn
 from tests.helpers.command_line import ONE, Command
+from tests.helpers.learning import BAO_RULE
 
 pytestmark = pytest.mark.thorough
 
@@ -66,6 +72,28 @@ def test_a_router_of_ones_own_is_compared_with_all(edgeroute_small: Command) -> 
     assert found.difference("edge") == difference(runs["edge"], runs["cautious"])
     with pytest.raises(InputError, match="router: got 'bold'; allowed: one of device"):
         found.figures("bold")
+
+
+def test_rows_of_a_bare_rule_and_of_its_policy_are_whole_in_a_hundred_columns(
+    edgeroute_small: Command,
+) -> None:
+    rule = dataclasses.replace(BAO_RULE, name="ppo")
+    policies = [
+        Contender(rule, Role.LEARNED, fingerprint="f", bare_rule=BAO_RULE.name),
+        Contender(dataclasses.replace(rule, name="dqn"), Role.LEARNED, fingerprint="f"),
+    ]
+    found = benchmark("tiny.yaml", policies, episodes=3)
+    for table in (tables.comparison(found), tables.overview({"tiny": found})):
+        text = io.StringIO()
+        Console(file=text, width=tables.WIDTH).print(table)
+        lines = text.getvalue().splitlines()
+        assert max(map(len, lines)) <= tables.WIDTH <= 100
+        (bare,) = (line for line in lines if f"ppo ({BAO_RULE.name})" in line)
+        (other,) = (line for line in lines if "dqn " in line)
+        gaps = [found.routers["dqn"][f"over_{other}"] for other in ("constant", "analytic")]
+        whole = [with_interval(gap) for gap in gaps]
+        for line in (bare, other):
+            assert any(gap in " ".join(line.split()) for gap in whole)
 
 
 def test_results_that_answer_the_question_are_kept(edgeroute_small: Command) -> None:

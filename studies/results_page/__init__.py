@@ -1,0 +1,1 @@
+"""One command from the stored fits and policies to docs/results.md and the README's table."""
