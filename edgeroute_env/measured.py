@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
-from edgeroute_env.catalog import Entry, GpuSpec, ModelSpec, catalog, from_catalog
+from edgeroute_env.catalog import Entry, GpuSpec, ModelSpec, Overhead, catalog, from_catalog
 from edgeroute_env.errors import InputError, input_error, needs
-from edgeroute_env.fields import Part, Rate, Within
+from edgeroute_env.fields import Part, Positive, Rate, Within
 from edgeroute_env.physics.inference import decode_s_per_token, edge_cost, prefill_s
 
 DEFAULT_GPU = "a100-80g"  # its constants stand for what the points do not tell
@@ -89,9 +89,30 @@ class MeasuredGpu(GpuSpec):
 
 
 class MeasuredPhone(Part):
-    """The points measured on a phone."""
+    """The points measured on a phone, and what is known of its prefill besides."""
 
     measured: Annotated[tuple[Point, ...], Field(min_length=1, max_length=1000)]
+    prefill_fixed_s: Overhead = 0.0
+    prefill_half_rate_tokens: Positive | None = None
+
+    @model_validator(mode="after")
+    def _take_longer_than_the_fixed_time(self) -> MeasuredPhone:
+        for k, point in enumerate(self.measured):
+            if point.ttft_s is not None and point.ttft_s <= self.prefill_fixed_s:
+                allowed = f"more than prefill_fixed_s, {self.prefill_fixed_s:g} s"
+                raise InputError(f"measured.{k}.ttft_s", point.ttft_s, allowed)
+        return self
+
+    def prefill_rates(self) -> list[float]:
+        """Return the rates (tokens/s) at which the law of prefill meets each first token."""
+        half_rate_tokens = self.prefill_half_rate_tokens or math.inf
+        return [
+            point.prompt_tokens
+            * (1.0 + point.prompt_tokens / half_rate_tokens)
+            / (point.ttft_s - self.prefill_fixed_s)
+            for point in self.measured
+            if point.ttft_s is not None
+        ]
 
 
 class GpuFit(NamedTuple):
@@ -111,14 +132,18 @@ def measured_gpu(value: Any) -> Any:
 def measured_phone(value: Any) -> Any:
     """Return a phone's speeds for a mapping with `measured` points; all else as it is.
 
-    A speed is the geometric mean over the points; the scenario adds the reading of the KV cache.
+    A speed is the geometric mean over the points. A fixed time and a half-rate length of prefill
+    that are given beside the points are parts of their times. The scenario adds the reading of the
+    KV cache.
     """
     if not isinstance(value, Mapping) or "measured" not in value:
         return value
-    points = _checked(MeasuredPhone, {"measured": value["measured"]}).measured
+    phone = _checked(
+        MeasuredPhone, {name: value[name] for name in MeasuredPhone.model_fields if name in value}
+    )
     rates = {
-        "prefill_tokens_per_s": [p.prompt_tokens / p.ttft_s for p in points if p.ttft_s],
-        "decode_tokens_per_s": [p.batch / p.token_s for p in points if p.token_s],
+        "prefill_tokens_per_s": phone.prefill_rates(),
+        "decode_tokens_per_s": [p.batch / p.token_s for p in phone.measured if p.token_s],
     }
     found = {name: float(np.exp(np.mean(np.log(rate)))) for name, rate in rates.items() if rate}
     return {**found, **{name: given for name, given in value.items() if name != "measured"}}

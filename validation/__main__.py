@@ -24,6 +24,7 @@ from validation import (
     links,
     path_loss,
     queues,
+    scores,
     snr,
 )
 from validation.section import Comparison, MissingRecording
@@ -38,6 +39,7 @@ SECTIONS = {  # by the name that the template gives their data
     "arrivals": arrivals,
     "gaps": gaps,
     "input_lengths": input_lengths,
+    "scores": scores,
 }
 
 

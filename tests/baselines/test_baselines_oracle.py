@@ -80,3 +80,27 @@ def test_it_needs_a_batch_and_forgets_it_at_a_reset() -> None:
     oracle.reset(1)
     with pytest.raises(InputError, match="myopic-oracle"):
         oracle.route(np.zeros((1, 32), np.float32))
+
+
+@pytest.mark.parametrize(("gap_s", "pays"), [(15.0, True), (300.0, False)], ids=["crowd", "quiet"])
+def test_a_toll_on_its_calls_pays_where_they_slow_others_and_only_there(
+    gap_s: float, pays: bool
+) -> None:
+    """It does not see what a call costs the others, which a toll makes it feel.
+
+    The toll is given back, and answers are paid their expected quality, so that the oracle knows of
+    an answer what the score tells, and no more.
+    """
+    toll, seeds = 0.3, SEEDS[:4]
+    changes = {
+        "workload.dialogue_gap_mean_s": gap_s,
+        "workload.turns": 700,
+        "objective.quality": "expected",
+    }
+    free = load_scenario("busy-cell", changes)
+    tolled = load_scenario(free, {"weights.edge_call": free.weights.edge_call + toll})
+    earned = []
+    for scenario, given_back in ((free, 0.0), (tolled, toll)):
+        run = run_episodes(make_router("myopic-oracle"), scenario, Drawn(scenario), seeds)
+        earned.append(run.returns() + given_back * run.outcomes["edge_call"].sum(axis=0))
+    assert ((earned[1] > earned[0]) == pays).all()

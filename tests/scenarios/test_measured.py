@@ -13,6 +13,7 @@ from edgeroute_env.physics.inference import (
     ENGINE_STEP_S,
     EdgeCost,
     decode_s_per_token,
+    device_prefill_s,
     edge_cost,
     prefill_s,
 )
@@ -123,6 +124,25 @@ def test_a_phone_has_the_mean_of_its_measured_speeds() -> None:
     scenario = load_scenario("paper", {"device.speed": {"name": "own", "measured": points}})
     assert scenario.device.speed.prefill_tokens_per_s == pytest.approx(2000.0)
     assert scenario.device.speed.decode_tokens_per_s == pytest.approx(20.0)
+
+
+def test_a_phone_s_first_tokens_hold_its_fixed_time_and_its_attention() -> None:
+    given = {"prefill_fixed_s": 0.05, "prefill_half_rate_tokens": 2000.0}
+    points = [
+        {"prompt_tokens": n, "ttft_s": 0.05 + n * (1.0 + n / 2000.0) / 1000.0, "tpot_s": 0.05}
+        for n in (100, 500, 2000)
+    ]
+    own = {"name": "own", "measured": points, **given}
+    speed = load_scenario("paper", {"device.speed": own}).device.speed
+    for point in points:
+        law_s = device_prefill_s(
+            point["prompt_tokens"], 0.0, speed.prefill_fixed_s,
+            1.0 / speed.prefill_tokens_per_s, 2.0 / (2000.0 * speed.prefill_tokens_per_s),
+        )  # fmt: skip
+        assert law_s == pytest.approx(point["ttft_s"], rel=1e-6)
+    slow = {**own, "prefill_fixed_s": 0.2}
+    refused({"device.speed": slow}, "device.speed.measured.0.ttft_s", "more than prefill_fixed_s")
+    refused({"device.speed": {**own, "prefill_fixed_s": "x"}}, "device.speed.prefill_fixed_s", "")
 
 
 def test_the_listing_says_what_was_fitted(tmp_path: Any) -> None:
