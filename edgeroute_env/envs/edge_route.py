@@ -300,7 +300,7 @@ class EdgeRouteEnv(gym.Env[NDArray[np.float32], np.int64]):
             raise ResetNeeded("trace: no episode has begun; call reset() first")
         return Trace.from_rows(self._batch.traces[episode["trace"], : episode["length"]])
 
-    @property  # type: ignore[override]
+    @property
     def spec(self) -> EnvSpec | None:
         """How `gym.make` made this environment; the limit on steps is the longest trace's turns.
 
