@@ -8,9 +8,11 @@ those files.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+import weakref
+from collections.abc import Callable, Mapping
+from functools import wraps
 from pathlib import PurePath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     BeforeValidator,
@@ -55,6 +57,7 @@ from edgeroute_env.physics.inference import (
 from edgeroute_env.users import Users, drawn_users
 
 LONGEST_EPISODE_S = 1e8  # three years; a trace's clock ends at ten times that
+T = TypeVar("T")
 
 
 class Table(Part):
@@ -390,3 +393,22 @@ class Scenario(Part):
     def population(self) -> tuple[Scenario, ...]:
         """The scenario of each user; only itself if it draws no users."""
         return self._drawn or (self,)
+
+
+def once_a_scenario(make: Callable[[Scenario], T]) -> Callable[[Scenario], T]:
+    """Let a function of a scenario work once and share its result while the scenario lives.
+
+    A scenario never changes, so who makes many environments of one pays for its tables once. It is
+    known by its identity: to compare two scenarios would take longer.
+    """
+    made: dict[int, T] = {}
+
+    @wraps(make)
+    def shared(scenario: Scenario) -> T:
+        key = id(scenario)
+        if key not in made:
+            made[key] = make(scenario)
+            weakref.finalize(scenario, made.pop, key, None)
+        return made[key]
+
+    return shared

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -44,13 +45,32 @@ def load_scenario(
     elif isinstance(source, Mapping):
         content = _extended(_copied(source))
     elif isinstance(source, str | os.PathLike):
-        content = _extended(read_yaml(scenario_file(source)))
+        path = scenario_file(source)
+        is_preset = str(source) == path.stem
+        if is_preset and not overrides:
+            return _preset(path)
+        content = _copied(_preset_content(path)) if is_preset else _extended(read_yaml(path))
     else:
         raise InputError("scenario", source, "a name, a path, a mapping or a Scenario")
     for dotted, value in (overrides or {}).items():
         if not isinstance(dotted, str):
             raise InputError("overrides", dotted, "a dotted field name, e.g. radio.carrier_ghz")
         _override(content, dotted, value)
+    return _validated(content)
+
+
+@cache
+def _preset(path: Path) -> Scenario:
+    """Return a preset; a program reads its file once."""
+    return _validated(_preset_content(path))
+
+
+@cache
+def _preset_content(path: Path) -> dict[str, Any]:
+    return _extended(read_yaml(path))
+
+
+def _validated(content: dict[str, Any]) -> Scenario:
     try:
         return Scenario.model_validate(content)
     except ValidationError as error:
@@ -94,7 +114,7 @@ def _extended(content: dict[str, Any]) -> dict[str, Any]:
         raise InputError("extends", base, "one of " + ", ".join(scenario_names()))
     if "name" not in content:
         raise InputError("name", "nothing", f"a name of its own, since it extends {base}")
-    return laid_over(_extended(read_yaml(scenario_file(base))), content)
+    return laid_over(_copied(_preset_content(scenario_file(base))), content)
 
 
 def laid_over(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:

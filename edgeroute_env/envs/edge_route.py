@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
+from gymnasium.envs.registration import EnvSpec
 from gymnasium.error import InvalidAction, ResetNeeded
 from numpy.typing import NDArray
 
-from edgeroute_env.envs.info import scalar_info
+from edgeroute_env.envs.info import no_turn_info, scalar_info
 from edgeroute_env.envs.observation import observation_space
 from edgeroute_env.envs.rendering import USUAL, Screen, checked_mode
 from edgeroute_env.envs.setup import (
@@ -116,12 +118,14 @@ class EdgeRouteEnv(gym.Env[NDArray[np.float32], np.int64]):
 
     ## Episode End
 
-    - Truncation: after the trace's last turn (128 by default).
+    - Truncation: after the trace's last turn (128 by default). The phone lives on, so a learner
+      may add the value of the last observation. docs/clients.md says what libraries do there.
     - Termination: when the phone's energy budget is spent, if the scenario has one.
 
     ## Information
 
-    `step` returns the turn's figures:
+    `reset` and `step` return the same keys, all floats: NaN at a reset, where no turn has been
+    routed, and after a step the turn's figures:
 
     | Key | Unit | Meaning |
     |-----|------|---------|
@@ -138,10 +142,19 @@ class EdgeRouteEnv(gym.Env[NDArray[np.float32], np.int64]):
     | `radio_ttft_s` | s | the radio's part of `ttft_s` |
     | `edge_energy_j` | J | of the edge server |
     | `relative_cost` | 1 | cost over the edge's, objective `relative-cost` alone |
+    | `reward_quality` | 1 | the reward's term for the answer |
+    | `reward_latency` | 1 | for the time |
+    | `reward_energy` | 1 | for the energy |
+    | `reward_edge_call` | 1 | for the call |
+    | `reward_failure` | 1 | for a failure |
+    | `latency_scoring_s` | s | scoring the query |
+    | `latency_radio_s` | s | both ways, the round trip, outages |
+    | `latency_queue_s` | s | waiting for the phone or the edge |
+    | `latency_switch_s` | s | changing sides |
+    | `latency_prefill_s` | s | reading prompt and history |
+    | `latency_decode_s` | s | writing the answer |
 
-    `rewards` holds the reward's terms: `quality`, `latency`, `energy`, `edge_call`, `failure`; they
-    sum to the reward. `latency_parts` holds the parts of the latency in seconds: `scoring_s`,
-    `radio_s`, `queue_s`, `switch_s`, `prefill_s`, `decode_s`; they sum to `latency_s`.
+    The terms `reward_*` sum to the reward, the parts `latency_*_s` to `latency_s`.
 
     ## Arguments
 
@@ -192,6 +205,7 @@ class EdgeRouteEnv(gym.Env[NDArray[np.float32], np.int64]):
         self._action = np.zeros(1, np.int64)
         self._running = False
         self._busy = Busy()
+        self._spec: EnvSpec | None = None
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -213,7 +227,7 @@ class EdgeRouteEnv(gym.Env[NDArray[np.float32], np.int64]):
             if self._screen is not None:
                 self._screen.begin()
                 self._show()
-            return self._batch.observations[0].copy(), {}
+            return self._batch.observations[0].copy(), no_turn_info()
 
     def step(
         self, action: np.int64 | int
@@ -285,3 +299,17 @@ class EdgeRouteEnv(gym.Env[NDArray[np.float32], np.int64]):
         if episode["length"] == 0:
             raise ResetNeeded("trace: no episode has begun; call reset() first")
         return Trace.from_rows(self._batch.traces[episode["trace"], : episode["length"]])
+
+    @property
+    def spec(self) -> EnvSpec | None:
+        """How `gym.make` made this environment; the limit on steps is the longest trace's turns.
+
+        The id's own limit cannot say that, because the scenario's turns depend on the arguments.
+        """
+        return self._spec
+
+    @spec.setter
+    def spec(self, made: EnvSpec | None) -> None:
+        if made is not None and made.max_episode_steps is None:
+            made = replace(made, max_episode_steps=self._batch.traces.shape[1])
+        self._spec = made

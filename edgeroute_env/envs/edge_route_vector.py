@@ -14,13 +14,14 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from edgeroute_env.envs.edge_route import EdgeRouteEnv
-from edgeroute_env.envs.info import vector_info
+from edgeroute_env.envs.info import ENDS, vector_info
 from edgeroute_env.envs.observation import observation_space
 from edgeroute_env.envs.rendering import USUAL, Picture, Screen, checked_mode
 from edgeroute_env.envs.setup import (
     Busy,
     ScenarioLike,
     TracesLike,
+    checked_limit,
     checked_number,
     checked_options,
     checked_seed,
@@ -29,11 +30,13 @@ from edgeroute_env.envs.setup import (
 from edgeroute_env.errors import InputError
 from edgeroute_env.simulator.batch import Batch
 from edgeroute_env.simulator.checks import checked_actions
+from edgeroute_env.simulator.state import OUTCOME
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 DRAWN = 16  # environments at most
+_NO_TURN = np.array([0.0 if name in ENDS else np.nan for name in OUTCOME.names or ()])
 
 
 class EdgeRouteVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], Any]):
@@ -58,28 +61,26 @@ class EdgeRouteVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], Any])
         traces: TracesLike = None,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         render_mode: str | None = None,
-        max_episode_steps: None = None,
+        max_episode_steps: int | None = None,
         render_width: int = USUAL,
     ) -> None:
         """Validate the scenario and allocate `num_envs` episodes; see `EdgeRouteEnv`.
 
         `autoreset_mode` is an `AutoresetMode` or its value. `render_mode` is "rgb_array" or None.
-        Gymnasium's `make_vec` passes `max_episode_steps`, which must be None.
+        After `max_episode_steps` turns an episode is truncated, as by Gymnasium's `TimeLimit`.
         """
-        if max_episode_steps is not None:
-            allowed = "None; set the scenario's workload.turns, such as by overrides, instead"
-            raise InputError("max_episode_steps", max_episode_steps, allowed)
         self.render_mode = checked_mode(render_mode, self.metadata["render_modes"])
         modes = {mode.value: mode for mode in AutoresetMode}
         if isinstance(autoreset_mode, AutoresetMode):
-            self._mode = autoreset_mode
+            self.autoreset_mode = autoreset_mode
         elif isinstance(autoreset_mode, str) and autoreset_mode in modes:
-            self._mode = modes[autoreset_mode]
+            self.autoreset_mode = modes[autoreset_mode]
         else:
             allowed = "one of " + ", ".join(map(repr, modes))
             raise InputError("autoreset_mode", autoreset_mode, allowed)
+        self._most_steps = checked_limit(max_episode_steps)
         self.scenario, source = prepare(scenario, overrides, traces)
-        self.metadata = {**type(self).metadata, "autoreset_mode": self._mode}
+        self.metadata = {**type(self).metadata, "autoreset_mode": self.autoreset_mode}
         self.num_envs = num_envs = checked_number(num_envs, self.scenario, source)
         self.single_observation_space = observation_space()
         self.single_action_space = gym.spaces.Discrete(2)
@@ -116,7 +117,9 @@ class EdgeRouteVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], Any])
             batch.observations[:] = kept
             self._begin(which)
             self._begun = True
-            return batch.observations, {}
+            batch.figures[:] = np.nan
+            begun = np.isin(np.arange(self.num_envs), which)
+            return batch.observations, vector_info(batch.figures, begun)
 
     def step(
         self, actions: NDArray[np.int64]
@@ -137,23 +140,25 @@ class EdgeRouteVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], Any])
     ) -> tuple[NDArray[np.float32], Floats, Flags, Flags, dict[str, Any]]:
         batch = self._batch
         ended = batch.over
-        resets_itself = self._begun and self._mode is AutoresetMode.NEXT_STEP
+        resets_itself = self._begun and self.autoreset_mode is AutoresetMode.NEXT_STEP
         if ended.any() and not resets_itself:
             raise ResetNeeded("step: an episode has not begun or is over; call reset() first")
         batch.renew()
         batch.step(actions)
+        if self._most_steps is not None:
+            self._truncate(~ended & (batch.episodes["cursor"] >= self._most_steps))
         if self._screen is not None:
             self._screen.add(batch, ~ended)
         outcomes = batch.outcomes
-        if self._mode is AutoresetMode.NEXT_STEP and ended.any():
-            batch.figures[ended] = 0.0
+        if self.autoreset_mode is AutoresetMode.NEXT_STEP and ended.any():
+            batch.figures[ended] = _NO_TURN
             self._begin(np.flatnonzero(ended))
         terminated, truncated = outcomes["terminated"] != 0.0, outcomes["truncated"] != 0.0
         done = terminated | truncated
-        if self._mode is AutoresetMode.SAME_STEP and done.any():
+        if self.autoreset_mode is AutoresetMode.SAME_STEP and done.any():
             info = self._restart(done)
         else:
-            info = vector_info(batch.figures, ~ended)
+            info = vector_info(batch.figures, np.ones(self.num_envs, np.bool_))
         return batch.observations, outcomes["reward"].copy(), terminated, truncated, info
 
     def render(self) -> tuple[Picture, ...] | None:
@@ -180,10 +185,17 @@ class EdgeRouteVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], Any])
         for e in np.flatnonzero(done):
             final_obs[e] = self._batch.observations[e].copy()
         self._begin(np.flatnonzero(done))
-        info = vector_info(self._batch.figures, ~done)
+        figures = self._batch.figures.copy()
+        figures[done] = np.nan
+        info = vector_info(figures, np.ones(self.num_envs, np.bool_))
         info |= {"final_obs": final_obs, "_final_obs": done}
         info |= {"final_info": vector_info(self._batch.figures, done), "_final_info": done}
         return info
+
+    def _truncate(self, late: Flags) -> None:
+        """End the episodes that have reached the limit on steps."""
+        self._batch.outcomes["truncated"][late] = 1.0
+        self._batch.episodes["over"][late] = 1
 
     def _to_reset(self, options: dict[str, Any] | None) -> NDArray[np.int64]:
         given = checked_options(options, "reset_mask")

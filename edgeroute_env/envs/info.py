@@ -1,7 +1,12 @@
-"""What a step reports beside its reward: the turn's figures, reward terms and latency parts."""
+"""What a reset and a step report beside observation and reward: one flat mapping, always the same.
+
+Flat, because collectors of data (Minari, TorchRL) make a column of each key, and with the keys of
+a step at the reset too, because they make the columns from the first info that they see.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,10 +14,24 @@ from numpy.typing import NDArray
 
 from edgeroute_env.simulator.state import FIGURES, LATENCY_PARTS, OUTCOME, REWARD_TERMS
 
-_PART_NAMES = tuple(f"{part}_s" for part in LATENCY_PARTS)
+# Each key of an info, and the field of OUTCOME that it shows.
+FIELDS = {
+    **{name: name for name in FIGURES},
+    **{f"reward_{term}": f"reward_{term}" for term in REWARD_TERMS},
+    **{f"latency_{part}_s": f"{part}_s" for part in LATENCY_PARTS},
+}
+ENDS = ("reward", "terminated", "truncated")  # the fields of OUTCOME that no info shows
+
+_COLUMNS = {key: (OUTCOME.names or ()).index(field) for key, field in FIELDS.items()}
+_NO_TURN = dict.fromkeys(FIELDS, math.nan)
 
 
-def scalar_info(outcome: list[float]) -> dict[str, Any]:
+def no_turn_info() -> dict[str, float]:
+    """Return the `info` of a reset: NaN throughout."""
+    return _NO_TURN.copy()
+
+
+def scalar_info(outcome: list[float]) -> dict[str, float]:
     """Return the `info` of one turn from the fields of its OUTCOME record, in order.
 
     The keys are written out, because a loop over names would cost a third of a scalar step.
@@ -37,36 +56,25 @@ def scalar_info(outcome: list[float]) -> dict[str, Any]:
         "radio_ttft_s": radio_ttft_s,
         "edge_energy_j": edge_energy_j,
         "relative_cost": relative_cost,
-        "rewards": {
-            "quality": quality_term,
-            "latency": latency_term,
-            "energy": energy_term,
-            "edge_call": edge_call_term,
-            "failure": failure_term,
-        },
-        "latency_parts": {
-            "scoring_s": scoring_s,
-            "radio_s": radio_s,
-            "queue_s": queue_s,
-            "switch_s": switch_s,
-            "prefill_s": prefill_s,
-            "decode_s": decode_s,
-        },
+        "reward_quality": quality_term,
+        "reward_latency": latency_term,
+        "reward_energy": energy_term,
+        "reward_edge_call": edge_call_term,
+        "reward_failure": failure_term,
+        "latency_scoring_s": scoring_s,
+        "latency_radio_s": radio_s,
+        "latency_queue_s": queue_s,
+        "latency_switch_s": switch_s,
+        "latency_prefill_s": prefill_s,
+        "latency_decode_s": decode_s,
     }
 
 
-def vector_info(figures: NDArray[np.float64], stepped: NDArray[np.bool_]) -> dict[str, Any]:
-    """Return the `info` of a batch: arrays of shape (n,), each with its `_key` mask.
+def vector_info(figures: NDArray[np.float64], told: NDArray[np.bool_]) -> dict[str, Any]:
+    """Return the `info` of a batch: arrays of shape (n,), each with its `_key` mask `told`.
 
     `figures` (the OUTCOME records as a matrix) becomes part of the result.
     """
-    columns = dict(zip(OUTCOME.names or (), figures.T, strict=True))
-    info: dict[str, Any] = {name: columns[name] for name in FIGURES}
-    rewards = {term: columns[f"reward_{term}"] for term in REWARD_TERMS}
-    info["rewards"] = _masked(rewards, stepped)
-    info["latency_parts"] = _masked({name: columns[name] for name in _PART_NAMES}, stepped)
-    return _masked(info, stepped)
-
-
-def _masked(values: dict[str, Any], mask: NDArray[np.bool_]) -> dict[str, Any]:
-    return values | {f"_{name}": mask for name in values}
+    columns = figures.T
+    info = {key: columns[i] for key, i in _COLUMNS.items()}
+    return info | {f"_{key}": told for key in info}

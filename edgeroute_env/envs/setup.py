@@ -68,6 +68,16 @@ def checked_seed(seed: Any, field: str = "seed") -> int | None:
     return int(seed)
 
 
+def checked_limit(steps: Any) -> int | None:
+    """Return a limit on an episode's steps, or None; InputError where it is neither."""
+    if steps is None:
+        return None
+    is_number = isinstance(steps, Integral) and not isinstance(steps, bool)
+    if not is_number or steps < 1:
+        raise InputError("max_episode_steps", steps, "a whole number from 1, or None")
+    return int(steps)
+
+
 def checked_options(options: Any, known: str) -> dict[str, Any]:
     """Return the options of a `reset` that takes only `known`; InputError for any other."""
     if options is None:

@@ -40,7 +40,7 @@ class Batch:
     def __init__(self, scenario: Scenario, source: TraceSource, n: int) -> None:
         """Allocate the state; `begin` must come before `step`."""
         self.source = source
-        self.parameters = lower(scenario)
+        self.parameters = lower(scenario).copy()  # its own: an evaluation changes them
         self.traces = source.store(n)
         self.episodes = np.zeros(n, EPISODE)
         self.episodes["over"] = 1

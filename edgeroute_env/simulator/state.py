@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edgeroute_env.physics import queueing, radio
 from edgeroute_env.physics.inference import EdgeCost
-from edgeroute_env.scenario import Device, Scenario
+from edgeroute_env.scenario import Device, Scenario, once_a_scenario
 from edgeroute_env.traces.cell import cell_maps
 from edgeroute_env.traces.columns import floats
 from edgeroute_env.traces.law import surroundings
@@ -111,6 +111,7 @@ OUTCOME = np.dtype(
 )
 
 
+@once_a_scenario
 def lower(scenario: Scenario) -> NDArray[Any]:
     """Return the parameters of the scenario's users as the kernel takes them, shape (users,)."""
     users = scenario.population

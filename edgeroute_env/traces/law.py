@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from edgeroute_env.benchmarks import Benchmark, LogNormal, QuestionBenchmark
 from edgeroute_env.physics import queueing, radio
-from edgeroute_env.scenario import Scenario
+from edgeroute_env.scenario import Scenario, once_a_scenario
 from edgeroute_env.traces.cell import cell_maps
 from edgeroute_env.traces.columns import floats
 from edgeroute_env.traces.lengths import (
@@ -110,6 +110,7 @@ class TraceLaw(NamedTuple):
     link_runs: NDArray[np.int64]  # (runs, 2): first index and length
 
 
+@once_a_scenario
 def synthetic_law(scenario: Scenario) -> TraceLaw:
     """Return the law of a scenario without its recordings."""
     mix, work = scenario.workload.mix, scenario.workload

@@ -232,9 +232,9 @@ def test_a_phone_twice_as_fast_prefills_in_half_the_time() -> None:
     for factor in (1.0, 2.0):
         env = EdgeRouteEnv(at("device-speed", factor, still))
         env.reset(seed=1)
-        parts.append(env.step(0)[4]["latency_parts"])
-    assert parts[1]["prefill_s"] == pytest.approx(parts[0]["prefill_s"] / 2)
-    assert parts[1]["decode_s"] < parts[0]["decode_s"]
+        parts.append(env.step(0)[4])
+    assert parts[1]["latency_prefill_s"] == pytest.approx(parts[0]["latency_prefill_s"] / 2)
+    assert parts[1]["latency_decode_s"] < parts[0]["latency_decode_s"]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import subprocess
+import sys
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +17,7 @@ import pytest
 import yaml
 from gymnasium.vector import AutoresetMode
 
+from edgeroute_baselines import make_router
 from edgeroute_env import (
     FEATURES,
     EdgeRouteEnv,
@@ -24,6 +29,10 @@ from edgeroute_env import (
     load_scenario,
     scenario_names,
 )
+from edgeroute_env.envs.setup import trace_source
+from edgeroute_env.evaluation.episodes import run_episodes
+from edgeroute_env.simulator.state import LATENCY_PARTS
+from tests.helpers.evaluated import total
 
 IDS = ["EdgeRoute-v0", *[f"EdgeRoute-{name}-v0" for name in scenario_names()]]
 STRESSES: dict[str, dict[str, Any]] = {
@@ -39,6 +48,15 @@ STRESSES: dict[str, dict[str, Any]] = {
     "worst turn": {"objective.kind": "dialogue-min", "objective.quality": "expected"},
     "first token": {"objective.kind": "ttft", "weights.energy_per_j": 0.01},
 }
+
+
+def played(env: EdgeRouteEnv) -> list[Any]:
+    """Return the steps of an episode that answers on the device alone."""
+    env.reset(seed=1)
+    steps = [env.step(0)]
+    while not (steps[-1][2] or steps[-1][3]):
+        steps.append(env.step(0))
+    return steps
 
 
 @pytest.fixture(params=STRESSES)
@@ -68,7 +86,7 @@ def test_make_vec_finds_the_vector_environment(identifier: str) -> None:
     assert vector.metadata["autoreset_mode"] is AutoresetMode.NEXT_STEP
     observation, info = vector.reset(seed=0)
     assert observation in vector.observation_space
-    assert info == {}
+    assert all(info[key].shape == (3,) for key in info)
     observation, reward, terminated, truncated, _ = vector.step(vector.action_space.sample())
     assert observation in vector.observation_space
     assert (reward.shape, reward.dtype) == ((3,), np.float64)
@@ -79,7 +97,8 @@ def test_make_vec_finds_the_vector_environment(identifier: str) -> None:
 @pytest.mark.parametrize("mode", list(AutoresetMode))
 def test_every_autoreset_mode_can_be_asked_for(mode: AutoresetMode) -> None:
     for asked in (mode, mode.value):
-        assert EdgeRouteVectorEnv(2, autoreset_mode=asked).metadata["autoreset_mode"] is mode
+        vector = gym.make_vec("EdgeRoute-v0", 2, autoreset_mode=asked)
+        assert vector.metadata["autoreset_mode"] is vector.unwrapped.autoreset_mode is mode
     with pytest.raises(InputError, match=r"autoreset_mode.*'never'.*NextStep.*SameStep.*Disabled"):
         EdgeRouteVectorEnv(2, autoreset_mode="never")
 
@@ -117,46 +136,64 @@ def test_reward_and_latency_are_the_sums_of_their_parts(stressed: EdgeRouteEnv) 
     stressed.reset(seed=1)
     for _ in range(600):
         _, reward, terminated, truncated, info = stressed.step(rng.integers(2))
-        assert reward == pytest.approx(sum(info["rewards"].values()), abs=1e-12)
-        assert info["latency_s"] == pytest.approx(sum(info["latency_parts"].values()), rel=1e-12)
-        assert min(info["latency_parts"].values()) >= 0.0
+        assert reward == pytest.approx(total(info, "reward_*"), abs=1e-12)
+        assert info["latency_s"] == pytest.approx(total(info, "latency_*_s"), rel=1e-12)
+        assert all(info[f"latency_{part}_s"] >= 0.0 for part in LATENCY_PARTS)
         assert 0.0 < info["ttft_s"] <= info["latency_s"]
-        assert info["rewards"]["energy"] == pytest.approx(-weights.energy_per_j * info["energy_j"])
-        assert info["rewards"]["edge_call"] == -weights.edge_call * info["edge_call"]
-        assert info["rewards"]["failure"] == -weights.failure * info["failed"]
+        assert info["reward_energy"] == pytest.approx(-weights.energy_per_j * info["energy_j"])
+        assert info["reward_edge_call"] == -weights.edge_call * info["edge_call"]
+        assert info["reward_failure"] == -weights.failure * info["failed"]
         assert info["failed"] + info["refused"] + info["edge_call"] <= 1.0
         assert 0.0 <= info["quality"] <= 1.0
         if terminated or truncated:
             stressed.reset()
 
 
-def test_vector_infos_are_arrays_with_masks() -> None:
+def test_a_reset_tells_the_keys_of_a_step_and_no_figures() -> None:
+    env = EdgeRouteEnv()
+    told = env.reset(seed=0)[1]
+    assert list(told) == list(env.step(1)[4])
+    assert all(type(value) is float for value in env.step(0)[4].values())
+    assert all(math.isnan(value) for value in told.values())
+    told["latency_s"] = 1.0  # a caller's own: the next reset does not know of it
+    assert math.isnan(env.reset()[1]["latency_s"])
+
+
+@pytest.mark.parametrize("mode", list(AutoresetMode))
+def test_vector_infos_are_arrays_with_masks(mode: AutoresetMode) -> None:
     n = 3
-    vector = EdgeRouteVectorEnv(n, overrides={"budgets.battery_j": 300})
-    scalar = EdgeRouteEnv()
-    scalar.reset(seed=0)
-    layout = scalar.step(0)[4]
-    vector.reset(seed=0)
+    vector = EdgeRouteVectorEnv(n, overrides={"budgets.battery_j": 300}, autoreset_mode=mode)
+    keys = list(EdgeRouteEnv().reset(seed=0)[1])
+    layout = [*keys, *(f"_{key}" for key in keys)]
+    _, info = vector.reset(seed=0)
+    assert list(info) == layout
+    assert all(np.isnan(info[key]).all() for key in keys)
     shown = set()
-    ended = np.zeros(n, bool)
+    begun = np.zeros(n, bool)
     for _ in range(60):
         _, reward, terminated, truncated, info = vector.step(np.zeros(n, np.int64))
-        assert set(info) == set(layout) | {f"_{name}" for name in layout}
-        for name, value in layout.items():
-            assert info[f"_{name}"].dtype == np.bool_
-            assert (info[f"_{name}"] == ~ended).all()
-            if not isinstance(value, dict):
-                assert (info[name].shape, info[name].dtype) == ((n,), np.float64)
-                continue
-            assert set(info[name]) == set(value) | {f"_{part}" for part in value}
-            for part in value:
-                assert info[name][part].shape == info[name][f"_{part}"].shape == (n,)
-                assert (info[name][f"_{part}"] == ~ended).all()
-        total = sum(value for key, value in info["rewards"].items() if not key.startswith("_"))
-        assert reward == pytest.approx(total, abs=1e-12)
-        assert (reward[ended] == 0.0).all()
-        shown.add(tuple(ended))
         ended = terminated | truncated
+        if mode is AutoresetMode.SAME_STEP:
+            begun = ended
+            last = info.pop("final_info", {})
+            assert list(last) == (layout if ended.any() else [])
+            for key in ("_final_info", "final_obs", "_final_obs"):
+                info.pop(key, None)
+        assert list(info) == layout
+        for key in keys:
+            assert (info[key].shape, info[key].dtype) == ((n,), np.float64)
+            assert (info[f"_{key}"].dtype, info[f"_{key}"].all()) == (np.bool_, True)
+            assert (np.isnan(info[key]) == begun).all()
+        terms = total(info, "reward_*")
+        assert reward[~begun] == pytest.approx(terms[~begun], abs=1e-12)
+        shown.add(tuple(begun))
+        if mode is AutoresetMode.NEXT_STEP:
+            assert (reward[begun] == 0.0).all()
+            begun = ended
+        elif mode is AutoresetMode.DISABLED and ended.any():
+            _, told = vector.reset(options={"reset_mask": ended})
+            assert (told["_quality"] == ended).all()
+            shown.add(tuple(ended))
     assert len(shown) > 1
 
 
@@ -177,8 +214,10 @@ def test_decode_gives_physical_values(rest_trace: Callable[..., Trace]) -> None:
          "attachment_bytes": 350_000, "turn": 1, "context_tokens": 0, "battery_time_left": 1,
          "demand_per_h": 7200 / (65 + 20)},
     ]  # fmt: skip
+    weights = env.scenario.weights
     always = {
-        "weight_latency_per_s": 0.04, "weight_energy_per_j": 0, "weight_edge_call": 0.08,
+        "weight_latency_per_s": weights.latency_per_s,
+        "weight_energy_per_j": weights.energy_per_j, "weight_edge_call": weights.edge_call,
         "dialogue_risk": 0, "last_edge_wait_s": 0, "last_edge_age_s": 36_000,
     }  # fmt: skip
     for values, wanted in zip((first, second), expected, strict=True):
@@ -257,3 +296,38 @@ def test_each_id_is_its_preset(name: str) -> None:
     assert gym.make(f"EdgeRoute-{name}-v0").unwrapped.scenario == load_scenario(name)
     assert load_scenario(name).name == name
     assert gym.make("EdgeRoute-v0", scenario=name).unwrapped.scenario == load_scenario(name)
+
+
+@pytest.mark.parametrize("identifier", IDS)
+def test_who_makes_an_environment_again_pays_no_parsing(identifier: str) -> None:
+    first = gym.make(identifier).unwrapped
+    costs_s = []
+    for _ in range(5):
+        start = time.process_time()
+        env = gym.make(identifier)
+        costs_s.append(time.process_time() - start)
+        assert env.unwrapped.scenario is first.scenario
+    assert min(costs_s) < 0.002
+
+
+def test_what_environments_share_no_one_of_them_changes() -> None:
+    scenario = load_scenario("paper", {"workload.turns": 12})
+    env, other = EdgeRouteEnv(scenario), EdgeRouteEnv(scenario)
+    plain = [step[0].tobytes() for step in played(env)]
+    run_episodes(make_router("edge"), scenario, trace_source(scenario, None), [1])
+    assert [step[0].tobytes() for step in played(other)] == plain
+    assert [step[0].tobytes() for step in played(EdgeRouteEnv(scenario))] == plain
+    longer = load_scenario("paper", {"workload.turns": 13})
+    assert len(played(EdgeRouteEnv(longer))) == 13
+    assert load_scenario("paper").workload.turns == 128
+
+
+def test_a_module_in_the_id_registers_it_in_a_process_that_imports_nothing() -> None:
+    code = (
+        "import gymnasium as gym\n"
+        "env = gym.make('edgeroute_env:EdgeRoute-mmlu-v0')\n"
+        "vector = gym.make_vec('edgeroute_env:EdgeRoute-v0', 2)\n"
+        "print(env.unwrapped.scenario.name, vector.unwrapped.scenario.name)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["mmlu", "paper"]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from gymnasium.error import ResetNeeded
 
-from edgeroute_env import EdgeRouteEnv, EdgeRouteVectorEnv, InputError
+from edgeroute_env import EdgeRouteEnv, EdgeRouteVectorEnv, InputError, load_scenario
 
 SMALL = {"workload.turns": 6}
 BAD_SEEDS = [(1,), (1, 2), "7", -1, 1.0, 7.5, True, 2**128, 10**400, np.array(3), [[1]], b"1", {}]
@@ -85,9 +85,9 @@ def test_before_the_first_reset_there_is_no_trace() -> None:
     assert len(env.trace) == 6
 
 
-@pytest.mark.parametrize("steps", [5, 0, "5", 10**30])
-def test_a_vectors_episodes_are_as_long_as_the_scenario_says(steps: Any) -> None:
-    with pytest.raises(InputError, match=r"max_episode_steps: got .*workload\.turns"):
+@pytest.mark.parametrize("steps", [0, -1, "5", 5.0, True, [5]])
+def test_a_bad_limit_on_a_vectors_steps_is_refused(steps: Any) -> None:
+    with pytest.raises(InputError, match=r"max_episode_steps: got .*a whole number from 1"):
         gym.make_vec("EdgeRoute-v0", 2, max_episode_steps=steps)
     assert gym.make_vec("EdgeRoute-v0", 2, max_episode_steps=None).num_envs == 2
 
@@ -96,10 +96,45 @@ def test_a_limit_on_steps_works_for_scalars_and_vectors_of_them() -> None:
     env = gym.make("EdgeRoute-v0", max_episode_steps=5)
     env.reset(seed=0)
     assert [env.step(0)[3] for _ in range(5)] == [False] * 4 + [True]
-    vector = gym.make_vec("EdgeRoute-v0", 2, vectorization_mode="sync", max_episode_steps=5)
-    vector.reset(seed=0)
-    ends = [vector.step(np.zeros(2, int))[3].all() for _ in range(5)]
-    assert ends == [False] * 4 + [True]
+    for mode in (None, "sync"):
+        vector = gym.make_vec("EdgeRoute-v0", 2, vectorization_mode=mode, max_episode_steps=5)
+        vector.reset(seed=0)
+        ends = [vector.step(np.zeros(2, int))[3].all() for _ in range(5)]
+        assert ends == [False] * 4 + [True]
+
+
+def test_the_specs_limit_is_the_turns_of_the_longest_trace(rest_trace: Any) -> None:
+    def limit(env: gym.Env[Any, Any]) -> int | None:
+        assert env.spec is not None
+        return env.spec.max_episode_steps
+
+    for name in ("paper", "mtbench101"):
+        turns = load_scenario(name).workload.turns
+        assert limit(gym.make(f"EdgeRoute-{name}-v0")) == turns
+    short = gym.make("EdgeRoute-v0", overrides=SMALL)
+    assert limit(short) == 6
+    traces = [rest_trace([0.0] * turns) for turns in (2, 9)]
+    assert limit(gym.make("EdgeRoute-v0", traces=traces)) == 9
+    assert limit(gym.make("EdgeRoute-v0", max_episode_steps=4)) == 4
+    assert EdgeRouteEnv(overrides=SMALL).spec is None
+    assert gym.spec("EdgeRoute-v0").max_episode_steps is None
+    # an environment made from the specification is the same one
+    again = gym.make(short.spec)
+    for env in (short, again):
+        env.reset(seed=3)
+        assert [env.step(1)[2:4] for _ in range(6)] == [(False, False)] * 5 + [(False, True)]
+    vector = gym.make_vec(short.spec, 2)
+    vector.reset(seed=3)
+    assert [vector.step(np.ones(2, int))[3].all() for _ in range(6)] == [False] * 5 + [True]
+
+
+def test_wrappers_that_need_the_limit_find_it() -> None:
+    env = gym.wrappers.TimeAwareObservation(
+        gym.make("EdgeRoute-v0", overrides=SMALL), normalize_time=True, flatten=False
+    )
+    first, _ = env.reset(seed=0)
+    shares = [env.step(0)[0]["time"] for _ in range(6)]
+    assert [float(share[0]) for share in (first["time"], shares[-1])] == [0.0, 1.0]
 
 
 @pytest.mark.parametrize("number", [10**7, 2**62, 10**30])

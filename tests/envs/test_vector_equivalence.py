@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,7 +20,7 @@ SEED = 40
 STEPS = 2000
 VARIANTS: dict[str, dict[str, Any]] = {
     "default": {},
-    "a battery that runs out": {"budgets.battery_j": 1500},
+    "a battery that runs out": {"budgets.battery_j": 500},
     "four phones and a quota": {"device.count": 4, "budgets.edge_calls": 3},
     "episodes of one turn": {"workload.turns": 1},
     "expected quality, worst turn": {
@@ -36,20 +37,12 @@ VARIANTS: dict[str, dict[str, Any]] = {
         },
     },
 }
-FIGURES = "latency_s ttft_s energy_j quality edge_call switched recomputed_tokens failed".split()
-FIGURES += "refused benchmark radio_ttft_s edge_energy_j relative_cost".split()
-REWARDS = "quality latency energy edge_call failure".split()
-PARTS = "radio_s queue_s switch_s prefill_s decode_s".split()
-WIDTH = len(FIGURES) + len(REWARDS) + len(PARTS)
-NO_FIGURES = [0.0] * WIDTH
+KEYS = list(EdgeRouteEnv().reset(seed=0)[1])
+NO_FIGURES = [math.nan] * len(KEYS)
 
 
 def figures(info: dict[str, Any]) -> list[Any]:
-    return (
-        [info[name] for name in FIGURES]
-        + [info["rewards"][name] for name in REWARDS]
-        + [info["latency_parts"][name] for name in PARTS]
-    )
+    return [info[key] for key in KEYS]
 
 
 def random_actions(n: int, steps: int = STEPS) -> NDArray[np.int64]:
@@ -85,22 +78,21 @@ def test_next_step_equals_scalars_through_autoreset(n: int, variant: str) -> Non
     overrides = VARIANTS[variant]
     actions = random_actions(n)
     vector = EdgeRouteVectorEnv(n, overrides=overrides)
-    observation, _ = vector.reset(seed=SEED)
+    observation, info = vector.reset(seed=SEED)
     seen = [observation]
-    outcomes = [np.zeros((n, 3 + WIDTH))]
-    masks = [np.zeros(n, bool)]
+    nothing = np.zeros(n)
+    outcomes = [np.column_stack([nothing, nothing, nothing, *figures(info)])]
     for row in actions:
         observation, reward, terminated, truncated, info = vector.step(row)
         seen.append(observation)
         outcomes.append(np.column_stack([reward, terminated, truncated, *figures(info)]))
-        masks.append(info["_latency_s"])
+        assert info["_latency_s"].all()
     scalar = EdgeRouteEnv(overrides=overrides)
     resets = 0
     for i in range(n):
         expected = list(scalar_stream(scalar, SEED + i, actions[:, i]))
         assert same_bits([each[i] for each in seen], [each[0] for each in expected])
         assert same_bits([each[i] for each in outcomes], [each[1] for each in expected])
-        assert [bool(mask[i]) for mask in masks] == [not each[2] for each in expected]
         resets += sum(each[2] for each in expected)
     assert resets > 10 * n
     assert any(each[:, 1].any() for each in outcomes) == ("budgets.battery_j" in overrides)
@@ -126,12 +118,11 @@ def test_same_step_equals_scalars_and_keeps_their_last_turn(variant: str) -> Non
                 assert info["_final_obs"][i]
                 assert info["_final_info"][i]
                 assert same_bits(info["final_obs"][i], expected)
-                assert not info["_latency_s"][i]
+                assert np.isnan([value[i] for value in figures(info)]).all()
                 told = info["final_info"]
                 expected, _ = env.reset()
                 ends += 1
             assert told["_latency_s"][i]
-            assert told["rewards"]["_latency"][i]
             assert same_bits([value[i] for value in figures(told)], figures(figures_of_one))
             assert same_bits(observation[i], expected)
     assert ends > 10 * n
@@ -158,7 +149,8 @@ def test_disabled_equals_scalars_when_the_ended_are_reset_by_mask(variant: str) 
         assert info["_latency_s"].all()
         ended = terminated | truncated
         if ended.any():
-            after, _ = vector.reset(options={"reset_mask": ended})
+            after, told = vector.reset(options={"reset_mask": ended})
+            assert same_bits(told["_latency_s"], ended)
             for i in range(n):
                 expected = scalars[i].reset()[0] if ended[i] else steps[i][0]
                 assert same_bits(after[i], expected)
@@ -209,7 +201,7 @@ def test_infos_are_laid_out_as_gymnasium_does(mode: AutoresetMode) -> None:
     observation, info = ours.reset(seed=SEED)
     expected, expected_info = theirs.reset(seed=SEED)
     assert same_bits(observation, expected)
-    assert info == expected_info == {}
+    assert_covers(info, expected_info, "")
     kinds = set()
     for row in random_actions(n, 200):
         observation, reward, terminated, truncated, info = ours.step(row)
@@ -221,8 +213,34 @@ def test_infos_are_laid_out_as_gymnasium_does(mode: AutoresetMode) -> None:
         assert_covers(info, expected_info, "")
         extra = [key for key in info if key not in expected_info and not key.startswith("_")]
         assert not any(info[f"_{key}"].any() for key in extra)
-        kinds.add((int((over | cut).sum()), "rewards" in expected_info))
-    assert {ended for ended, _ in kinds} >= {0, 1}
+        kinds.add(int((over | cut).sum()))
+    assert kinds >= {0, 1}
+
+
+@pytest.mark.parametrize("mode", [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP])
+def test_a_limit_on_steps_is_gymnasiums_own(mode: AutoresetMode) -> None:
+    # some episodes end by their battery before the limit, some at the limit
+    overrides, n, limit = {"budgets.battery_j": 40}, 8, 7
+    ours = gym.make_vec(
+        "EdgeRoute-v0", n, max_episode_steps=limit, overrides=overrides, autoreset_mode=mode
+    )
+    theirs = SyncVectorEnv(
+        [lambda: gym.make("EdgeRoute-v0", max_episode_steps=limit, overrides=overrides)] * n,
+        autoreset_mode=mode,
+    )
+    ends = set()
+    ours.reset(seed=SEED)
+    theirs.reset(seed=SEED)
+    for row in random_actions(n, 200):
+        observation, reward, terminated, truncated, info = ours.step(row)
+        expected, pay, over, cut, expected_info = theirs.step(row)
+        assert same_bits(observation, expected)
+        assert same_bits(reward, pay)
+        assert same_bits(terminated, over)
+        assert same_bits(truncated, cut)
+        assert_covers(info, expected_info, "")
+        ends |= set(zip(over.tolist(), cut.tolist(), strict=True))
+    assert ends >= {(True, False), (False, True)}
 
 
 def test_a_step_leaves_what_the_caller_kept_alone() -> None:

@@ -86,12 +86,7 @@ def run_finite(scenario: Scenario, turns: int = TURNS) -> None:
         observation, reward, terminated, truncated, info = env.step(turn % 3 % 2)
         assert observation in env.observation_space
         assert math.isfinite(reward)
-        assert all(math.isfinite(figure) for figure in _flat(info))
+        assert all(math.isfinite(figure) for figure in info.values())
         if terminated or truncated:
             break
     assert len(env.trace) == scenario.workload.turns  # within the bounds of a trace's columns
-
-
-def _flat(info: Mapping[str, Any]) -> Iterator[float]:
-    for value in info.values():
-        yield from _flat(value) if isinstance(value, Mapping) else [value]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,7 @@ def routed(
         observation, reward, terminated, truncated, info = env.step(int(action))
         seen.append(decode(observation))
         ends = {"terminated": terminated, "truncated": truncated}
-        infos.append({**info, "reward": reward, **info["latency_parts"], **ends})
+        infos.append({**info, "reward": reward, **ends})
         if terminated or truncated:
             break
     return seen[: len(infos)], infos
@@ -49,6 +50,13 @@ def routed(
 def column(records: list[dict[str, Any]], name: str) -> NDArray[np.float64]:
     """Return one figure of `routed`, turn by turn."""
     return np.array([record[name] for record in records], np.float64)
+
+
+def total(info: dict[str, Any], pattern: str) -> Any:
+    """Return the sum of an info's figures whose names a pattern such as `reward_*` matches."""
+    names = fnmatch.filter(info, pattern)
+    assert names
+    return sum(info[name] for name in names)
 
 
 def always(action: int) -> Any:

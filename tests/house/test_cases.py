@@ -269,12 +269,6 @@ def test_sb3_string_id() -> None:
     assert learner.learn(32).num_timesteps == 32
 
 
-@pytest.mark.parametrize("steps", [5, 1, -1, 10**9])
-def test_make_vec_max_episode_steps(steps: int) -> None:
-    with pytest.raises(InputError, match=r"max_episode_steps.*workload\.turns"):
-        gym.make_vec("EdgeRoute-v0", num_envs=2, max_episode_steps=steps)
-
-
 @pytest.mark.parametrize("name", ["traces", "Trace", "trace ", "reset_masks", "seed"])
 def test_reset_options_typo(name: str) -> None:
     with pytest.raises(InputError, match=f"options: got '{name}'; allowed: only 'trace'"):

@@ -253,8 +253,8 @@ def test_deadline_pays_quality_only_in_time() -> None:
     for seed in range(5):
         for info in routed(env, coins(seed=seed), seed=seed)[1]:
             in_time = info["latency_s"] <= 6.0
-            assert info["rewards"]["quality"] == (info["quality"] if in_time else 0.0)
-            assert info["rewards"]["latency"] == 0.0
+            assert info["reward_quality"] == (info["quality"] if in_time else 0.0)
+            assert info["reward_latency"] == 0.0
             late += info["quality"] > 0.0 and not in_time
     assert 50 < late < 500
 
@@ -268,7 +268,7 @@ def test_dialogue_min_pays_the_worst_turn_when_a_dialogue_ends() -> None:
         for k, info in enumerate(infos):
             worst = min(worst, info["quality"])
             paid = 3.0 * worst if last[k] else 0.0
-            assert info["rewards"]["quality"] == pytest.approx(paid, rel=1e-12)
+            assert info["reward_quality"] == pytest.approx(paid, rel=1e-12)
             improved += last[k] and info["quality"] > worst
             worst = 1.0 if last[k] else worst
     assert improved > 50  # the last turn is no stand-in for the worst

@@ -168,17 +168,17 @@ def test_a_users_own_prices_and_phone_act_on_its_episodes() -> None:
         assert seen[0]["device_prefill_s"] == pytest.approx(prefill_s, rel=1e-5)
         assert column(seen, "weight_latency_per_s") == pytest.approx(user.weights.latency_per_s)
         assert column(seen, "weight_edge_call") == pytest.approx(user.weights.edge_call)
-        second = [info["rewards"]["latency"] / info["latency_s"] for info in infos]
+        second = [info["reward_latency"] / info["latency_s"] for info in infos]
         assert second == pytest.approx([-user.weights.latency_per_s] * len(infos), rel=1e-9)
         energy = user.device.energy
-        times_s = [infos[0]["latency_parts"][f"{part}_s"] for part in ("prefill", "decode")]
+        times_s = [infos[0][f"latency_{part}_s"] for part in ("prefill", "decode")]
         watts = (
             energy.prefill_j_per_token * speed.prefill_tokens_per_s,
             energy.decode_j_per_token * speed.decode_tokens_per_s,
         )
         assert infos[0]["energy_j"] == pytest.approx(np.dot(times_s, watts), rel=1e-6)
         _, infos = routed(env, always(EDGE), seed=seed)
-        calls = {info["rewards"]["edge_call"] for info in infos if info["edge_call"]}
+        calls = {info["reward_edge_call"] for info in infos if info["edge_call"]}
         assert calls <= {-user.weights.edge_call}
         speeds.add(user.device.speed.name)
     assert len(speeds) == 3

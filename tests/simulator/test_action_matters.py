@@ -36,20 +36,20 @@ def routed(
     for action in actions:
         observation, reward, *_, info = env.step(action)
         seen.append(decode(observation))
-        infos.append({**info, "reward": reward, **info["latency_parts"]})
+        infos.append({**info, "reward": reward})
     return seen, infos
 
 
 def test_only_device_work_fills_the_device_queue(rest_trace: MakeTrace) -> None:
     trace = rest_trace([0.0, 1.0, 2.0])
     seen, (first, second, third) = routed(trace, [DEVICE, DEVICE, DEVICE])
-    assert first["queue_s"] == 0.0
-    assert second["queue_s"] == pytest.approx(first["latency_s"] - 1.0)
-    assert third["queue_s"] == pytest.approx(second["latency_s"] - 1.0)
-    assert seen[1]["device_wait_s"] == pytest.approx(second["queue_s"], rel=1e-6)
-    assert seen[2]["device_wait_s"] == pytest.approx(third["queue_s"], rel=1e-6)
+    assert first["latency_queue_s"] == 0.0
+    assert second["latency_queue_s"] == pytest.approx(first["latency_s"] - 1.0)
+    assert third["latency_queue_s"] == pytest.approx(second["latency_s"] - 1.0)
+    assert seen[1]["device_wait_s"] == pytest.approx(second["latency_queue_s"], rel=1e-6)
+    assert seen[2]["device_wait_s"] == pytest.approx(third["latency_queue_s"], rel=1e-6)
     seen, infos = routed(trace, [EDGE, EDGE, DEVICE])
-    assert [info["queue_s"] for info in infos] == [0.0, 0.0, 0.0]
+    assert [info["latency_queue_s"] for info in infos] == [0.0, 0.0, 0.0]
     assert seen[1]["device_wait_s"] == seen[2]["device_wait_s"] == 0.0
 
 
@@ -58,10 +58,10 @@ def test_phones_share_the_edge_and_nothing_else(rest_trace: MakeTrace) -> None:
     overrides = {"device.count": 2, "edge.max_sequences": 1}
     for first, second in itertools.product((DEVICE, EDGE), repeat=2):
         _, infos = routed(trace, [first, second], overrides)
-        assert (infos[1]["queue_s"] > 0.0) == (first == second == EDGE)
+        assert (infos[1]["latency_queue_s"] > 0.0) == (first == second == EDGE)
     _, infos = routed(trace, [EDGE, EDGE], {**overrides, "edge.max_sequences": 2})
-    assert infos[1]["queue_s"] == 0.0
-    assert infos[1]["decode_s"] > infos[0]["decode_s"]  # both share the batch
+    assert infos[1]["latency_queue_s"] == 0.0
+    assert infos[1]["latency_decode_s"] > infos[0]["latency_decode_s"]  # both share the batch
 
 
 def test_device_work_heats_the_phone_and_slows_it(rest_trace: MakeTrace) -> None:
@@ -74,10 +74,10 @@ def test_device_work_heats_the_phone_and_slows_it(rest_trace: MakeTrace) -> None
     heat = (1.0 - math.exp(-busy_s / 100.0)) * math.exp(-(200.0 - busy_s) / 150.0)
     assert hot_seen[1]["heat"] == pytest.approx(heat, rel=1e-6)
     assert heat > 0.55  # fully throttled
-    assert hot[1]["decode_s"] == pytest.approx(cold[1]["decode_s"] / 0.56, rel=1e-5)
+    assert hot[1]["latency_decode_s"] == pytest.approx(cold[1]["latency_decode_s"] / 0.56, rel=1e-5)
     late = rest_trace([0.0, 3000.0, 3001.0], answer_tokens_device=[4000, 100, 100])
     rested_seen, rested = routed(late, [DEVICE, DEVICE], SLOW_PHONE)
-    assert rested[1]["decode_s"] == pytest.approx(cold[1]["decode_s"], rel=1e-5)
+    assert rested[1]["latency_decode_s"] == pytest.approx(cold[1]["latency_decode_s"], rel=1e-5)
     assert rested_seen[2]["heat"] == pytest.approx(cold_seen[2]["heat"], abs=1e-5)
 
 
@@ -87,10 +87,12 @@ def test_each_side_is_slowed_by_its_own_load_only(rest_trace: MakeTrace) -> None
     (device,), (edge,) = routed(quiet, [DEVICE])[1], routed(quiet, [EDGE])[1]
     assert routed(busy, [EDGE])[1] == [edge]
     assert routed(loaded, [DEVICE])[1] == [device]
-    assert routed(busy, [DEVICE])[1][0]["decode_s"] == pytest.approx(device["decode_s"] / 0.4)
+    shared = routed(busy, [DEVICE])[1][0]
+    assert shared["latency_decode_s"] == pytest.approx(device["latency_decode_s"] / 0.4)
     slower = routed(loaded, [EDGE])[1][0]
-    assert slower["prefill_s"] == pytest.approx(edge["prefill_s"] / (1 - 0.45 * 0.8), rel=1e-6)
-    assert slower["decode_s"] > edge["decode_s"] / (1 - 0.45 * 0.8)
+    left = 1 - 0.45 * 0.8
+    assert slower["latency_prefill_s"] == pytest.approx(edge["latency_prefill_s"] / left, rel=1e-6)
+    assert slower["latency_decode_s"] > edge["latency_decode_s"] / left
 
 
 def test_the_battery_falls_by_the_energy_of_each_route(rest_trace: MakeTrace) -> None:
@@ -107,9 +109,9 @@ def test_the_battery_falls_by_the_energy_of_each_route(rest_trace: MakeTrace) ->
     left = [each["battery_left"] for each in seen]
     assert left == pytest.approx(list(1.0 - spent / 1000.0), abs=1e-6)
     watts = 0.004 * 1342, 0.28 * 23.5  # joules a token at the cold speeds
-    energy_j = np.dot([infos[0]["prefill_s"], infos[0]["decode_s"]], watts)
+    energy_j = np.dot([infos[0]["latency_prefill_s"], infos[0]["latency_decode_s"]], watts)
     assert infos[0]["energy_j"] == pytest.approx(energy_j)
-    held_s = infos[1]["latency_s"] - infos[1]["radio_s"] + 10.6
+    held_s = infos[1]["latency_s"] - infos[1]["latency_radio_s"] + 10.6
     assert infos[1]["energy_j"] == pytest.approx(0.5 * held_s, rel=0.02)
 
 
@@ -125,7 +127,7 @@ def test_the_radio_is_held_from_the_end_of_the_upload(rest_trace: MakeTrace) -> 
     out = turn(snr_db=-15, outage_s=5)  # before the upload
     assert out["energy_j"] == pytest.approx(turn(snr_db=-15)["energy_j"], abs=1e-6)
     receiving = turn({"device.energy.receive_w": 2.0})
-    download_s = plain["radio_s"] - plain["radio_ttft_s"]
+    download_s = plain["latency_radio_s"] - plain["radio_ttft_s"]
     assert receiving["energy_j"] == pytest.approx(plain["energy_j"] + 2.0 * download_s)
     assert download_s > 0.0
 
@@ -142,11 +144,14 @@ def test_only_edge_calls_use_the_quota_until_the_next_window(rest_trace: MakeTra
     assert [info["edge_call"] for info in infos] == [1, 0, 1, 0, 1]
     refused, phone = infos[3], infos[1]
     assert refused["quality"] == phone["quality"] == 0.5
-    assert refused["decode_s"] == pytest.approx(phone["decode_s"], rel=1e-6)
-    assert refused["radio_s"] > 0.0
-    assert refused["rewards"]["edge_call"] == 0.0
+    assert refused["latency_decode_s"] == pytest.approx(phone["latency_decode_s"], rel=1e-6)
+    assert refused["latency_radio_s"] > 0.0
+    assert refused["reward_edge_call"] == 0.0
     assert refused["latency_s"] == pytest.approx(
-        refused["radio_s"] + refused["switch_s"] + refused["prefill_s"] + refused["decode_s"]
+        refused["latency_radio_s"]
+        + refused["latency_switch_s"]
+        + refused["latency_prefill_s"]
+        + refused["latency_decode_s"]
     )
 
 
@@ -173,7 +178,7 @@ def test_caches_and_context_follow_the_routes(dialogue: MakeTrace, seed: int) ->
         assert [seen[k]["device_cached"], seen[k]["edge_cached"]] == pytest.approx(shares)
         assert infos[k]["recomputed_tokens"] == context - cached[action]
         assert infos[k]["switched"] == float(last is not None and last != action)
-        assert (infos[k]["switch_s"] > 0.0) == (infos[k]["switched"] == 1.0)
+        assert (infos[k]["latency_switch_s"] > 0.0) == (infos[k]["switched"] == 1.0)
         context += prompt[k] + (small, large)[action][k]
         cached[action] = context if action == DEVICE else context // 16 * 16
         told = cached[EDGE] if action == EDGE else told
@@ -187,7 +192,7 @@ def test_staying_keeps_the_cache_and_switching_pays_for_it(dialogue: MakeTrace) 
         _, switched = routed(trace, [away, away, home])
         assert stayed[2]["recomputed_tokens"] < 16
         assert switched[2]["recomputed_tokens"] == 2600
-        assert switched[2]["prefill_s"] > 2.0 * stayed[2]["prefill_s"]
+        assert switched[2]["latency_prefill_s"] > 2.0 * stayed[2]["latency_prefill_s"]
     ended = dialogue(4, turn=[1, 2, 1, 2], last_turn=[False, True, False, True])
     seen, infos = routed(ended, [DEVICE, DEVICE, EDGE, DEVICE])
     assert [each["context_tokens"] for each in seen[:4]] == pytest.approx([0, 150, 0, 150])
@@ -202,8 +207,8 @@ def test_a_long_outage_fails_the_edge_turn_only(dialogue: MakeTrace) -> None:
     failed = infos[1]
     assert [info["failed"] for info in infos] == [0, 1, 0]
     assert (failed["quality"], failed["edge_call"]) == (0.0, 0.0)
-    assert failed["latency_s"] == failed["radio_s"] == 10.0
-    assert failed["rewards"]["failure"] == -0.5
+    assert failed["latency_s"] == failed["latency_radio_s"] == 10.0
+    assert failed["reward_failure"] == -0.5
     assert seen[2]["context_tokens"] == seen[1]["context_tokens"] == pytest.approx(150)
     assert seen[2]["quota_left"] == pytest.approx(0.9)
     _, infos = routed(trace, [EDGE, DEVICE, EDGE], overrides)
@@ -211,7 +216,7 @@ def test_a_long_outage_fails_the_edge_turn_only(dialogue: MakeTrace) -> None:
     assert infos[1]["quality"] == 0.5
     short, up = dialogue(1, snr_db=-15, outage_s=3), dialogue(1, snr_db=-15)
     delayed, prompt = routed(short, [EDGE])[1][0], routed(up, [EDGE])[1][0]
-    assert delayed["radio_s"] == pytest.approx(prompt["radio_s"] + 3.0)
+    assert delayed["latency_radio_s"] == pytest.approx(prompt["latency_radio_s"] + 3.0)
     assert delayed["quality"] == 0.75
 
 
@@ -222,9 +227,9 @@ def test_a_stateless_call_carries_the_history(dialogue: MakeTrace) -> None:
         _, resent = routed(plain, [first, EDGE])
         _, kept = routed(plain, [first, EDGE], keep)
         _, same = routed(attached, [first, EDGE], keep)
-        assert resent[0]["radio_s"] == kept[0]["radio_s"]
-        assert resent[1]["radio_s"] > kept[1]["radio_s"]
-        assert resent[1]["radio_s"] == pytest.approx(same[1]["radio_s"], rel=1e-12)
+        assert resent[0]["latency_radio_s"] == kept[0]["latency_radio_s"]
+        assert resent[1]["latency_radio_s"] > kept[1]["latency_radio_s"]
+        assert resent[1]["latency_radio_s"] == pytest.approx(same[1]["latency_radio_s"], rel=1e-12)
 
 
 @pytest.mark.parametrize("actions", [(0, 0), (0, 1), (1, 0), (1, 1)])
@@ -234,11 +239,11 @@ def test_a_follow_up_waits_for_the_answer_before_it(
     follow_up = dialogue(2, gap_s=0.5, rtt_s=0.08)
     seen, infos = routed(follow_up, actions, {"radio.outage_share": 0.0})
     held_s = infos[0]["latency_s"] - 0.5
-    assert infos[1]["queue_s"] == pytest.approx(held_s)
+    assert infos[1]["latency_queue_s"] == pytest.approx(held_s)
     assert seen[1]["device_wait_s"] == pytest.approx(held_s, rel=1e-6)
     assert seen[1]["edge_wait_s"] == pytest.approx(held_s, rel=1e-6)
     _, infos = routed(rest_trace([0.0, 0.5]), actions)  # a new question does not
-    assert (infos[1]["queue_s"] > 0.0) == (actions == (DEVICE, DEVICE))
+    assert (infos[1]["latency_queue_s"] > 0.0) == (actions == (DEVICE, DEVICE))
 
 
 def test_estimates_come_true_where_nothing_is_hidden(dialogue: MakeTrace) -> None:
@@ -247,16 +252,17 @@ def test_estimates_come_true_where_nothing_is_hidden(dialogue: MakeTrace) -> Non
     seen, infos = routed(trace, [DEVICE, EDGE, DEVICE, DEVICE, EDGE, EDGE], certain)
     for before, info in zip(seen, infos, strict=False):
         side = "edge" if info["edge_call"] else "device"
-        recomputing = info["switch_s"] + info["prefill_s"]
+        recomputing = info["latency_switch_s"] + info["latency_prefill_s"]
         expected = before[f"{side}_switch_s"] + before[f"{side}_prefill_s"]
         assert recomputing == pytest.approx(expected, rel=1e-5)
-        assert info["decode_s"] == pytest.approx(before[f"{side}_decode_s"], rel=1e-5)
-        assert info["queue_s"] == before[f"{side}_wait_s"] == 0.0
+        assert info["latency_decode_s"] == pytest.approx(before[f"{side}_decode_s"], rel=1e-5)
+        assert info["latency_queue_s"] == before[f"{side}_wait_s"] == 0.0
         if info["edge_call"]:
-            assert info["radio_s"] == pytest.approx(before["edge_radio_s"], rel=1e-5)
-            assert info["latency_s"] - info["decode_s"] > info["ttft_s"]  # less the download
+            assert info["latency_radio_s"] == pytest.approx(before["edge_radio_s"], rel=1e-5)
+            before_decode_s = info["latency_s"] - info["latency_decode_s"]
+            assert before_decode_s > info["ttft_s"]  # less the download
         else:
-            assert info["ttft_s"] == pytest.approx(info["latency_s"] - info["decode_s"])
+            assert info["ttft_s"] == pytest.approx(info["latency_s"] - info["latency_decode_s"])
 
 
 def test_objectives_pay_as_documented(dialogue: MakeTrace) -> None:
@@ -266,19 +272,19 @@ def test_objectives_pay_as_documented(dialogue: MakeTrace) -> None:
     def paid(**objective: Any) -> tuple[list[float], list[dict[str, Any]]]:
         overrides = {f"objective.{k}": v for k, v in objective.items()}
         infos = routed(trace, actions, {"weights.latency_per_s": 0.04, **overrides})[1]
-        return [info["rewards"]["quality"] for info in infos], infos
+        return [info["reward_quality"] for info in infos], infos
 
     quality, infos = paid(kind="sum")
     assert quality == [0.5, 1.0, 0.5]
     for info in infos:
-        assert info["rewards"]["latency"] == pytest.approx(-0.04 * info["latency_s"])
+        assert info["reward_latency"] == pytest.approx(-0.04 * info["latency_s"])
     assert paid(quality="expected")[0] == pytest.approx([0.4, 0.9, 0.9])
     assert paid(kind="dialogue-min")[0] == [0.0, 0.0, 0.5]
     assert paid(kind="dialogue-min", quality="expected")[0] == pytest.approx([0, 0, 0.4])
     quality, infos = paid(kind="ttft")
     assert quality == [0.5, 1.0, 0.5]
     for info in infos:
-        assert info["rewards"]["latency"] == pytest.approx(-0.04 * info["ttft_s"])
+        assert info["reward_latency"] == pytest.approx(-0.04 * info["ttft_s"])
     between = (infos[0]["latency_s"] + infos[1]["latency_s"]) / 2
     late = [info["latency_s"] > between for info in infos]
     assert set(late) == {True, False}

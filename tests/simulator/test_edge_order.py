@@ -38,7 +38,7 @@ def queue_waits(
     for action in actions:
         loads.append(float(observation[14]))
         observation, _, _, _, info = env.step(action)
-        waits.append(info["latency_parts"]["queue_s"])
+        waits.append(info["latency_queue_s"])
     return waits, loads
 
 

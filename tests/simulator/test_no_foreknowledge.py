@@ -48,7 +48,7 @@ def played(
 
 def answered_s(columns: dict[str, Any], infos: list[dict[str, Any]]) -> np.ndarray:
     """Return when the server, or the phone, has ended each answer."""
-    download_s = np.array([i["latency_parts"]["radio_s"] - i["radio_ttft_s"] for i in infos])
+    download_s = np.array([i["latency_radio_s"] - i["radio_ttft_s"] for i in infos])
     latency_s = np.array([i["latency_s"] for i in infos])
     return columns["arrival_s"][: len(infos)] + latency_s - download_s
 

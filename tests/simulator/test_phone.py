@@ -37,7 +37,7 @@ def test_heat_costs_energy(rest_trace: MakeTrace) -> None:
     trace = rest_trace([0.0, 200.0], answer_tokens_device=[4000, 100])
     cold = served(trace, [EDGE, DEVICE], {"device.speed": PLAIN})[1]
     hot = served(trace, [DEVICE, DEVICE], {"device.speed": PLAIN})[1]
-    slower = hot["latency_parts"]["decode_s"] / cold["latency_parts"]["decode_s"]
+    slower = hot["latency_decode_s"] / cold["latency_decode_s"]
     assert slower > 1.5
     assert hot["energy_j"] / cold["energy_j"] == pytest.approx(slower, rel=1e-6)
 
@@ -45,7 +45,7 @@ def test_heat_costs_energy(rest_trace: MakeTrace) -> None:
 def test_a_prefill_is_slower_a_token_when_it_is_long(rest_trace: MakeTrace) -> None:
     npu = {"device.speed": "snapdragon-8-elite/qwen2.5-1.5b"}
     short, long = (
-        served(rest_trace([0.0], prompt_tokens=n), [DEVICE], npu)[0]["latency_parts"]["prefill_s"]
+        served(rest_trace([0.0], prompt_tokens=n), [DEVICE], npu)[0]["latency_prefill_s"]
         for n in (500, 2000)
     )
     assert short > 500 / 1342 + 0.025

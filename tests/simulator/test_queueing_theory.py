@@ -61,7 +61,7 @@ def poisson(rng: np.random.Generator, rate: float, turns: int) -> Floats:
 def waits(trace: Trace, action: int, overrides: dict[str, Any]) -> Floats:
     env = EdgeRouteEnv(overrides=overrides)
     env.reset(options={"trace": trace})
-    return np.array([env.step(action)[4]["latency_parts"]["queue_s"] for _ in range(len(trace))])
+    return np.array([env.step(action)[4]["latency_queue_s"] for _ in range(len(trace))])
 
 
 def answers(rng: np.random.Generator, law: str, turns: int) -> tuple[Floats, float, float]:
@@ -174,9 +174,9 @@ def test_a_crowd_is_as_slow_as_processor_sharing_says(
     trace = rest_trace(arrival_s, prompt_tokens=ASKED, answer_tokens_edge=length)
     env = EdgeRouteEnv(overrides={**edge_overrides(1024, 1), "edge.gpu": COMPUTING_GPU})
     env.reset(options={"trace": trace})
-    parts = [env.step(EDGE)[4]["latency_parts"] for _ in range(turns)]
-    assert {part["queue_s"] for part in parts} == {0.0}
-    times_s = np.array([part["prefill_s"] + part["decode_s"] for part in parts])
+    parts = [env.step(EDGE)[4] for _ in range(turns)]
+    assert {part["latency_queue_s"] for part in parts} == {0.0}
+    times_s = np.array([part["latency_prefill_s"] + part["latency_decode_s"] for part in parts])
     alone_s = inference.prefill_s(cost, float(ASKED), 0.0)
     alone_s += mean * (TOKEN_S + cost.decode_s_per_sequence)
     assert_mean(times_s, alone_s / (1 - utilisation))
@@ -201,7 +201,7 @@ def test_prefills_of_others_slow_a_decode(rest_trace: MakeTrace) -> None:
         trace = rest_trace([0.0, 0.5], device=[0, 1], prompt_tokens=[prompt, 10])
         env = EdgeRouteEnv(overrides={"device.count": 2, "edge.background.utilisation": 0.0})
         env.reset(options={"trace": trace})
-        decodes_s.append([env.step(EDGE)[4]["latency_parts"]["decode_s"] for _ in range(2)][1])
+        decodes_s.append([env.step(EDGE)[4]["latency_decode_s"] for _ in range(2)][1])
     cost = load_scenario("paper").edge.cost()
     reading_s = 100 * 3990 * cost.decode_s_per_context_token
     assert decodes_s[1] - decodes_s[0] > 5 * reading_s

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from edgeroute_env import EdgeRouteEnv, Trace
-from tests.helpers.evaluated import DEVICE, EDGE, always, column, routed
+from tests.helpers.evaluated import DEVICE, EDGE, always, column, routed, total
 
 MakeTrace = Callable[..., Trace]
 WAIT_S, TAIL_W, TAIL_S = 7.0, 1.5, 10.0
@@ -35,13 +35,13 @@ def test_a_failed_turn_costs_its_wait_the_radio_s_energy_and_the_failure_weight(
     assert answered["failed"] == 0.0
     assert failed["quality"] == 0.0
     assert answered["quality"] > 0.0
-    assert failed["radio_s"] == WAIT_S
+    assert failed["latency_radio_s"] == WAIT_S
     assert failed["energy_j"] == pytest.approx(WAIT_S * TAIL_W)
-    assert failed["rewards"]["failure"] == -3.0
-    assert answered["rewards"]["failure"] == 0.0
-    assert failed["rewards"]["energy"] == pytest.approx(-0.25 * WAIT_S * TAIL_W)
+    assert failed["reward_failure"] == -3.0
+    assert answered["reward_failure"] == 0.0
+    assert failed["reward_energy"] == pytest.approx(-0.25 * WAIT_S * TAIL_W)
     for info in (failed, answered):
-        assert info["reward"] == pytest.approx(sum(info["rewards"].values()))
+        assert info["reward"] == pytest.approx(total(info, "reward_*"))
 
 
 def test_an_outage_that_ends_within_the_wait_fails_nothing(dialogue: MakeTrace) -> None:
@@ -65,4 +65,4 @@ def test_a_tail_that_still_runs_is_paid_once(rest_trace: MakeTrace) -> None:
     assert second_j(3.0) == pytest.approx(second_j(2.0) + TAIL_W, rel=1e-6)
     assert second_j(8.0) == pytest.approx(second_j(2.0) + 6.0 * TAIL_W, rel=1e-6)
     assert second_j(2.0) < alone["energy_j"]
-    assert (column(reported(rest_trace([0.0, 1.0]), DEVICE), "radio_s") == 0.0).all()
+    assert (column(reported(rest_trace([0.0, 1.0]), DEVICE), "latency_radio_s") == 0.0).all()

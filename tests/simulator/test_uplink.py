@@ -31,7 +31,9 @@ def test_uploads_of_a_phone_queue_and_the_router_expects_it(rest_trace: MakeTrac
     on_air_s = alone["radio_ttft_s"] - 0.08
     assert on_air_s > 8.0
     waits_s = np.array([0.0, on_air_s - 1.0, 2.0 * on_air_s - 2.0, 0.0])
-    assert column(told, "radio_s") == pytest.approx(alone["radio_s"] + waits_s, rel=1e-4)
+    assert column(told, "latency_radio_s") == pytest.approx(
+        alone["latency_radio_s"] + waits_s, rel=1e-4
+    )
     # The air time costs energy once, however long the upload waits for it.
     assert column(told, "energy_j") == pytest.approx(alone["energy_j"], rel=1e-6)
     expected_s = column(seen, "edge_radio_s")
@@ -43,11 +45,11 @@ def test_other_phones_and_the_phone_s_own_answers_use_no_uplink(rest_trace: Make
     photo = {"attachment_bytes": PHOTO, "downlink_mbit_per_s": SLOW}
     two = rest_trace([0.0, 1.0], device=[0, 1], **photo)
     _, told = seen_and_told(two, **{"device.count": 2})
-    first_s = told[0]["radio_s"]
-    assert told[1]["radio_s"] == pytest.approx(first_s)
+    first_s = told[0]["latency_radio_s"]
+    assert told[1]["latency_radio_s"] == pytest.approx(first_s)
     _, told = seen_and_told(rest_trace([0.0, 1.0], **photo), [DEVICE, EDGE])
-    assert told[0]["radio_s"] == 0.0
-    assert told[1]["radio_s"] == pytest.approx(first_s)
+    assert told[0]["latency_radio_s"] == 0.0
+    assert told[1]["latency_radio_s"] == pytest.approx(first_s)
 
 
 def test_an_upload_that_waits_for_an_answer_holds_nobody_up(rest_trace: MakeTrace) -> None:
@@ -55,8 +57,8 @@ def test_an_upload_that_waits_for_an_answer_holds_nobody_up(rest_trace: MakeTrac
     turns = {"turn": [1, 2, 1], "last_turn": [False, True, True]}
     trace = rest_trace([0.0, 1.0, 2.0], answer_tokens_edge=2000, **turns)
     _, told = seen_and_told(trace)
-    assert told[1]["queue_s"] > 30.0
-    assert told[2]["radio_s"] == pytest.approx(told[0]["radio_s"], abs=1e-3)
+    assert told[1]["latency_queue_s"] > 30.0
+    assert told[2]["latency_radio_s"] == pytest.approx(told[0]["latency_radio_s"], abs=1e-3)
 
 
 def test_an_outage_s_end_is_no_part_of_what_a_router_expects(rest_trace: MakeTrace) -> None:
@@ -65,14 +67,14 @@ def test_an_outage_s_end_is_no_part_of_what_a_router_expects(rest_trace: MakeTra
 
     (_, short), (_, quick) = waits(2.0)
     (_, long), (_, slow) = waits(9.0)
-    assert slow["radio_s"] == pytest.approx(quick["radio_s"] + 7.0)
+    assert slow["latency_radio_s"] == pytest.approx(quick["latency_radio_s"] + 7.0)
     assert short["edge_radio_s"] == long["edge_radio_s"]
 
 
 def test_two_turns_in_one_stop_wait_for_its_end_once(rest_trace: MakeTrace) -> None:
     _, told = seen_and_told(rest_trace([0.0, 1.0], outage_s=[6.0, 5.0]))
-    on_air_s = told[0]["radio_s"] - 6.0
-    assert told[1]["radio_s"] == pytest.approx(5.0 + on_air_s, abs=0.02)
+    on_air_s = told[0]["latency_radio_s"] - 6.0
+    assert told[1]["latency_radio_s"] == pytest.approx(5.0 + on_air_s, abs=0.02)
 
 
 def test_the_expected_outage_is_its_share_of_the_mean_and_no_more(rest_trace: MakeTrace) -> None:

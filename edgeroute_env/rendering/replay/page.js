@@ -181,7 +181,7 @@ function turnsCard(run, at) {
 function reasonsCard(run, at) {
   const { next_s, prices, truth } = run.moments[at], turn = run.turns[at];
   if (!turn) return card("Why", "", `<p>The episode is over.</p>`);
-  const paid = turn.info.rewards, blank = "&ndash;";
+  const blank = "&ndash;";
   const row = (label, cells, kind = "") => `<tr class="${kind}"><td>${label}</td>`
     + cells.map((cell) => `<td>${cell}</td>`).join("") + "</tr>";
   const times = Object.entries(CAUSES).map(([cause, name]) => row(dot(cause) + name + ", s",
@@ -189,8 +189,12 @@ function reasonsCard(run, at) {
   const priced = prices || { device: {}, edge: {} };
   const foretold = (route, term) =>
     priced[route]?.[term] === undefined ? blank : signed(priced[route][term]);
-  const terms = Object.keys(paid).map((term) => row("reward: " + term.replaceAll("_", " "),
-    [foretold("device", term), foretold("edge", term), signed(paid[term])]));
+  const paid = Object.entries(turn.info).filter(([key]) => key.startsWith("reward_"));
+  const terms = paid.map(([key, value]) => {
+    const term = key.replace("reward_", "");
+    return row("reward: " + term.replaceAll("_", " "),
+      [foretold("device", term), foretold("edge", term), signed(value)]);
+  });
   const total = [...ROUTES.map((route) => sum(next_s[route])), turn.latency_s];
   const known = Object.entries(truth).map(([name, value]) => `${text(name.replaceAll("_", " "))} ${value.toFixed(2)}`);
   const refused = turn.info.refused ? " The quota was spent, so the edge refused it." : "";

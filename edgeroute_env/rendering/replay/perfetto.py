@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from edgeroute_env.rendering.history import FAILED, Turn
 from edgeroute_env.rendering.snapshot import Snapshot
 
-WORK = ("switch_s", "prefill_s", "decode_s")  # the parts of a latency in which somebody computes
+WORK = ("switch", "prefill", "decode")  # the parts of a latency in which somebody computes
 
 
 @dataclass(frozen=True)
@@ -71,17 +71,17 @@ def _numbered(name: str, tracks: Sequence[Sequence[Span]]) -> Tracks:
 
 def _work(number: int, shot: Snapshot, turn: Turn) -> Span:
     """Return when the phone or the edge computed a turn."""
-    parts_s = turn.info["latency_parts"]
+    info = turn.info
     # The download follows the work, so what is left of the radio's time comes before it.
-    before_s = parts_s["scoring_s"] + parts_s["queue_s"] + turn.info["radio_ttft_s"]
-    did = {part.removesuffix("_s"): parts_s[part] for part in WORK}
+    before_s = info["latency_scoring_s"] + info["latency_queue_s"] + info["radio_ttft_s"]
+    did = {part: info[f"latency_{part}_s"] for part in WORK}
     return Span(f"turn {number}", shot.time_s + before_s, did, {"latency_s": turn.latency_s})
 
 
 def _asked(number: int, shot: Snapshot, turn: Turn) -> Span:
     """Return a turn from being asked to being answered, with what was expected and paid."""
     expected = {f"expected_{route}_s": sum(parts.values()) for route, parts in shot.next_s.items()}
-    paid = {f"reward_{term}": value for term, value in turn.info["rewards"].items()}
+    paid = {key: value for key, value in turn.info.items() if key.startswith("reward_")}
     args = {"phone": turn.phone + 1, "score": shot.seen["score"], **expected, **paid}
     args |= {"quality": turn.quality, "reward": turn.reward}
     whole = {"failed" if turn.route == FAILED else f"by the {turn.route}": turn.latency_s}
