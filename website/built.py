@@ -1,4 +1,4 @@
-"""What is true of the built site: all that it shows is there, and nothing is loaded from elsewhere."""
+"""A built site: all that it shows is there, and nothing is loaded from elsewhere."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PAGES = ROOT / "build" / "docs"  # `docs_dir` of mkdocs.yml
 SITE = ROOT / "build" / "site"  # its `site_dir`
-VENDORED = ROOT / "build" / "npm" / "node_modules"  # `make docs` fills it
+VENDORED = ROOT / "website" / "node_modules"  # `make docs` fills it
 
 
 def write(page: str, text: str) -> None:

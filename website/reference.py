@@ -26,7 +26,14 @@ r = w_q\,q - w_t\,t - w_e\,e - w_c\,c - w_f\,f
 with the answer's quality \(q\), the latency \(t\) in seconds, the phone's energy \(e\) in joules,
 \(c = 1\) where the edge was called and \(f = 1\) where the turn failed. The five weights are the
 scenario's; they stand below. `info["rewards"]` holds the five terms, which sum to \(r\).
+
+### Weights of the presets
+
 """
+_LINKS = {
+    "docs/model.md, What a router knows": "[What a router knows](model.md#what-a-router-knows)",
+    "docs/model.md has": "[The model](model.md) has",
+}
 _IMPORTED = re.compile(r"^from (edgeroute_[\w.]+) import ([\w, ]+)$", re.MULTILINE)
 _BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -34,23 +41,13 @@ _BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 def write_observation() -> None:
     """Write the page on observation and reward, from the environment's specification."""
     parts = _specification()
-    for word in ("docs/model.md, What a router knows", "docs/model.md"):
-        shown = f"[{word.removeprefix('docs/model.md, ').replace('docs/', '')}](model.md{{}})"
-        anchor = "#what-a-router-knows" if "What" in word else ""
-        parts = {name: part.replace(f"{word}", shown.format(anchor)) for name, part in parts.items()}
-    features = [("number", "feature", "unit", "divided by", "from", "to", "meaning")]
-    for i, one in enumerate(FEATURES):
-        bounds = (f"{one.scale:g}", f"{one.low:g}", f"{one.high:g}")
-        meaning = one.meaning.replace("|", "\\|")
-        features.append((str(i), f"`{one.name}`", one.unit, *bounds, meaning))
-    seen = re.sub(r"(?:^\|.*\n)+", lambda _: table(*features), parts["Observation Space"], flags=re.M)
-    text = "# Observation and reward\n\n" + parts["Description"]
-    for name in ("Action Space", "Observation Space", "Rewards"):
-        text += f"\n## {name.capitalize()}\n\n" + (seen if name.startswith("Obs") else parts[name])
-        text += _REWARD * (name == "Rewards")
-    text += "\n### Weights of the presets\n\n" + _weights()
-    for name in ("Starting State", "Episode End", "Information", "Arguments"):
-        text += f"\n## {name.capitalize()}\n\n{parts[name]}"
+    seen = re.sub(r"(?:^\|.*\n)+", lambda _: _features(), parts["Observation Space"], flags=re.M)
+    parts |= {"Observation Space": seen, "Rewards": parts["Rewards"] + _REWARD + _weights()}
+    text = "# Observation and reward\n\n" + parts.pop("Description")
+    del parts["Version History"]
+    text += "".join(f"\n## {name.capitalize()}\n\n{part}" for name, part in parts.items())
+    for word, link in _LINKS.items():
+        text = text.replace(word, link)
     write("observation.md", text)
 
 
@@ -79,15 +76,23 @@ def _specification() -> dict[str, str]:
     return {name: body for name, _, body in sections}
 
 
+def _features() -> str:
+    rows = [("number", "feature", "meaning", "unit", "divided by", "from", "to")]
+    for i, one in enumerate(FEATURES):
+        bounds = (f"{one.scale:g}", f"{one.low:g}", f"{one.high:g}")
+        rows.append((str(i), f"`{one.name}`", one.meaning, one.unit, *bounds))
+    return table(*rows)
+
+
 def _weights() -> str:
     names = list(Weights.model_fields)
     rows = [("preset", "objective", *(f"`{name}`" for name in names))]
     for name in scenario_names():
         scenario = load_scenario(name)
-        values = (_text(getattr(scenario.weights, field)) for field in names)
+        values = (_shown(getattr(scenario.weights, field)) for field in names)
         rows.append((f"[{name}](presets/{name}.md)", f"`{scenario.objective.kind}`", *values))
     return table(*rows)
 
 
-def _text(value: object) -> str:
+def _shown(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else "each user's own"

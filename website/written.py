@@ -20,7 +20,8 @@ HOMES = {
     "examples": "examples.md",
 }
 _CODE = re.compile(r"(^```.*?^```$|`[^`\n]+`)", re.MULTILINE | re.DOTALL)
-_LINK = re.compile(r"(?<=\]\()(?!https?:|#)([^)#\s]+)")  # a path, without its anchor
+# A path, without its anchor, and the text before it where this is the name of a page's file.
+_LINK = re.compile(r"(?:(?<=\[)([\w-]+)\.md)?\]\((?!https?:|#)([^)#\s]+)")
 
 
 def sources() -> Iterator[tuple[str, str]]:
@@ -56,12 +57,12 @@ def relinked(text: str, source: str, page: str) -> str:
     homes = dict(sources())
 
     def moved(link: re.Match[str]) -> str:
-        target = os.path.normpath(Path(source).parent / link[1])
-        if target in homes:
-            return os.path.relpath(homes[target], Path(page).parent)
-        if target.startswith("docs/") and (ROOT / target).is_file():
-            return os.path.relpath(target.removeprefix("docs/"), Path(page).parent)
-        raise ValueError(f"{source}: the site has no {link[1]}")
+        name = (link[1] or "").replace("-", " ")  # the site has pages, no files
+        target = os.path.normpath(Path(source).parent / link[2])
+        if target not in homes and not (target.startswith("docs/") and (ROOT / target).is_file()):
+            raise ValueError(f"{source}: the site has no {link[2]}")
+        home = homes.get(target, target.removeprefix("docs/"))
+        return f"{name}]({os.path.relpath(home, Path(page).parent)}"
 
     parts = _CODE.split(text)
     parts[::2] = [_LINK.sub(moved, part) for part in parts[::2]]
