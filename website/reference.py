@@ -89,10 +89,12 @@ def _weights() -> str:
     rows = [("preset", "objective", *(f"`{name}`" for name in names))]
     for name in scenario_names():
         scenario = load_scenario(name)
-        values = (_shown(getattr(scenario.weights, field)) for field in names)
+        drawn = scenario.users.draws if scenario.users else {}
+        values = (
+            "each user's own"
+            if f"weights.{field}" in drawn
+            else f"{getattr(scenario.weights, field):g}"
+            for field in names
+        )
         rows.append((f"[{name}](presets/{name}.md)", f"`{scenario.objective.kind}`", *values))
     return table(*rows)
-
-
-def _shown(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else "each user's own"

@@ -77,7 +77,7 @@ def _copy(path: Path, to: str) -> None:
 
 def _examples(folder: Path) -> str:
     """Return a page of all examples: what each one says of itself, and its code."""
-    text = "# Examples\n\nForty lines or fewer each; the tests run them.\n"
+    text = "# Examples\n\nShort programs, which the tests run.\n"
     for path in sorted(folder.glob("*.py")):
         code = path.read_text("utf-8")
         told = ast.parse(code).body[0]  # the docstring
