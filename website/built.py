@@ -54,7 +54,7 @@ def faults(site: Path = SITE) -> list[str]:
                 found.append(f"{path.relative_to(site)} has {address}, which is not there")
             elif parts.fragment and target in pages:
                 anchor = unquote(parts.fragment)
-                if anchor not in pages[target].anchors and not anchor.startswith("__"):
+                if anchor not in pages[target].anchors:
                     found.append(f"{path.relative_to(site)} has {address}, without that anchor")
     return found
 
