@@ -2,13 +2,14 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
+DOCS := .venv-docs
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
-SOURCES := edgeroute_env baselines agents validation studies examples tests
+SOURCES := edgeroute_env baselines agents validation website studies examples tests
 PRESETS := $(notdir $(basename $(wildcard configs/scenarios/*.yaml)))
 WITHOUT_RECORDINGS := paper cr2
 
 .DEFAULT_GOAL := help
-.PHONY: help benchmark test test-fast test-slow check speed fit pretrain results validation clean
+.PHONY: help benchmark test test-fast test-slow check speed fit pretrain results validation docs clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -51,8 +52,13 @@ results: $(VENV)/.dev  ## docs/results.md and the README's table (half an hour o
 validation: $(VENV)/.dev  ## docs/validation.md: the model beside figures, theory and recordings
 	$(BIN)/python -m validation --out docs --overwrite
 
+docs: $(DOCS)/.made  ## the documentation site: build/site/index.html
+	$(DOCS)/bin/python -m website
+	$(DOCS)/bin/zensical build --clean --strict
+	$(DOCS)/bin/python -m website.built
+
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(DOCS) build website/node_modules .cache .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/bin/python:
@@ -65,3 +71,10 @@ $(VENV)/.cli: $(VENV)/bin/python pyproject.toml constraints.txt
 $(VENV)/.dev: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) --editable '.[dev]'
 	touch $@ $(VENV)/.cli
+
+# Once: the builder from PyPI, KaTeX and Mermaid from npm. All later builds need no network.
+$(DOCS)/.made: pyproject.toml constraints.txt website/package-lock.json
+	$(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	npm ci --prefix website --ignore-scripts --no-audit --no-fund --loglevel=error
+	touch $@

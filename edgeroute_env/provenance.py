@@ -52,6 +52,14 @@ class Row:
     source: str  # the comment's words; "default" if no file gives the field
     file: str  # below `configs`, or as the user named it; empty for a default
 
+    def text(self) -> str:
+        """Return the value as a scenario's file would hold it."""
+        if self.value is None or isinstance(self.value, bool):
+            return "null" if self.value is None else str(self.value).lower()
+        if self.value == ():
+            return "[]"
+        return f"{self.value:.10g}" if isinstance(self.value, float) else str(self.value)
+
 
 @dataclass(frozen=True)
 class _Note:

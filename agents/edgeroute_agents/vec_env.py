@@ -62,7 +62,9 @@ class EdgeRouteSB3VecEnv(VecEnv):
 
         Args:
             num_envs: how many episodes run side by side, at least 1.
-            scenario, overrides, traces: as for `EdgeRouteEnv`.
+            scenario: as for `EdgeRouteEnv`.
+            overrides: the same.
+            traces: the same.
             rule: whose margin becomes the last column of the observations.
             paired: whether what the rule earns on the same traces is subtracted, turn by turn, so
                 that an episode's rewards sum to the gap between the two returns. What the rule

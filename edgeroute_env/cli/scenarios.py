@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.table import Table
@@ -42,15 +42,6 @@ def _values(name: str) -> Table:
         repeated = row.source == above and len(above) > WIDEST["source"]
         source, above = "as above" if repeated else row.source, row.source
         mark = f"[{row.mark}]" if row.mark else ""
-        cells = (row.field, _shown(row.value), row.unit, mark, source, row.file)
+        cells = (row.field, row.text(), row.unit, mark, source, row.file)
         table.add_row(*cells)
     return table
-
-
-def _shown(value: Any) -> str:
-    """Return a value as a scenario's file would hold it."""
-    if value is None or isinstance(value, bool):
-        return "null" if value is None else str(value).lower()
-    if value == ():
-        return "[]"
-    return f"{value:.10g}" if isinstance(value, float) else str(value)

@@ -17,10 +17,10 @@ from edgeroute_env import scenario_names
 
 ROOT = Path(__file__).parents[2]
 PACKAGE, BASELINES, AGENTS = "edgeroute_env", "edgeroute_baselines", "edgeroute_agents"
-BESIDE = ("studies", "validation", "examples", "tests")
+BESIDE = ("studies", "validation", "website", "examples", "tests")
 CODE = [
     path
-    for folder in "edgeroute_env baselines agents examples tests validation studies".split()
+    for folder in "edgeroute_env baselines agents examples tests validation website studies".split()
     for path in sorted((ROOT / folder).rglob("*.py"))
 ]
 # Where a module lies -> what it may not import, by prefix of the module's full name.
