@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeroute_env._compile import compiled, inlined
+from edgeroute_env._compile import borrowed, compiled, inlined
 from edgeroute_env.simulator import features
 from edgeroute_env.simulator.account import account
 from edgeroute_env.simulator.arrive import arrive, start_dialogue
@@ -122,6 +122,7 @@ def advance(arrays: Arrays, actions: NDArray[np.int64]) -> None:
     `actions` is int64 of shape (n,), each 0 or 1. An episode's last observation shows its last turn
     again, with the state after that turn.
     """
+    arrays = borrowed(arrays)
     for e in range(arrays.episodes.size):
         ep = arrays.episodes[e]
         if ep.over:
