@@ -37,8 +37,8 @@ BUDGETS = {
     "budgets.edge_calls": 8,
     "budgets.window_s": 600,
 }
-# Two faults of the simulator, met where a stop of more than the app's patience comes together with a
-# spent quota (heat) or with an earlier call's first token (its wait). Strict: it tells once mended.
+# Two faults of the simulator, met where the app gives up a call in a stop while the quota is spent
+# (heat), or an earlier call's first token is to come (its wait). Strict: it tells once mended.
 FAULTY = ("dialogue-min", "gsm8k", "long-context", "mmlu", "mtbench101", "quota")
 Columns = dict[str, NDArray[Any]]
 
