@@ -1,8 +1,9 @@
 """How well the recorded questions' scores rank, and how far the law of the judge is saturated."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from edgeroute_env.benchmarks import JUDGE_MAX, DialogueBenchmark
@@ -35,7 +36,7 @@ def auc(needed: Floats, scores: Floats) -> float:
     return float(stats.mannwhitneyu(yes, no).statistic / (yes.size * no.size))
 
 
-def within_groups(needed: Floats, scores: Floats, groups: Floats) -> float:
+def within_groups(needed: Floats, scores: Floats, groups: NDArray[Any]) -> float:
     """Return the share of pairs of one group, one in need and one not, that are in order."""
     areas, pairs = [], []
     for group in np.unique(groups):

@@ -11,7 +11,17 @@ import numpy as np
 import pytest
 
 from edgeroute_env import load_scenario
-from validation import arrivals, gaps, generated, input_lengths, links, path_loss, queues, snr
+from validation import (
+    arrivals,
+    gaps,
+    generated,
+    input_lengths,
+    links,
+    path_loss,
+    queues,
+    scores,
+    snr,
+)
 from validation.__main__ import main
 from validation.measures import autocorrelation, batch_means, index_of_dispersion
 from validation.published import published_groups
@@ -24,6 +34,7 @@ RECORDED = {  # section -> a recording that it needs
     arrivals: arrivals.RECORDING,
     gaps: gaps.RECORDING,
     input_lengths: input_lengths.AZURE,
+    scores: scores.RECORDING,
 }
 FIGURES = [figure for group in published_groups() for figure in group.figures]
 
@@ -221,6 +232,28 @@ def test_a_low_snr_is_no_outage_and_the_cqi_tells_little_of_the_rate() -> None:
     assert car.rate_quantiles()[2] == pytest.approx(drives.rate_quantiles()[2], rel=0.1)
 
 
+def test_scores_rank_less_well_on_unseen_subjects_and_least_within_one() -> None:
+    needs_data(scores.RECORDING)
+    for row in scores.section().data["rankings"]:
+        assert row.in_domain > row.unseen + 0.03 > row.within + 0.06 > 0.58
+
+
+def test_areas_under_the_curve_are_those_of_pairs_in_order() -> None:
+    needed = np.array([0.0, 1.0, 0.0, 1.0])
+    ranks = np.array([0.1, 0.2, 0.3, 0.4])
+    assert scores.auc(needed, ranks) == 0.75
+    assert math.isnan(scores.auc(np.ones(4), ranks))
+    rng = np.random.default_rng(5)
+    coins = (rng.random(20_000) < 0.3).astype(float)
+    assert scores.auc(coins, rng.random(20_000)) == pytest.approx(0.5, abs=0.02)
+    # The groups alone tell the need here, so that nothing is told within them.
+    groups = rng.integers(0, 2, 20_000)
+    easy = (rng.random(20_000) < 0.2 + 0.6 * groups).astype(float)
+    told = groups + 0.1 * rng.random(20_000)
+    assert scores.auc(easy, told) > 0.75
+    assert scores.within_groups(easy, told, groups) == pytest.approx(0.5, abs=0.02)
+
+
 # --- the page
 
 
@@ -274,6 +307,7 @@ def test_with_recordings_every_comparison_has_its_figures() -> None:
     for module, name in RECORDED.items():
         needs_data(name)
         section: Section = module.section()
+        assert section.data
         for line in section.comparisons:
             assert line.figures > 0
             assert 0.0 <= line.median <= line.largest < math.inf
