@@ -26,8 +26,15 @@ LATER = {  # of turns that have not been routed: how they go, and for the presen
 }
 
 
-def episode(name: str, turns: int) -> EdgeRouteEnv:
-    env = EdgeRouteEnv(name, overrides={"workload.turns": turns})
+PRESETS = [(name, {}) for name in scenario_names()]
+PROBED = [
+    (name, {"workload.score_source": "probe"})
+    for name in ("paper", "busy-cell", "long-context", "stale")
+]
+
+
+def episode(name: str, turns: int, overrides: dict[str, Any]) -> EdgeRouteEnv:
+    env = EdgeRouteEnv(name, overrides={"workload.turns": turns, **overrides})
     env.reset(seed=3)
     return env
 
@@ -94,9 +101,11 @@ def otherwise(
     return {name: values[: moment + 2] for name, values in other.items()}
 
 
-@pytest.mark.parametrize("name", scenario_names())
-def test_what_is_not_known_changes_no_observation_so_far(name: str) -> None:
-    env = episode(name, 160)
+@pytest.mark.parametrize(("name", "overrides"), PRESETS + PROBED)
+def test_what_is_not_known_changes_no_observation_so_far(
+    name: str, overrides: dict[str, Any]
+) -> None:
+    env = episode(name, 160, overrides)
     rng = np.random.default_rng(1)
     columns = {name: np.array(values) for name, values in env.trace.columns.items()}
     gaps_s = np.diff(columns["arrival_s"], prepend=0.0)
