@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
-from numba.core import types
 from numba.extending import intrinsic
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -83,8 +82,7 @@ def inlined(function: F) -> F:
     return _compiled(function, "always")
 
 
-@intrinsic
-def borrowed(_: Any, arrays: Any) -> Any:
+def _uncounted(_: Any, arrays: Any) -> Any:
     """Return a named tuple of arrays that are not counted as held.
 
     To count who holds an array, whenever one is passed on, costs an eighth of a turn. The caller
@@ -95,11 +93,14 @@ def borrowed(_: Any, arrays: Any) -> Any:
         (given,), uncounted = arguments, []
         for i, kind in enumerate(arrays):
             held = context.make_array(kind)(context, builder, builder.extract_value(given, i))
-            held.meminfo = context.get_constant_null(types.MemInfoPointer(kind.dtype))
+            held.meminfo = held.meminfo.type(None)
             uncounted.append(held._getvalue())
         return context.make_tuple(builder, arrays, uncounted)
 
     return arrays(arrays), build
+
+
+borrowed: Any = intrinsic(_uncounted)
 
 
 def _compiled(function: F, inline: str) -> F:

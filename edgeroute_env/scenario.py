@@ -296,12 +296,18 @@ class Bursts(Part):
     correlation_s: TimeConstant
 
 
+# [A] How well a first token's confidence ranks: between .60 and .69, the means over benchmarks of
+# six models (arXiv 2402.13213), and the lowest of .650 to .714 of whole answers (2605.02241).
+PROBE_AUC = 0.65
+
+
 class Workload(Part):
     """What users ask and when.
 
-    `score_auc` says how well drawn scores rank; null takes what each benchmark states.
-    `score_source` says what makes the score: a classifier that reads the `prompt`, or a `probe`:
-    the phone's own model reads it first, and its first token's confidence is the score.
+    `score_auc` says how well drawn scores rank; null takes what each benchmark states, or what is
+    published of probes. `score_source` says what makes the score: a classifier that reads the
+    `prompt`, or a `probe`: the phone's own model reads it first, and its first token's confidence
+    is the score.
     """
 
     turns: Annotated[int, Within(1, 100_000)]
@@ -316,6 +322,22 @@ class Workload(Part):
     attachment: Attachment
     arrivals: Table | None = None
     follow_ups: Table | None = None
+
+    @property
+    def drawn_auc(self) -> float | None:
+        """How well drawn scores rank; None where each benchmark states it."""
+        probes = self.score_source == "probe"
+        return PROBE_AUC if probes and self.score_auc is None else self.score_auc
+
+    @model_validator(mode="after")
+    def _one_source_of_scores(self) -> Workload:
+        for i, entry in enumerate(self.mix):
+            if self.score_source == "probe" and entry.scores != "drawn":
+                allowed = (
+                    "'drawn' beside score_source 'probe', since recorded scores are no probe's"
+                )
+                raise InputError(f"mix.{i}.scores", entry.scores, allowed)
+        return self
 
     @model_validator(mode="after")
     def _ends(self) -> Workload:

@@ -73,6 +73,7 @@ def run_episodes(
     batch = Batch(scenario, source, n)
     if not getattr(router, "reads_score", True):
         batch.parameters["scoring_s"] = 0.0
+        batch.parameters["probes"] = False
     batch.begin(np.arange(n), generators(seeds))
     router.reset(n)
     if isinstance(router, Insider):

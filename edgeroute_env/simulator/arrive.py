@@ -8,6 +8,7 @@ from typing import Any
 from edgeroute_env._compile import compiled, inlined
 from edgeroute_env.simulator.believe import feel, learn
 from edgeroute_env.simulator.edge_queue import EdgeQueue, admit_until, sequences
+from edgeroute_env.simulator.requests import known_score
 from edgeroute_env.simulator.state import NO_ROUTE
 
 
@@ -40,7 +41,7 @@ def arrive(p: Any, row: Any, ep: Any, dev: Any, queue: EdgeQueue, previous_s: fl
         dev.cached_edge_tokens = 0.0
     dev.turn += 1.0
     dev.asked += 1.0
-    dev.score_sum += row.score
+    dev.score_sum += known_score(p, row, dev.believed)
     # The first token of an answer tells the phone how long its call has waited.
     if dev.next_edge_told_at_s <= row.arrival_s:
         dev.edge_wait_s = dev.next_edge_wait_s

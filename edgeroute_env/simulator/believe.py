@@ -17,8 +17,8 @@ from typing import Any
 
 from edgeroute_env._compile import compiled, inlined
 from edgeroute_env.physics.inference import cached_blocks
-from edgeroute_env.physics.power import heat_after_rest, heat_after_work, speed_factor
-from edgeroute_env.simulator.requests import fits_phone, uplink_wait_s
+from edgeroute_env.physics.power import heat_after_rest, heat_after_work
+from edgeroute_env.simulator.requests import fits_phone, phone_speed, uplink_wait_s
 from edgeroute_env.simulator.state import (
     DEVICE_ROUTE,
     EDGE_ROUTE,
@@ -116,8 +116,12 @@ def expect(p: Any, row: Any, ep: Any, dev: Any, action: int) -> None:
     fits = fits_phone(p, row, known)
     calls = action == EDGE_ROUTE or not fits
     ready_s = max(row.arrival_s + p.scoring_s, known.answered_at_s)
-    busy_s = 0.0
+    probe_s = busy_s = 0.0
     asked = known.context_tokens + row.prompt_tokens
+    if p.probes and fits:
+        probe_s = ep.probe_expected_s / phone_speed(p, row, dev.heat_now)
+        ready_s = max(ready_s, expected_free_at_s(dev, float(row.arrival_s))) + probe_s
+        known.cached_device_tokens = asked
     if calls and known.quota_left >= 1.0:
         known.quota_left -= 1.0
         known.context_tokens = asked + row.predicted_tokens_edge
@@ -130,25 +134,19 @@ def expect(p: Any, row: Any, ep: Any, dev: Any, action: int) -> None:
             ready_s = _hold_uplink(known, ready_s, ep.upload_expected_s) + p.expected_rtt_s
         known.answered_at_s = ready_s
         if fits:
-            speed = speed_factor(
-                dev.heat_now,
-                float(row.device_background),
-                p.throttle_start,
-                p.throttle_width,
-                p.throttle_depth,
-                p.background_depth,
-            )
-            busy_s = ep.device_expected_s / speed
+            busy_s = ep.device_expected_s / phone_speed(p, row, dev.heat_now)
             free_s = expected_free_at_s(dev, float(row.arrival_s))
             known.answered_at_s = max(ready_s, free_s) + busy_s
             known.context_tokens = asked + row.predicted_tokens_device
             known.cached_device_tokens = known.context_tokens
             known.last_route = DEVICE_ROUTE
             known.sound_so_far *= 1.0 - row.score
+    ready_s, busy_s = ready_s - probe_s, probe_s + busy_s  # one row for both
     if dev.free_at_s > dev.work_from_s:
         _take_on(dev, dev.work_from_s, dev.free_at_s, ready_s, busy_s)
-    elif busy_s > 0.0:  # the phone expects work, but the edge has taken the call
-        _take_on(dev, dev.answered_at_s, dev.answered_at_s, ready_s, busy_s)
+    elif busy_s > 0.0:  # the phone expects work, but none will come
+        until_s = max(dev.answered_at_s, dev.free_at_s)  # the rows stay in order
+        _take_on(dev, until_s, until_s, ready_s, busy_s)
 
 
 @inlined

@@ -1,7 +1,8 @@
 """What a router may expect of both routes, from nominal speeds, the reported load, its own state.
 
 Estimates never use the real speed of a hot phone, the real load, the real answer length or the
-outcome. The records are those of `state.py`. `seen` is one observation with its features by name.
+outcome. Like the time that a score takes, a probe comes before them: they say what is left then.
+The records are those of `state.py`. `seen` is one observation with its features by name.
 """
 
 from __future__ import annotations
@@ -9,15 +10,14 @@ from __future__ import annotations
 from typing import Any
 
 from edgeroute_env._compile import inlined
-from edgeroute_env.physics.inference import (
-    device_decode_s,
-)
 from edgeroute_env.physics.radio import upload_s
 from edgeroute_env.simulator.believe import expected_free_at_s
 from edgeroute_env.simulator.requests import (
     edge_decode_s,
     edge_prefill_s,
+    fits_phone,
     payload_bytes,
+    phone_decode_s,
     phone_prefill_s,
     uplink_wait_s,
 )
@@ -29,11 +29,15 @@ def estimate(p: Any, row: Any, ep: Any, dev: Any, seen: Any) -> None:
     """Write the expected latency parts of both routes, with assumed values for what is hidden."""
     known = dev.believed
     held_up_s = max(0.0, known.answered_at_s - row.arrival_s)
+    ready_s = row.arrival_s + held_up_s
     cached_device, cached_edge = known.cached_device_tokens, known.cached_edge_tokens
     if p.hides_cache:
         cached_device = cached_edge = known.context_tokens
     _on_device(p, row, ep, dev, cached_device, held_up_s, seen)
-    _at_edge(p, row, ep, known, cached_edge, held_up_s, seen)
+    if p.probes and fits_phone(p, row, known):
+        ready_s = _after_probe(p, row, ep, dev, ready_s, seen)
+        held_up_s = 0.0
+    _at_edge(p, row, ep, known, cached_edge, ready_s, held_up_s, seen)
 
 
 @inlined
@@ -48,9 +52,7 @@ def _on_device(
     fresh_s = phone_prefill_s(p, prompt, known.context_tokens)
     whole_s = phone_prefill_s(p, asked - cached_tokens, cached_tokens)
     switch_s = p.device_switch_s if known.last_route == EDGE_ROUTE else 0.0
-    decode_s = device_decode_s(
-        answer, asked + 0.5 * answer, p.device_decode_tokens_per_s, p.device_kv_s_per_token
-    )
+    decode_s = phone_decode_s(p, asked, answer)
     free_s = expected_free_at_s(dev, float(row.arrival_s))
     seen.device_wait_s = max(held_up_s, free_s - row.arrival_s)
     seen.device_prefill_s = fresh_s
@@ -60,10 +62,33 @@ def _on_device(
 
 
 @inlined
+def _after_probe(p: Any, row: Any, ep: Any, dev: Any, ready_s: float, seen: Any) -> float:
+    """Leave of the phone's route what comes after a probe; return when the probe is done.
+
+    It takes all before the first token, and this token.
+    """
+    asked = dev.believed.context_tokens + row.prompt_tokens
+    answer = float(row.predicted_tokens_device)
+    rest_s = phone_decode_s(p, asked, answer) - phone_decode_s(p, asked, 1.0)
+    ep.probe_expected_s = ep.device_expected_s - rest_s
+    ep.device_expected_s = rest_s
+    seen.device_wait_s = seen.device_prefill_s = seen.device_switch_s = 0.0
+    seen.device_decode_s = rest_s
+    return max(ready_s, expected_free_at_s(dev, float(row.arrival_s))) + float(ep.probe_expected_s)
+
+
+@inlined
 def _at_edge(
-    p: Any, row: Any, ep: Any, known: Any, cached_tokens: float, held_up_s: float, seen: Any
+    p: Any,
+    row: Any,
+    ep: Any,
+    known: Any,
+    cached_tokens: float,
+    ready_s: float,
+    held_up_s: float,
+    seen: Any,
 ) -> None:
-    """Write the parts of the edge's route.
+    """Write the parts of the edge's route; the request could be sent at `ready_s`.
 
     The server reports how many of our requests it holds; each is expected to be like this one.
     Those in the batch slow it. If they leave no room, it must wait until as many end as are ahead.
@@ -92,7 +117,7 @@ def _at_edge(
         ahead_s = max(0.0, own_busy + 1.0 - places) * ends_s
         wait_s += max(0.0, ahead_s - row.report_age_s)
     switch_s = p.edge_switch_s if known.last_route == DEVICE_ROUTE else 0.0
-    uplink_s = uplink_wait_s(known, row.arrival_s + held_up_s, known.uplink_due_at_s)
+    uplink_s = uplink_wait_s(known, ready_s, known.uplink_due_at_s)
     on_air_s = upload_s(payload_bytes(p, row, known), up_s_per_byte, p.harq_s)
     down_s = answer * p.bytes_per_token * down_s_per_byte
     radio_s = uplink_s + p.expected_outage_s + on_air_s + p.expected_rtt_s + down_s

@@ -6,6 +6,7 @@ from typing import Any
 
 from edgeroute_env._compile import inlined
 from edgeroute_env.simulator.features import LONG_S
+from edgeroute_env.simulator.requests import known_score
 from edgeroute_env.simulator.state import UNLIMITED
 
 
@@ -13,7 +14,7 @@ from edgeroute_env.simulator.state import UNLIMITED
 def observe(p: Any, row: Any, ep: Any, dev: Any, seen: Any) -> None:
     """Write the features that describe the state, in physical units."""
     known = dev.believed
-    seen.score = row.score
+    seen.score = known_score(p, row, known)
     seen.dialogue_score = dev.score_sum / dev.turn
     # An empty history counts as fully cached: there is nothing to recompute.
     has_history = known.context_tokens > 0.0

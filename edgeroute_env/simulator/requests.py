@@ -10,11 +10,13 @@ from typing import Any
 from edgeroute_env._compile import compiled
 from edgeroute_env.physics.inference import (
     decode_s_per_token,
+    device_decode_s,
     device_prefill_s,
     prefill_beside_s,
     prefill_compute_s,
     shared_slowdown,
 )
+from edgeroute_env.physics.power import speed_factor
 
 
 @compiled
@@ -46,10 +48,40 @@ def phone_prefill_s(p: Any, new_tokens: float, cached_tokens: float) -> float:
 
 
 @compiled
+def phone_decode_s(p: Any, asked_tokens: float, answer_tokens: float) -> float:
+    """Return the time in which the cold, idle phone decodes an answer."""
+    return device_decode_s(
+        answer_tokens,
+        asked_tokens + 0.5 * answer_tokens,
+        p.device_decode_tokens_per_s,
+        p.device_kv_s_per_token,
+    )
+
+
+@compiled
+def phone_speed(p: Any, row: Any, heat: float) -> float:
+    """Return the share of its speed that heat and other apps leave the phone."""
+    return speed_factor(
+        heat,
+        float(row.device_background),
+        p.throttle_start,
+        p.throttle_width,
+        p.throttle_depth,
+        p.background_depth,
+    )
+
+
+@compiled
 def fits_phone(p: Any, row: Any, dev: Any) -> bool:
     """Return whether the phone's context holds the history, the prompt and an expected answer."""
     tokens = dev.context_tokens + row.prompt_tokens + row.predicted_tokens_device
     return bool(tokens <= p.device_context_tokens)
+
+
+@compiled
+def known_score(p: Any, row: Any, known: Any) -> float:
+    """Return the score; 1 where no probe fits the phone, since then only the edge can answer."""
+    return 1.0 if p.probes and not fits_phone(p, row, known) else float(row.score)
 
 
 @compiled

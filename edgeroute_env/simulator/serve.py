@@ -10,27 +10,25 @@ from __future__ import annotations
 from typing import Any
 
 from edgeroute_env._compile import compiled, inlined
-from edgeroute_env.physics.inference import (
-    cached_blocks,
-    device_decode_s,
-)
+from edgeroute_env.physics.inference import cached_blocks
 from edgeroute_env.physics.power import (
     heat_after_rest,
     heat_after_work,
     inference_energy_j,
-    speed_factor,
     tail_seconds,
     transmit_energy_j,
 )
 from edgeroute_env.physics.radio import upload_s
 from edgeroute_env.simulator.account import weighted_cost
-from edgeroute_env.simulator.edge_queue import EdgeQueue, look_ahead, send
+from edgeroute_env.simulator.edge_queue import NEVER_S, EdgeQueue, look_ahead, send
 from edgeroute_env.simulator.requests import (
     edge_decode_s,
     edge_prefill_s,
     fits_phone,
     payload_bytes,
+    phone_decode_s,
     phone_prefill_s,
+    phone_speed,
     uplink_wait_s,
 )
 from edgeroute_env.simulator.state import DEVICE_ROUTE, EDGE_ROUTE, NO_ROUTE, RELATIVE_COST
@@ -44,26 +42,29 @@ def serve(p: Any, row: Any, ep: Any, dev: Any, queue: EdgeQueue, action: int, ou
     for the phone's earlier ones. In a long outage the edge cannot be reached, and the turn fails.
     Beyond the quota the edge refuses the call, and the phone answers. A client counts tokens before
     it starts its model: what does not fit the phone's context goes to the edge, whatever the router
-    says, and fails if the edge refuses it.
+    says, and fails if the edge refuses it. Nor can it be probed.
     """
     _nothing_yet(p, row, out)
     asked_s = row.arrival_s + p.scoring_s
     ready_s = max(asked_s, dev.answered_at_s)
-    if p.objective == RELATIVE_COST:  # what the edge would cost; `account` makes it a ratio
-        out.relative_cost = _cost_at_edge(p, row, ep, dev, queue, ready_s)
     out.queue_s = ready_s - asked_s
     after_first_token_s = 0.0
     fits = fits_phone(p, row, dev)
     dev.work_from_s = dev.free_at_s
+    if p.probes and fits:
+        ready_s = _probe(p, row, dev, ready_s, out)
+    if p.objective == RELATIVE_COST:  # what the edge would cost; `account` makes it a ratio
+        out.relative_cost = _cost_at_edge(p, row, ep, dev, queue, ready_s, out)
+    if action == EDGE_ROUTE or not fits:
+        # What an earlier call has yet to tell of its wait is lost, whatever becomes of this one.
+        dev.next_edge_told_at_s = NEVER_S
     if action == DEVICE_ROUTE and fits:
         _serve_on_device(p, row, dev, ready_s, out)
     elif row.outage_s > p.outage_wait_s:
-        out.failed = 1.0  # given up after a limited wait; the dialogue does not change
-        out.radio_s = p.outage_wait_s
-        out.energy_j = p.outage_wait_s * p.tail_w
-        out.quality = 0.0
+        _give_up(p, dev, out)
     else:
-        held_s, on_air_s, out.energy_j = _uploaded(p, row, dev, ready_s)
+        held_s, on_air_s, upload_j = _uploaded(p, row, dev, ready_s)
+        out.energy_j += upload_j
         _hold_uplink(dev, ready_s, held_s, on_air_s)
         out.radio_s = held_s + on_air_s + row.rtt_s
         sent_s = ready_s + out.radio_s
@@ -92,6 +93,16 @@ def _nothing_yet(p: Any, row: Any, out: Any) -> None:
     out.energy_j = out.edge_energy_j = out.relative_cost = 0.0
     out.benchmark = row.benchmark
     out.scoring_s = p.scoring_s
+
+
+@inlined
+def _give_up(p: Any, dev: Any, out: Any) -> None:
+    """Fail after a limited wait for the link; the dialogue does not change."""
+    out.failed = 1.0
+    out.radio_s = p.outage_wait_s
+    out.energy_j += p.outage_wait_s * p.tail_w
+    out.quality = 0.0
+    dev.cached_device_tokens = min(dev.cached_device_tokens, dev.context_tokens)
 
 
 @inlined
@@ -144,13 +155,16 @@ def _at_edge(
 
 
 @compiled
-def _cost_at_edge(p: Any, row: Any, ep: Any, dev: Any, queue: EdgeQueue, ready_s: float) -> float:
+def _cost_at_edge(
+    p: Any, row: Any, ep: Any, dev: Any, queue: EdgeQueue, ready_s: float, out: Any
+) -> float:
     """Return what the turn costs if it goes to the edge now; see `RelativeCost`.
 
     The sums use the order in which the turn's own figures are added. So a turn that does go to the
     edge costs exactly as much.
     """
-    held_s, on_air_s, energy_j = _uploaded(p, row, dev, ready_s)
+    held_s, on_air_s, upload_j = _uploaded(p, row, dev, ready_s)
+    energy_j = out.energy_j + upload_j
     sending_s = held_s + on_air_s + row.rtt_s
     sent_s = ready_s + sending_s
     own_wait_s, switch_s, fill_s, decode_s, _ = _at_edge(p, row, ep, dev, queue, sent_s)
@@ -160,40 +174,73 @@ def _cost_at_edge(p: Any, row: Any, ep: Any, dev: Any, queue: EdgeQueue, ready_s
     connected_s = done_s + down_s - (sent_s - row.rtt_s) + p.tail_s
     energy_j += p.tail_w * tail_seconds(dev.tail_ends_s, sent_s - row.rtt_s, connected_s)
     energy_j += p.receive_w * down_s
-    queue_s = ready_s - (row.arrival_s + p.scoring_s)
-    queue_s += own_wait_s + row.edge_wait_s
-    latency_s = p.scoring_s + (sending_s + down_s) + queue_s + switch_s + fill_s + decode_s
+    queue_s = out.queue_s + (own_wait_s + row.edge_wait_s)
+    latency_s = out.scoring_s + (sending_s + down_s) + queue_s + switch_s + fill_s + decode_s
     return weighted_cost(p, latency_s, energy_j + p.edge_power_w * hold_s)
 
 
 @inlined
-def _serve_on_device(p: Any, row: Any, dev: Any, ready_s: float, out: Any) -> None:
-    """Wait for the phone's earlier work; answer at the speed that heat and other apps leave."""
+def _work(
+    p: Any,
+    row: Any,
+    dev: Any,
+    ready_s: float,
+    wake_s: float,
+    fill_s: float,
+    decode_s: float,
+    out: Any,
+) -> tuple[float, float]:
+    """Let the phone work as soon as it is free; return how long prefill and decode really take.
+
+    Heat and other apps leave it a part of the speed at which `fill_s` and `decode_s` would do.
+    """
     start_s = max(ready_s, dev.free_at_s)
-    dev.work_from_s = start_s
     heat = heat_after_rest(dev.heat, start_s - dev.free_at_s, p.cooling_s)
-    speed = speed_factor(
-        heat,
-        float(row.device_background),
-        p.throttle_start,
-        p.throttle_width,
-        p.throttle_depth,
-        p.background_depth,
-    )
+    speed = phone_speed(p, row, heat)
+    fill_s /= speed
+    decode_s /= speed
+    busy_s = wake_s + fill_s + decode_s
+    if dev.work_from_s == dev.free_at_s:  # the turn's first work
+        dev.work_from_s = start_s
+    dev.free_at_s = start_s + busy_s
+    dev.heat = heat_after_work(heat, busy_s, p.heating_s)
+    out.queue_s += start_s - ready_s
+    out.energy_j += inference_energy_j(fill_s, decode_s, p.prefill_w, p.decode_w)
+    return fill_s, decode_s
+
+
+@inlined
+def _probe(p: Any, row: Any, dev: Any, ready_s: float, out: Any) -> float:
+    """Let the phone read the prompt and make the first token; return when it is done.
+
+    Its confidence is the score. The phone's cache holds the prompt from then on, and its model is
+    awake.
+    """
+    asked = dev.context_tokens + row.prompt_tokens
+    new = asked - dev.cached_device_tokens
+    wake_s = p.device_switch_s if dev.last_route == EDGE_ROUTE else 0.0
+    fill_s = phone_prefill_s(p, new, dev.cached_device_tokens)
+    first_s = phone_decode_s(p, asked, 1.0)
+    fill_s, first_s = _work(p, row, dev, ready_s, wake_s, fill_s, first_s, out)
+    out.scoring_s = wake_s + fill_s + first_s
+    out.recomputed_tokens = new - row.prompt_tokens
+    dev.cached_device_tokens = asked
+    return float(dev.free_at_s)
+
+
+@inlined
+def _serve_on_device(p: Any, row: Any, dev: Any, ready_s: float, out: Any) -> None:
+    """Answer on the phone. After a probe, only the rest of the answer is left to do."""
     answer = float(row.answer_tokens_device)
     asked = dev.context_tokens + row.prompt_tokens
     new = asked - dev.cached_device_tokens
-    out.switch_s = p.device_switch_s if dev.last_route == EDGE_ROUTE else 0.0
-    out.prefill_s = phone_prefill_s(p, new, dev.cached_device_tokens) / speed
-    decode_s = device_decode_s(
-        answer, asked + 0.5 * answer, p.device_decode_tokens_per_s, p.device_kv_s_per_token
-    )
-    out.decode_s = decode_s / speed
-    out.queue_s += start_s - ready_s
-    busy_s = out.switch_s + out.prefill_s + out.decode_s
-    dev.free_at_s = start_s + busy_s
-    dev.heat = heat_after_work(heat, busy_s, p.heating_s)
-    out.energy_j += inference_energy_j(out.prefill_s, out.decode_s, p.prefill_w, p.decode_w)
+    fill_s, decode_s = 0.0, phone_decode_s(p, asked, answer)
+    if new > 0.0:
+        out.switch_s = p.device_switch_s if dev.last_route == EDGE_ROUTE else 0.0
+        fill_s = phone_prefill_s(p, new, dev.cached_device_tokens)
+    else:  # a probe has read all and has made the first token
+        decode_s -= phone_decode_s(p, asked, 1.0)
+    out.prefill_s, out.decode_s = _work(p, row, dev, ready_s, out.switch_s, fill_s, decode_s, out)
     out.quality = row.expected_quality_device if p.pays_expectation else row.quality_device
     dev.cached_device_tokens = asked + answer
     dev.sound_so_far *= 1.0 - row.score
@@ -242,6 +289,6 @@ def _serve_at_edge(
 def _remember(row: Any, dev: Any, route: int, context: float, prefilled: float, out: Any) -> None:
     """Store the dialogue's new state and what a switch has cost."""
     out.switched = 1.0 if dev.last_route not in (NO_ROUTE, route) else 0.0
-    out.recomputed_tokens = prefilled - row.prompt_tokens
+    out.recomputed_tokens += max(0.0, prefilled - row.prompt_tokens)
     dev.context_tokens = context
     dev.last_route = route

@@ -32,6 +32,7 @@ PARAMETERS = np.dtype(
     [
         ("cost", COST),
         ("objective", "i8"),
+        ("probes", "?"),  # the phone's own model makes the score
         *[(f"hides_{name}", "?") for name in ("edge_load", "cache", "snr")],
         *floats(
             "device_prefill_fixed_s device_prefill_s_per_token device_prefill_s_per_pair "
@@ -65,6 +66,7 @@ EPISODE = np.dtype(
         ("latest_end_s", "f8"),  # when all of them will have left it
         # what both routes of the present turn are expected to take; see estimate
         *floats("device_expected_s edge_expected_s upload_expected_s"),
+        ("probe_expected_s", "f8"),  # and the probe before them, where there is one
     ]
 )
 
@@ -131,6 +133,7 @@ def _values(scenario: Scenario) -> dict[str, Any]:
     """Return the parameters of one user by name."""
     device, edge, link = scenario.device, scenario.edge, scenario.radio
     budgets, weights = scenario.budgets, scenario.weights
+    probes = scenario.workload.score_source == "probe"
     values: dict[str, Any] = {
         "cost": tuple(edge.cost()),
         "objective": OBJECTIVES[scenario.objective.kind],
@@ -141,7 +144,8 @@ def _values(scenario: Scenario) -> dict[str, Any]:
         "device_decode_tokens_per_s": device.speed.decode_tokens_per_s,
         "device_kv_s_per_token": device.model.shape().kv_bytes_per_token
         / device.kv_bandwidth_bytes_per_s,
-        "scoring_s": device.scoring_s,
+        "probes": probes,
+        "scoring_s": 0.0 if probes else device.scoring_s,
         "device_switch_s": device.switch_s,
         "background_depth": device.background_depth,
         **dict(device.heat),

@@ -38,7 +38,7 @@ def score_tables(users: Sequence[Scenario]) -> tuple[Floats, NDArray[np.int64]]:
     Raises:
         InputError: neither the workload nor a benchmark states an AUC.
     """
-    asked = [user.workload.score_auc for user in users]
+    asked = [user.workload.drawn_auc for user in users]
     distinct = sorted(set(asked), key=lambda auc: -1.0 if auc is None else auc)
     laws = np.array([distinct.index(auc) for auc in asked], np.int64)
     columns = []
