@@ -81,6 +81,11 @@ def last_gap(folder: Path) -> float:
     return float(_VALIDATED.findall((folder / LOG).read_text(encoding="utf-8"))[-1])
 
 
+def file(preset: str) -> Path:
+    """Return where the findings on a preset are kept."""
+    return FOLDER / f"ablation-{preset}.json"
+
+
 def found(preset: str) -> dict[str, Any]:
     """Return what is kept of all variants on a preset, made where it is not of today's."""
     scenario = load_scenario(preset)
@@ -94,9 +99,7 @@ def found(preset: str) -> dict[str, Any]:
             "seeds": SEEDS,
             "episodes": EPISODES,
         }
-        result[variant] = kept(
-            FOLDER / f"ablation-{preset}.json", variant, key, lambda v=variant: measured(preset, v)
-        )
+        result[variant] = kept(file(preset), variant, key, lambda v=variant: measured(preset, v))
     return result
 
 

@@ -137,7 +137,11 @@ def found(asked: Asked) -> Found:
         rows,
         {preset: what_can_be_known.found(preset, turns) for preset in asked.presets},
         plain_ppo.found() if SHOWN_FIRST in asked.presets else None,
-        {p: ablation.found(p) for p in ablation.PRESETS if p in asked.presets},
+        {
+            p: ablation.found(p)
+            for p in ablation.PRESETS
+            if p in asked.presets and ablation.file(p).is_file()
+        },
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from edgeroute_baselines.registry import ANALYTIC
 from edgeroute_env.evaluation.result_files import command_and_versions
 from edgeroute_env.seeds import EVALUATION_SEEDS
+from studies import plain_ppo
 from studies.results_page import tables, words
 from studies.results_page.measured import Found, command
 
@@ -33,7 +34,7 @@ def readme(found: Found) -> str:
             "",
             f"{ABOUT_RULES} Both, and the rule that the planner follows, are fitted on other "
             "episodes than these; the policies are trained on others too. Plain PPO is the mean of "
-            "five seeds.",
+            f"{plain_ppo.SEEDS} seeds.",
             "",
             words.wins(found.rows),
             "",
