@@ -17,7 +17,10 @@ def main(turns: int) -> None:
         "single": lambda: GymEnv("EdgeRoute-v0"),
         "pixels": lambda: GymEnv("EdgeRoute-v0", from_pixels=True, pixels_only=False),
         "num_envs=4": lambda: GymEnv("EdgeRoute-v0", num_envs=4),
-        "our vector of 64": lambda: GymWrapper(gym.make_vec("EdgeRoute-v0", 64)),
+        # TorchRL resets environments itself, so that a vector must not
+        "our vector of 64": lambda: GymWrapper(
+            gym.make_vec("EdgeRoute-v0", 64, autoreset_mode="Disabled")
+        ),
     }
     for name, make in environments.items():
         env = TransformedEnv(make(), StepCounter())
