@@ -5,7 +5,7 @@ LOWEST := .venv-lowest
 CLIENTS := .venv-clients
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
-SOURCES := edgeroute_env baselines agents validation studies examples tests
+SOURCES := edgeroute_env baselines agents validation studies examples tests tests_clients
 PRESETS := $(notdir $(basename $(wildcard configs/scenarios/*.yaml)))
 WITHOUT_RECORDINGS := paper cr2
 

@@ -13,6 +13,7 @@ REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 
 
 def main() -> int:
+    """Return 0 where there is room and pip finds every package, else 2."""
     free_gib = shutil.disk_usage(Path.cwd()).free / 2**30
     if free_gib < NEEDED_GIB:
         print(f"test-clients needs {NEEDED_GIB} GiB of disk; {free_gib:.1f} are free here")

@@ -15,6 +15,7 @@ ID = "edgeroute_env:EdgeRoute-v0"  # the module in front registers the id, also 
 
 
 def main(frames: int) -> None:
+    """Train once in this process and once in four, and judge each with EvalCallback."""
     PPO("MlpPolicy", ID, n_steps=32, batch_size=32, device="cpu").learn(32)
     with tempfile.TemporaryDirectory() as folder:
         for kind in (DummyVecEnv, SubprocVecEnv):

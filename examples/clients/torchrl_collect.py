@@ -13,6 +13,7 @@ import edgeroute_env  # noqa: F401  (registers the ids)
 
 
 def main(turns: int) -> None:
+    """Check each environment against its specs and step it at random."""
     environments = {
         "single": lambda: GymEnv("EdgeRoute-v0"),
         "pixels": lambda: GymEnv("EdgeRoute-v0", from_pixels=True, pixels_only=False),
