@@ -1,15 +1,17 @@
 # Every target makes the virtual environment it needs and reuses it.
 PYTHON ?= python3.11
 VENV := .venv
+LOWEST := .venv-lowest
+CLIENTS := .venv-clients
 BIN := $(VENV)/bin
 DOCS := .venv-docs
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
-SOURCES := edgeroute_env baselines agents validation website studies examples tests
+SOURCES := edgeroute_env baselines agents validation website studies examples tests tests_clients
 PRESETS := $(notdir $(basename $(wildcard configs/scenarios/*.yaml)))
 WITHOUT_RECORDINGS := paper cr2
 
 .DEFAULT_GOAL := help
-.PHONY: help benchmark test test-fast test-slow check speed fit pretrain results validation docs clean
+.PHONY: help benchmark test test-fast test-slow test-lowest test-clients check speed fit pretrain results validation docs clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -25,6 +27,12 @@ test-fast: $(VENV)/.dev  ## about a minute: no training, no BERT, nothing thorou
 
 test-slow: $(VENV)/.dev  ## the slow tests alone
 	$(BIN)/python -m pytest -m slow
+
+test-lowest: $(LOWEST)/.done  ## the fast tests with the lowest versions that pyproject.toml allows
+	$(LOWEST)/bin/python -m pytest -n 2 --dist worksteal -W ignore::DeprecationWarning -m 'not slow and not thorough and not training'
+
+test-clients: $(CLIENTS)/.done  ## other RL libraries, unmodified, in an environment of their own
+	$(CLIENTS)/bin/python -m pytest tests_clients
 
 check: $(VENV)/.dev  ## lint and types
 	$(BIN)/ruff check $(SOURCES)
@@ -58,7 +66,7 @@ docs: $(DOCS)/.made  ## the documentation site: build/site/index.html
 	$(DOCS)/bin/python -m website.built
 
 clean:
-	rm -rf $(VENV) $(DOCS) build website/node_modules .cache .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(DOCS) $(LOWEST) $(CLIENTS) build website/node_modules .cache .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/bin/python:
@@ -66,6 +74,22 @@ $(VENV)/bin/python:
 
 $(VENV)/.cli: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) --editable '.[cli]'
+	touch $@
+
+# torch stays at the version of constraints.txt: PyPI has its older ones only with CUDA, in gigabytes.
+# Old versions build from source only, so a wheel is asked for.
+$(LOWEST)/.done: pyproject.toml constraints.txt
+	$(PYTHON) -m venv --clear $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet uv
+	$(LOWEST)/bin/uv pip compile --quiet --python $(LOWEST)/bin/python --resolution lowest-direct --only-binary :all: \
+		--extra dev --constraint constraints.txt --output-file $(LOWEST)/lowest.txt pyproject.toml
+	$(LOWEST)/bin/python -m pip install --quiet --constraint $(LOWEST)/lowest.txt --editable '.[dev]'
+	touch $@
+
+$(CLIENTS)/.done: tests_clients/requirements.txt tests_clients/check_room.py pyproject.toml constraints.txt
+	$(PYTHON) tests_clients/check_room.py
+	$(PYTHON) -m venv --clear $(CLIENTS)
+	$(CLIENTS)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[cli,agents,render,video]' --requirement tests_clients/requirements.txt
 	touch $@
 
 $(VENV)/.dev: $(VENV)/bin/python pyproject.toml constraints.txt

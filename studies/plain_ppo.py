@@ -2,9 +2,9 @@
 
     python -m studies.plain_ppo [SEED ...]
 
-Three seeds of `PPO("MlpPolicy", ...)`, 1.5 million frames each. Eight environments run side by side,
-where the library's own number would be one: a rollout then has more episodes, and training takes
-half the time. They equal eight of `gym.make("EdgeRoute-v0")` to the bit. PPO is paid the
+Three seeds of `PPO("MlpPolicy", ...)`, 1.5 million frames each. Eight environments run side by
+side, where the library's own number would be one: a rollout then has more episodes, and training
+takes half the time. They equal eight of `gym.make("EdgeRoute-v0")` to the bit. PPO is paid the
 environment's rewards and sees its observations as they are. Measured on 1,000 evaluation episodes;
 kept in `studies/stored/plain_ppo.json`. An interrupted run goes on at the next seed; with seeds, it
 trains these alone, so that several can run side by side.

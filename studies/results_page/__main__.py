@@ -3,9 +3,10 @@
     python -m studies.results_page [--episodes 1000] [--planned 100] [--jobs 2] [PRESET ...]
 
 It runs `edgeroute benchmark` on every preset with the stored fits and the packaged policies, and
-takes what `what_can_be_known` and `plain_ppo` have kept, or runs them; and `ablation`, of the presets
-on which it has been run before, for it takes longest. What is there already for today's scenarios, fits and policies is read again, so an interrupted command goes on
-where it was. In both files the words outside of the two markers stay.
+takes what `what_can_be_known` and `plain_ppo` have kept, or runs them. Of `ablation`, which takes
+longest, it takes what has been run before. What is there already for today's scenarios, fits and
+policies is read again, so an interrupted command goes on where it was. In both files the words
+outside of the two markers stay.
 """
 
 from __future__ import annotations
