@@ -25,7 +25,8 @@ r = w_q\,q - w_t\,t - w_e\,e - w_c\,c - w_f\,f
 
 with the answer's quality \(q\), the latency \(t\) in seconds, the phone's energy \(e\) in joules,
 \(c = 1\) where the edge was called and \(f = 1\) where the turn failed. The five weights are the
-scenario's; they stand below. `info` holds the five terms (`reward_quality` and so on), which sum to \(r\).
+scenario's; they stand below. `info` holds the five terms (`reward_quality` and so on), which sum
+to \(r\).
 
 ### Weights of the presets
 
