@@ -2,7 +2,7 @@
 
     python -m studies.plain_ppo [SEED ...]
 
-Three seeds of `PPO("MlpPolicy", ...)`, 1.5 million frames each. Eight environments run side by
+Two seeds of `PPO("MlpPolicy", ...)`, 1.5 million frames each. Eight environments run side by
 side, where the library's own number would be one: a rollout then has more episodes, and training
 takes half the time. They equal eight of `gym.make("EdgeRoute-v0")` to the bit. PPO is paid the
 environment's rewards and sees its observations as they are. Measured on 1,000 evaluation episodes;
@@ -37,7 +37,7 @@ from edgeroute_env.traces.recorded import drawn
 from edgeroute_env.traces.sources import Pinned
 from studies.stored import FOLDER, kept
 
-SCENARIO, SEEDS, FRAMES, ENVS, EPISODES = "paper", 3, 1_500_000, 8, 1_000
+SCENARIO, SEEDS, FRAMES, ENVS, EPISODES = "paper", 2, 1_500_000, 8, 1_000
 RUNS = Path("runs") / "plain_ppo"
 FILE = FOLDER / "plain_ppo.json"
 

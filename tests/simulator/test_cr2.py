@@ -121,7 +121,7 @@ def test_rates_are_shannons(rest_trace: MakeTrace, distance_m: float, power: flo
 def test_nothing_waits_and_nothing_fails() -> None:
     env = EdgeRouteEnv("cr2", {"workload.dialogue_gap_mean_s": 0.5})
     _, infos = routed(env, always(EDGE), seed=0)
-    for name in ("queue_s", "switch_s", "failed", "refused"):
+    for name in ("latency_queue_s", "latency_switch_s", "failed", "refused"):
         assert (column(infos, name) == 0.0).all()
 
 

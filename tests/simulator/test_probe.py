@@ -13,6 +13,7 @@ from edgeroute_baselines import make_router
 from edgeroute_env import EdgeRouteEnv, EdgeRouteVectorEnv, InputError, Trace, decode, load_scenario
 from edgeroute_env.evaluation.episodes import run_episodes
 from edgeroute_env.scenario import PROBE_AUC
+from edgeroute_env.simulator.state import LATENCY_PARTS
 from edgeroute_env.traces.recorded import drawn as source_of
 from tests.helpers.drawn import drawn, one_benchmark
 
@@ -42,19 +43,20 @@ def both(trace: Trace, actions: Sequence[int], **more: Any) -> tuple[Turns, Turn
 
 def test_a_phones_turn_is_read_once(dialogue: MakeTrace) -> None:
     for (_, plain), (_, probed) in zip(*both(dialogue(3), [DEVICE] * 3), strict=True):
-        parts = probed["latency_parts"]
-        assert parts["prefill_s"] == parts["switch_s"] == 0.0
-        assert parts["scoring_s"] > plain["latency_parts"]["prefill_s"]
+        assert probed["latency_prefill_s"] == probed["latency_switch_s"] == 0.0
+        assert probed["latency_scoring_s"] > plain["latency_prefill_s"]
         for figure in ("latency_s", "energy_j"):  # heat after the first token is a little lower
             assert probed[figure] == pytest.approx(plain[figure], rel=1e-3)
         assert probed["recomputed_tokens"] == plain["recomputed_tokens"]
-        assert probed["ttft_s"] == pytest.approx(parts["scoring_s"] + parts["queue_s"])
+        assert probed["ttft_s"] == pytest.approx(
+            probed["latency_scoring_s"] + probed["latency_queue_s"]
+        )
 
 
 def test_an_edge_turn_pays_for_the_probe(rest_trace: MakeTrace) -> None:
     ((_, plain),), ((_, probed),) = both(rest_trace([0.0]), [EDGE])
     phone = load_scenario("paper").device
-    extra_s = probed["latency_parts"]["scoring_s"]
+    extra_s = probed["latency_scoring_s"]
     assert extra_s > 1.0 / phone.speed.decode_tokens_per_s
     assert probed["latency_s"] == pytest.approx(plain["latency_s"] + extra_s, rel=1e-9)
     first = phone.energy.decode_j_per_token + 50 * phone.energy.prefill_j_per_token
@@ -65,7 +67,8 @@ def test_an_edge_turn_pays_for_the_probe(rest_trace: MakeTrace) -> None:
 def test_the_parts_sum_and_the_phone_heats(dialogue: MakeTrace) -> None:
     plain, probed = both(dialogue(4, gap_s=30.0), [EDGE] * 4)
     for _, info in probed:
-        assert sum(info["latency_parts"].values()) == pytest.approx(info["latency_s"], rel=1e-12)
+        parts_s = sum(info[f"latency_{part}_s"] for part in LATENCY_PARTS)
+        assert parts_s == pytest.approx(info["latency_s"], rel=1e-12)
     assert plain[-1][0]["heat"] == 0.0
     assert probed[-1][0]["heat"] > 0.0
 
@@ -76,21 +79,25 @@ def test_after_an_edge_turn_the_phone_holds_the_prompt(dialogue: MakeTrace) -> N
     assert plain[1][1]["recomputed_tokens"] == 1100.0
     assert probed[1][1]["recomputed_tokens"] == 100.0
     assert probed[1][1]["switched"] == 1.0
-    before = plain[1][1]["latency_parts"]
-    scoring_s = probed[1][1]["latency_parts"]["scoring_s"]
-    assert before["switch_s"] < scoring_s < before["switch_s"] + before["prefill_s"]
+    before = plain[1][1]
+    scoring_s = probed[1][1]["latency_scoring_s"]
+    assert (
+        before["latency_switch_s"]
+        < scoring_s
+        < before["latency_switch_s"] + before["latency_prefill_s"]
+    )
 
 
 def test_a_probe_waits_for_the_phones_own_work(rest_trace: MakeTrace) -> None:
     turns = served(rest_trace([0.0, 1.0]), [DEVICE, EDGE], PROBE)
     left_s = turns[0][1]["latency_s"] - 1.0
     assert left_s > 0.0
-    assert turns[1][1]["latency_parts"]["queue_s"] == pytest.approx(left_s, rel=1e-6)
+    assert turns[1][1]["latency_queue_s"] == pytest.approx(left_s, rel=1e-6)
 
 
 def test_what_does_not_fit_the_phone_is_not_probed(rest_trace: MakeTrace) -> None:
     ((seen, info),) = served(rest_trace([0.0], prompt_tokens=HELD), [DEVICE], PROBE)
-    assert info["latency_parts"]["scoring_s"] == 0.0
+    assert info["latency_scoring_s"] == 0.0
     assert info["edge_call"] == 1.0
     assert seen["score"] == 1.0
 
@@ -99,9 +106,9 @@ def test_the_estimate_is_what_is_left_after_the_probe(dialogue: MakeTrace) -> No
     for seen, info in served(dialogue(3), [DEVICE, EDGE, DEVICE], PROBE):
         assert seen["device_wait_s"] == seen["device_prefill_s"] == seen["device_switch_s"] == 0.0
         if info["edge_call"] == 0.0:
-            assert seen["device_decode_s"] == pytest.approx(info["latency_parts"]["decode_s"], 1e-5)
+            assert seen["device_decode_s"] == pytest.approx(info["latency_decode_s"], 1e-5)
         else:  # the estimate counts the history's prefill to the switch
-            found = info["latency_parts"]["prefill_s"] + info["latency_parts"]["switch_s"]
+            found = info["latency_prefill_s"] + info["latency_switch_s"]
             told = seen["edge_prefill_s"] + seen["edge_switch_s"]
             assert told == pytest.approx(found, rel=1e-4)
             assert seen["edge_wait_s"] == pytest.approx(0.0, abs=1e-6)
