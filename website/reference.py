@@ -34,6 +34,7 @@ to \(r\).
 _LINKS = {
     "docs/model.md, What a router knows": "[What a router knows](model.md#what-a-router-knows)",
     "docs/model.md has": "[The model](model.md) has",
+    "docs/clients.md says": "[Other RL libraries](clients.md) says",
 }
 _IMPORTED = re.compile(r"^from (edgeroute_[\w.]+) import ([\w, ]+)$", re.MULTILINE)
 _BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)

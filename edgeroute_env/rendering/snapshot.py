@@ -6,7 +6,7 @@ simulator knows is its part `truth`. `snapshot` is the one place that reads the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from edgeroute_env.envs.observation import decode
@@ -107,6 +107,7 @@ def snapshot(scenario: Scenario, batch: Batch, e: int, past: History, router: st
     seen = {name: float(value) for name, value in decode(batch.observations[e]).items()}
     user = scenario.population[int(now["user"])]
     phone, context = int(now["device"]), seen["context_tokens"]
+    spent = over and len(past.turns) < length  # told at once: the app stops
     next_s = {} if over else {route: _expected(seen, route) for route in ROUTES}
     calls, limited = user.budgets.edge_calls, user.budgets.battery_j is not None
     return Snapshot(
@@ -120,7 +121,7 @@ def snapshot(scenario: Scenario, batch: Batch, e: int, past: History, router: st
             model=user.device.model.name,
             heat=seen["heat"],
             busy_s=seen["device_wait_s"],
-            battery_left=seen["battery_left"] if limited else None,
+            battery_left=(0.0 if spent else seen["battery_left"]) if limited else None,
         ),
         link=Link(seen["snr_db"], seen["edge_radio_s"]),
         edge=Edge(
@@ -134,7 +135,7 @@ def snapshot(scenario: Scenario, batch: Batch, e: int, past: History, router: st
         ),
         dialogue=Dialogue(
             turn=int(now["turn"]),
-            pieces=past.pieces(phone) if over or now["turn"] > 1 else (),
+            pieces=_known(past.pieces(phone), context) if over or now["turn"] > 1 else (),
             context_tokens=context,
             cached_tokens={route: context * seen[f"{route}_cached"] for route in ROUTES},
         ),
@@ -149,6 +150,16 @@ def snapshot(scenario: Scenario, batch: Batch, e: int, past: History, router: st
         total=past.total,
         truth=Truth(float(now["edge_load"]), float(now["edge_wait_s"])),
     )
+
+
+def _known(pieces: Sequence[Piece], context_tokens: float) -> tuple[Piece, ...]:
+    """Return pieces that sum to the known context: an answer to come is as long as expected."""
+    beyond, known = sum(piece.tokens for piece in pieces) - context_tokens, []
+    for piece in reversed(pieces):
+        tokens = max(0.0, piece.tokens - beyond)
+        known.append(Piece(piece.author, tokens))
+        beyond -= piece.tokens - tokens
+    return tuple(reversed(known))
 
 
 def _expected(seen: Mapping[str, float], route: str) -> dict[str, float]:
