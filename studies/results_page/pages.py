@@ -73,7 +73,7 @@ def results(found: Found) -> str:
         "How this page was made": _made(found),
     }
     return wrapped(
-        line for title, lines in sections.items() for line in (f"## {title}", "", *lines)
+        line for title, lines in sections.items() if lines for line in (f"## {title}", "", *lines)
     )
 
 

@@ -107,14 +107,14 @@ def checkpoint_door(folder: Path) -> Door:
 
 def scores_door(folder: Path) -> Door:
     questions = write_outcomes(folder)
-    path = store_scores(questions, np.zeros((120, 3, 2)))
-    assert stored_scores(questions) is not None
+    path = store_scores(questions, "question", np.zeros((120, 3, 2)))
+    assert stored_scores(questions, "question") is not None
 
     def read(array: Any) -> None:
         memory = io.BytesIO()
         np.save(memory, array)
         path.write_bytes(sealed(memory.getvalue()))
-        assert stored_scores(questions) is None
+        assert stored_scores(questions, "question") is None
 
     return ARRAYS, read
 

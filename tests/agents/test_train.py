@@ -125,16 +125,17 @@ def test_equal_trainings_write_equal_checkpoints(algorithm: str, tmp_path: Path)
 @pytest.mark.parametrize("algorithm", SPARED)
 def test_training_changes_the_network_and_keeps_the_best(algorithm: str, tmp_path: Path) -> None:
     more = {"distilled_turns": 30_000, "validation_episodes": 48, "quality": "expected"}
-    made = training(algorithm, settings=more)
+    dear = short(**{"weights.edge_call": 0.2})  # the rule knows of a lower price
+    made = training(algorithm, dear, settings=more)
     first = Follower(stops=True)
     assert not made.run(tmp_path / "start", first).finished
     found = tmp_path / "end"
     standing = made.run(found)
     assert standing.finished
     assert not same(learned(tmp_path / "start"), learned(found))
-    paid, source = train.paying(short(), "synthetic", made.settings.quality)
+    paid, source = train.paying(dear, "synthetic", made.settings.quality)
     validation = Validation(paid, source, BAO_RULE, made.settings.validation_episodes)
-    verdict = validation.judge(load_policy(found / FILE, short()))
+    verdict = validation.judge(load_policy(found / FILE, dear))
     assert verdict.gap == standing.gap
     assert verdict.surely == standing.surely > 0.0  # the rule, improved upon
     assert list(found.glob("events.out.tfevents.*"))

@@ -128,7 +128,7 @@ def test_what_is_published_is_got_as_printed(
     for words in commands:
         assert edgeroute_small(*words).code == 0, words
     assert [words[-1] for words in commands] == asked
-    command = scoring_command(load_recipe("mmlu"))
+    command = scoring_command(load_recipe("mmlu"), "group")
     assert parsed(shlex.split(command)[1:], edgeroute_small)
 
 

@@ -84,9 +84,9 @@ def scorer_checkpoint(folder: Path) -> Written:
 def stored(folder: Path) -> Written:
     questions = write_outcomes(folder)
     scores = np.linspace(0.0, 1.0, 6 * len(questions)).reshape(-1, 3, 2)
-    path = store_scores(questions, scores)
+    path = store_scores(questions, "question", scores)
     recipe = load_recipe("gsm8k")
-    return Written(path, lambda: recorded_scores(questions, recipe).tobytes())
+    return Written(path, lambda: recorded_scores(questions, recipe, "question").tobytes())
 
 
 def head(folder: Path) -> Written:
