@@ -13,7 +13,9 @@ from edgeroute_env.evaluation.tables import search_steps, star, verdict, with_in
 from edgeroute_env.files import with_sha256
 from edgeroute_env.routing import Role
 from studies.plain_ppo import FRAMES
+from studies.results_page import words
 from studies.results_page.measured import SHOWN_FIRST, Found, Row
+from studies.without_foresight import DRAWN_ANEW, SEEN
 
 RULES = (ANALYTIC, "bao-single", "bao-multi")
 WORDS = {"better": "wins", "tie": "ties", "worse": "loses"}
@@ -98,11 +100,15 @@ def learned(found: Found) -> Lines:
 def knowable(found: Found) -> Lines:
     """Yield the knowable gap of each preset and the shares of it that routers close."""
     routers = ("linear", "ppo", "dqn")
-    yield from _head("preset", "knowable gap", "of the gap to the bound", *routers)
+    limits = [f"at most, knowing {level}" for level in DRAWN_ANEW]
+    of = f"ppo, of what {SEEN.removeprefix('what ')} allows"
+    yield from _head("preset", "knowable gap", "of the gap to the bound", *routers, *limits, of)
     for preset, known in found.known.items():
         if known is None:
             continue
-        shares = (known["shares"].get(name) for name in routers)
+        shares = [known["shares"].get(name) for name in routers]
+        shares += [known["ceilings"][level] for level in DRAWN_ANEW]
+        shares += [known["of_ceiling"].get("ppo")]
         yield _row(
             f"`{preset}`",
             with_interval(known["gap"]),
@@ -143,6 +149,16 @@ def savings(found: Found) -> Lines:
                 with_interval(saved["edge_calls_saved"], 100, "", "+.1f"),
                 with_interval(saved["quality_points"]),
             )
+    yield ""
+
+
+def earlier(found: Found) -> Lines:
+    """Yield the gains that an audit took away, and what stands there today."""
+    yield from _head("preset", "told before", "the link kept up, fitted again", "in today's world")
+    for row in found.rows:
+        told = words.EARLIER.get((row.preset, row.traces))
+        if told:
+            yield _row(row.shown, *told, _gain(row.quick.routers[ANALYTIC]))
     yield ""
 
 
