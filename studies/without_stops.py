@@ -8,6 +8,7 @@ results and on the same traces without a single stop. What was found is kept in 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -26,13 +27,15 @@ from edgeroute_env.traces.recorded import TraceKind, drawn
 from edgeroute_env.traces.sources import Pinned
 from studies.stored import FOLDER, kept
 
+# Gains of the tuned rule over the better constant router, an episode, as an audit found them in the
+# world before this one: as they were told, and with the link kept up at its lowest rate.
+EARLIER: Mapping[tuple[str, TraceKind], tuple[str, str]] = {
+    ("fleet", "synthetic"): ("+7.0", "+5.7"),
+    ("vehicular", "synthetic"): ("+3.31", "+0.80"),
+    ("mmlu", "recorded"): ("+1.35", "-0.02 [-0.14, +0.09]"),
+    ("mtbench101", "recorded"): ("+1.86", "+0.04"),
+}
 EPISODES = 400
-ROWS: tuple[tuple[str, TraceKind], ...] = (
-    ("fleet", "synthetic"),
-    ("vehicular", "synthetic"),
-    ("mmlu", "recorded"),
-    ("mtbench101", "recorded"),
-)
 
 
 def never_stops(store: NDArray[Any], which: NDArray[np.int64]) -> None:
@@ -65,7 +68,7 @@ def found(preset: str, traces: TraceKind) -> dict[str, float]:
 
 def main() -> None:
     print(f"{BAO} over the better constant, traffic never stops, {EPISODES} episodes")
-    for preset, traces in ROWS:
+    for preset, traces in EARLIER:
         print(f"{preset:<11} {traces:<10} {with_interval(found(preset, traces))}")
 
 

@@ -12,8 +12,8 @@ from edgeroute_env.evaluation.results import Results
 from edgeroute_env.evaluation.tables import search_steps, star, verdict, with_interval
 from edgeroute_env.files import with_sha256
 from edgeroute_env.routing import Role
+from studies import without_stops
 from studies.plain_ppo import FRAMES
-from studies.results_page import words
 from studies.results_page.measured import SHOWN_FIRST, Found, Row
 from studies.without_foresight import DRAWN_ANEW, SEEN
 
@@ -154,11 +154,13 @@ def savings(found: Found) -> Lines:
 
 def earlier(found: Found) -> Lines:
     """Yield the gains that an audit took away, and what stands there today."""
-    yield from _head("preset", "told before", "the link kept up, fitted again", "in today's world")
+    before, now = ("told before", "the link kept up, fitted again"), ("today", "today, no stops")
+    yield from _head("preset", *before, *now)
     for row in found.rows:
-        told = words.EARLIER.get((row.preset, row.traces))
+        told = without_stops.EARLIER.get((row.preset, row.traces))
         if told:
-            yield _row(row.shown, *told, _gain(row.quick.routers[ANALYTIC]))
+            flows = with_interval(without_stops.found(row.preset, row.traces))
+            yield _row(row.shown, *told, _gain(row.quick.routers[ANALYTIC]), flows)
     yield ""
 
 
