@@ -41,7 +41,7 @@ from edgeroute_env.traces.recorded import drawn
 from edgeroute_env.traces.sources import Pinned, TraceSource
 from studies import without_foresight
 from studies.stored import kept
-from studies.without_foresight import DRAWN_ANEW, FUTURES, SEEN, WIDTH, as_predicted
+from studies.without_foresight import FUTURES, SEEN, WIDTH, as_predicted
 
 TURNS = 25_600  # 200 episodes of 128 turns, fewer where they are long
 FOLDER = Path("results") / "known"
@@ -87,7 +87,8 @@ def beside_ceilings(
 
     On the episodes that both studies have.
     """
-    levels = {level: without_foresight.found(preset, level) for level in DRAWN_ANEW}
+    known = without_foresight.levels(preset)
+    levels = {level: without_foresight.found(preset, level) for level in known}
     n = min(len(gap), len(levels[SEEN]))
     return {
         "ceilings": {level: share_of_gap(most[:n], gap[:n]) for level, most in levels.items()},

@@ -62,6 +62,7 @@ DRAWN_ANEW = {
     SEEN: [draw.GAP, draw.LOAD, draw.WAIT, draw.ROUND_TRIP, draw.OUTAGE, draw.BUSY],
     TURN: [draw.GAP],
 }
+BOTH = ("paper", "fleet", "indoor")  # where the second is measured too
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -174,6 +175,11 @@ def as_predicted(store: Rows, which: Ints) -> None:
         store[f"answer_tokens_{side}"][which] = store[f"predicted_tokens_{side}"][which]
 
 
+def levels(preset: str) -> list[str]:
+    """Return what is known under the bounds that are measured on a preset."""
+    return [SEEN, TURN] if preset in BOTH else [SEEN]
+
+
 def found(preset: str, level: str) -> Floats:
     """Return what is kept of the first episodes of a preset, made where it is not of today's."""
     torch.set_num_threads(1)
@@ -195,7 +201,7 @@ def main() -> None:
     for preset in sys.argv[1:] or scenario_names():
         if load_scenario(preset).objective.kind == "dialogue-min":
             continue
-        for level in DRAWN_ANEW:
+        for level in levels(preset):
             gains = interval(found(preset, level))
             print(f"{preset:<13} knowing {level:<15} {with_interval(gains)}", flush=True)
 

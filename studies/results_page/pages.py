@@ -112,11 +112,13 @@ def _without_foresight(found: Found) -> str:
         "columns *at most* pay for foresight (`studies/without_foresight.py` explains how): a "
         "choice counts at what it is expected to be worth over all that is not known yet, and not "
         f"at what it turns out to be worth. *Knowing {SEEN}* is the ceiling of every causal "
-        f"router. *Knowing {TURN}*, it is also told what no router sees of the turn at hand: a "
-        "stop of the link and its length, the round trip, the true load and wait at the edge, "
-        "what other apps take of the phone. What is missing there to 100 % is the future. Both "
-        "ceilings are too high by a few points, since the best of noisy means is above the mean "
-        f"of the best, and are of {TURNS // 128} episodes of 128 turns or as many turns. "
+        f"router. *Knowing {TURN}* is the ceiling of one that is also told what no router sees of "
+        "the turn at hand: a stop of the link and its length, the round trip, the true load and "
+        "wait at the edge, what other apps take of the phone. What that one lacks of 100 % is the "
+        "future. The ceilings are too high, since the best of noisy means is above the mean of "
+        "the best: by a few points on episodes of 128 turns, by more where a choice acts on "
+        "hundreds of turns (`quota`, `busy-cell`), so there they show little. They are of "
+        f"{TURNS // 128} episodes of 128 turns, or as many turns. "
         f"{words.without_foresight(found.known)} {words.beside_planners(found.rows)}"
     )
 

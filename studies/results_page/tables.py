@@ -15,7 +15,7 @@ from edgeroute_env.routing import Role
 from studies import without_stops
 from studies.plain_ppo import FRAMES
 from studies.results_page.measured import SHOWN_FIRST, Found, Row
-from studies.without_foresight import DRAWN_ANEW, SEEN
+from studies.without_foresight import DRAWN_ANEW
 
 RULES = (ANALYTIC, "bao-single", "bao-multi")
 WORDS = {"better": "wins", "tie": "ties", "worse": "loses"}
@@ -101,13 +101,13 @@ def knowable(found: Found) -> Lines:
     """Yield the knowable gap of each preset and the shares of it that routers close."""
     routers = ("linear", "ppo", "dqn")
     limits = [f"at most, knowing {level}" for level in DRAWN_ANEW]
-    of = f"ppo, of what {SEEN.removeprefix('what ')} allows"
+    of = "ppo's share of the former"
     yield from _head("preset", "knowable gap", "of the gap to the bound", *routers, *limits, of)
     for preset, known in found.known.items():
         if known is None:
             continue
         shares = [known["shares"].get(name) for name in routers]
-        shares += [known["ceilings"][level] for level in DRAWN_ANEW]
+        shares += [known["ceilings"].get(level) for level in DRAWN_ANEW]
         shares += [known["of_ceiling"].get("ppo")]
         yield _row(
             f"`{preset}`",
