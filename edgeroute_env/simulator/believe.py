@@ -18,6 +18,7 @@ from typing import Any
 from edgeroute_env._compile import compiled, inlined
 from edgeroute_env.physics.inference import cached_blocks
 from edgeroute_env.physics.power import heat_after_rest, heat_after_work
+from edgeroute_env.physics.queueing import move_row
 from edgeroute_env.simulator.requests import fits_phone, phone_speed, uplink_wait_s
 from edgeroute_env.simulator.state import (
     DEVICE_ROUTE,
@@ -62,9 +63,10 @@ def _work_on(p: Any, dev: Any, now_s: float) -> None:
             work[done, READY] = 0.0
             break
         done += 1
-    for i in range(done, dev.jobs):
-        work[i - done] = work[i]
-    dev.jobs -= done
+    if done:
+        for i in range(done, dev.jobs):
+            move_row(work, i, i - done)
+        dev.jobs -= done
 
 
 @inlined
