@@ -20,7 +20,10 @@ def earliest(times_s: NDArray[np.float64]) -> int:
 
 @compiled
 def move_row(rows: NDArray[np.float64], source: int, target: int) -> None:
-    """Copy one row onto another; numba's assignment of rows first allocates memory if they may be one."""
+    """Copy one row of an array onto another.
+
+    Where both may be the same, numba's own assignment of rows goes through newly allocated memory.
+    """
     for column in range(rows.shape[1]):
         rows[target, column] = rows[source, column]
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeroute_env._compile import compiled, inlined
+from edgeroute_env._compile import compiled
 from edgeroute_env.benchmarks import JUDGE_MAX, JUDGE_MIN
 from edgeroute_env.physics.queueing import earliest
 from edgeroute_env.traces.columns import LONGEST_S
@@ -75,7 +75,7 @@ def pick_user(t: Any, block: Any) -> int:
     return int(t.asking[int(block[0, ITEM] * t.asking.size)])
 
 
-@inlined
+@compiled
 def pick_item(t: Any, user: int, u: float) -> int:
     """Return the item that `u` picks: a benchmark by the user's shares, then one of its items."""
     m, below = 0, 0.0
@@ -107,7 +107,7 @@ def _place(
     row.benchmark = benchmark
 
 
-@inlined
+@compiled
 def _follow_up_gap_s(t: Any, u: float) -> float:
     """Return the time until a dialogue's next turn, recorded or drawn."""
     recorded_s = t.recorded_follow_ups_s
@@ -168,7 +168,7 @@ def draw_schedule(t: Any, phones: int, block: Any, rows: Any, items: NDArray[np.
                 )
 
 
-@inlined
+@compiled
 def _draw_quality(t: Any, about: Any, item: Any, record: Any, u: Any, mood: Any, row: Any) -> None:
     """Draw the quality of both answers: recorded, a judge's score, or right or wrong."""
     if not math.isnan(record.quality_device):
@@ -188,7 +188,7 @@ def _draw_quality(t: Any, about: Any, item: Any, record: Any, u: Any, mood: Any,
         row.quality_edge = 1.0 if level < about.edge_only_end else 0.0
 
 
-@inlined
+@compiled
 def _draw_score(t: Any, about: Any, record: Any, u: Any, row: Any) -> None:
     """Draw a calibrated classifier's score, given the need, and write the expected qualities."""
     margin = about.need_margin if about.judged else 1.0

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from edgeroute_env._compile import compiled, inlined
+from edgeroute_env._compile import compiled
 from edgeroute_env.physics.inference import eviction_gap_s
 from edgeroute_env.physics.radio import SNR_MIN_DB, bounded_snr_db, clip_snr_db
 from edgeroute_env.traces import draw
@@ -20,7 +20,7 @@ from edgeroute_env.traces.draw import at_normal, normal, revert
 from edgeroute_env.traces.law import EFFICIENCY_CELLS_PER_DB, LOAD_CELLS, MAX_LOAD
 
 
-@inlined
+@compiled
 def _model_snr_db(t: Any, user: int, where: Any, moved_m: float, u: Any) -> float:
     """Move a phone and return the SNR there; `where` is (place, LOS, shadowing, loss).
 
