@@ -23,6 +23,7 @@ from edgeroute_env.evaluation.episodes import run_episodes
 from edgeroute_env.evaluation.metrics import difference, figures
 from edgeroute_env.evaluation.results import Results, read_results
 from edgeroute_env.evaluation.tables import with_interval
+from edgeroute_env.parallel import Workers
 from edgeroute_env.routing import Role
 from edgeroute_env.seeds import EVALUATION_SEEDS
 from edgeroute_env.traces.sources import Drawn

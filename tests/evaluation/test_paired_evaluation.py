@@ -16,6 +16,7 @@ from edgeroute_env import EdgeRouteEnv, Scenario, decode, load_scenario
 from edgeroute_env.evaluation.compare import Contender, Yardsticks, compare
 from edgeroute_env.evaluation.episodes import Episodes, run_episodes
 from edgeroute_env.evaluation.metrics import difference, figures, interval, saving
+from edgeroute_env.parallel import outcome
 from edgeroute_env.routing import Role, Router
 from edgeroute_env.seeds import EVALUATION_SEEDS
 from edgeroute_env.simulator.state import LATENCY_PARTS, OUTCOME
