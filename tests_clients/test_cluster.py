@@ -85,9 +85,7 @@ def test_both_nodes_work_and_a_killed_worker_loses_its_own_task(
     from edgeroute_env.parallel import Plan, Task, outcome, workers
 
     def plan() -> Plan[list[tuple[str, int]]]:
-        return (
-            yield [Task(f"task {k}", where_and_how_often, (tmp_path, k)) for k in range(8)]
-        )
+        return (yield [Task(f"task {k}", where_and_how_often, (tmp_path, k)) for k in range(8)])
 
     by = workers(cluster=address)
     assert by.jobs == 2
