@@ -47,7 +47,7 @@ def connected(address: str, jobs: int | None) -> Workers:
     """Return workers of the cluster at an address: `jobs`, or one for each of its processors.
 
     Raises:
-        InputError: no cluster answers there.
+        InputError: no cluster answers there, or one without processors.
     """
     try:
         ray.init(address, log_to_driver=False, logging_level="error")
@@ -55,6 +55,8 @@ def connected(address: str, jobs: int | None) -> Workers:
     except Exception as error:  # each part of Ray has its own
         allowed = f"the address of a running Ray cluster ({shown(str(error))})"
         raise InputError("--cluster", address, allowed) from None
+    if not processors:
+        raise InputError("--cluster", address, "a cluster that has processors; it has none yet")
     register_parallel_backend(BACKEND, Streaming)
     settings = (("ray_remote_args", {"num_cpus": 1}),)
     deaths = (ray.exceptions.RayActorError,)

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, TypeVar
 
-from edgeroute_env.errors import needs
+from edgeroute_env.errors import InputError, needs
 
 T = TypeVar("T")
 Step = Callable[[int], None]  # takes how many steps of a task have been done since its last call
@@ -130,6 +130,8 @@ def workers(jobs: int | None = None, cluster: str | None = None) -> Workers:
     Raises:
         InputError: a package is missing, or the cluster cannot be reached.
     """
+    if jobs is not None and jobs < 1:
+        raise InputError("--jobs", jobs, "1 or more")
     if cluster is not None:
         with needs("--cluster", "cluster"):
             from edgeroute_env.cluster import connected

@@ -83,13 +83,14 @@ def fits_plan(
         if name not in FITTED_ROUTERS:
             raise InputError("router", name, "one of " + ", ".join(FITTED_ROUTERS))
     seeds, source = fit_seeds(scenario), drawn(scenario, traces, "fit")
+    hashes = fingerprint(scenario, traces)
     old = known["routers"] if known else {}
     kept = {name: fit for name, fit in old.items() if name not in names}
     start = {ANALYTIC: _fit(kept[ANALYTIC])} if ANALYTIC in kept else {}
 
     def entry() -> dict[str, Any]:
         return {
-            "fingerprint": fingerprint(scenario, traces),
+            "fingerprint": hashes,
             "tolerance_points": tolerance_points,
             "seeds": _named(seeds),
             "version": __version__,

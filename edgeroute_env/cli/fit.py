@@ -47,7 +47,7 @@ def fit(
     overrides: options.SetOption = None,
     overwrite: options.OverwriteOption = False,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Keep what is fitted, fit the rest.")
+        bool, typer.Option("--resume", help="Keep what is fitted as asked, fit the rest.")
     ] = False,
     jobs: options.JobsOption = None,
     cluster: options.ClusterOption = None,
@@ -106,9 +106,11 @@ class _Fits:
         known = self.known()
         stored = set(known["routers"]) if known else set()
         replaces = has_entry(self.path, self.traces) if known is None else stored & set(self.names)
-        if replaces and not (overwrite or (resume and known)):
-            ways = "--overwrite, to replace its" if known is None else "--overwrite or --resume its"
-            raise InputError("fit", str(self.path), f"{ways} {self.traces} fit")
+        if replaces and not (overwrite or resume):
+            allowed = (
+                f"--overwrite, to replace its {self.traces} fit, or --resume, to keep what fits"
+            )
+            raise InputError("fit", str(self.path), allowed)
 
     def plan(self, resume: bool) -> Plan[dict[str, Any]]:
         """Plan the fits, each stored as soon as it is made; `resume` keeps those that are there."""

@@ -119,7 +119,7 @@ def test_ctrl_c_ends_all_workers_and_keeps_what_is_done(edgeroute: Command, tmp_
     assert "length-threshold" in before
     refused = edgeroute("fit", "length-threshold", "-s", "tiny.yaml")
     assert refused.code == 2
-    assert "--overwrite or --resume" in refused.err
+    assert "--overwrite, to replace its synthetic fit, or --resume" in refused.err
     ended = edgeroute("fit", "length-threshold", "-s", "tiny.yaml", "--resume")
     assert ended.code == 0, ended.err
     assert kept.read_text("utf-8") == before

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,19 @@ def test_a_second_death_is_an_error_that_names_the_task(tmp_path: Path) -> None:
 
 def fails(step: Step) -> None:
     raise InputError("field", "value", "what is allowed")
+
+
+def test_a_number_that_is_none_and_a_missing_package_are_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(InputError, match="--jobs: got 0; allowed: 1 or more"):
+        workers(0)
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(InputError, match=r"ray: got 'not installed'.*edgeroute\[cluster\]"):
+        workers(cluster="127.0.0.1:6379")
+    monkeypatch.setitem(sys.modules, "joblib", None)
+    with pytest.raises(InputError, match=r"joblib: got 'not installed'.*edgeroute\[cli\]"):
+        workers(2)
 
 
 @pytest.mark.slow
