@@ -107,7 +107,7 @@ class _Fits:
         stored = set(known["routers"]) if known else set()
         replaces = has_entry(self.path, self.traces) if known is None else stored & set(self.names)
         if replaces and not (overwrite or resume):
-            allowed = (
+            allowed = f"--overwrite, to replace its {self.traces} fit, or --resume, to keep it"
                 f"--overwrite, to replace its {self.traces} fit, or --resume, to keep what fits"
             )
             raise InputError("fit", str(self.path), allowed)
