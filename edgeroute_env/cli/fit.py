@@ -108,8 +108,6 @@ class _Fits:
         replaces = has_entry(self.path, self.traces) if known is None else stored & set(self.names)
         if replaces and not (overwrite or resume):
             allowed = f"--overwrite, to replace its {self.traces} fit, or --resume, to keep it"
-                f"--overwrite, to replace its {self.traces} fit, or --resume, to keep what fits"
-            )
             raise InputError("fit", str(self.path), allowed)
 
     def plan(self, resume: bool) -> Plan[dict[str, Any]]:
