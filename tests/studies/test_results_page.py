@@ -66,7 +66,7 @@ def found(rows: list[Row]) -> Found:
         "bare_rules": ["linear", ""],
     }
     rested = {variant: cells for variant in ablation.VARIANTS}
-    return Found(Asked(3, 2, 1, ("paper",)), rows, known, None, {"paper": rested})
+    return Found(Asked(3, 2, ("paper",)), rows, known, None, {"paper": rested})
 
 
 def test_every_table_of_both_pages_is_whole_and_marks_a_bare_rule(small: Results) -> None:
