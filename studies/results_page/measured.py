@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from edgeroute_env.evaluation.results import Results, read_results
 from edgeroute_env.parallel import HERE, Plan, Step, Task, Workers, outcome
 from edgeroute_env.routing import Role
 from edgeroute_env.traces.recorded import TraceKind
-from studies import ablation, plain_ppo, what_can_be_known
+from studies import ablation, other_questions, plain_ppo, unseen_subjects, what_can_be_known
 
 TURNS = 128  # of an episode of most presets; where there are more, fewer episodes are run
 SLOW = (Role.PLANNER, Role.BOUND)  # a millisecond a turn; all others take less than a hundredth
@@ -70,6 +70,8 @@ class Found:
     known: Mapping[str, Any]  # by preset
     plain: Mapping[str, Any] | None
     ablation: Mapping[str, Any]  # by preset and variant
+    unseen: Mapping[str, Any] | None = None  # what scores on unseen subjects cost the tuned rule
+    questions: Mapping[str, Any] = field(default_factory=dict)  # by preset: what other ones change
 
 
 def routers(slow: bool) -> list[str]:
@@ -140,6 +142,8 @@ def found(asked: Asked) -> Found:
             for p in ablation.PRESETS
             if p in asked.presets and ablation.file(p).is_file()
         },
+        unseen_subjects.found() if unseen_subjects.PRESET in asked.presets else None,
+        {p: other_questions.found(p) for p in other_questions.PRESETS if p in asked.presets},
     )
 
 
