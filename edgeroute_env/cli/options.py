@@ -39,6 +39,10 @@ TracesOption = Annotated[
         help="auto, synthetic or recorded; auto takes recordings where the data folder holds them.",
     ),
 ]
+TraceOption = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="Follow this trace instead, e.g. of edgeroute trace import."),
+]
 LearningTracesOption = Annotated[
     str,
     typer.Option(
