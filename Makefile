@@ -6,7 +6,7 @@ CLIENTS := .venv-clients
 BIN := $(VENV)/bin
 DOCS := .venv-docs
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
-SOURCES := edgeroute_env baselines agents validation website studies examples tests tests_clients
+SOURCES := edgeroute_env baselines agents live validation website studies examples tests tests_clients
 PRESETS := $(notdir $(basename $(wildcard configs/scenarios/*.yaml)))
 WITHOUT_RECORDINGS := paper cr2
 
