@@ -25,7 +25,7 @@ from pydantic import (
 )
 
 from edgeroute_env.benchmarks import Benchmark, from_benchmark_files
-from edgeroute_env.catalog import GIBI, DeviceSpeed, GpuSpec, ModelSpec, from_catalog
+from edgeroute_env.catalog import GIBI, DeviceSpeed, GpuSpec, ModelSpec, Overhead, from_catalog
 from edgeroute_env.errors import InputError
 from edgeroute_env.fields import (
     Bytes,
@@ -52,6 +52,7 @@ from edgeroute_env.physics.inference import (
     EdgeCost,
     edge_cost,
     gpus_needed,
+    measured_cost,
     usable_bytes,
 )
 from edgeroute_env.users import Users, drawn_users
@@ -153,9 +154,28 @@ class Background(Part):
     uncached_tokens_per_s: Annotated[float, Within(0.0, 1e12)]
 
 
+class EdgeSpeed(Part):
+    """A server's times as they were measured on it: the coefficients of the latency law.
+
+    A prefill of n new tokens behind c cached ones takes `prefill_fixed_s + n (prefill_s_per_token +
+    prefill_s_per_pair (c + n / 2))`. A token of a batch takes `decode_fixed_s`, and
+    `decode_s_per_sequence` and `decode_s_per_context_token` for each of its sequences and their
+    tokens.
+    """
+
+    prefill_fixed_s: Overhead
+    prefill_s_per_token: Annotated[float, Within(1e-9, 100.0)]
+    prefill_s_per_pair: Annotated[float, Within(0.0, 1.0)] = 0.0
+    decode_fixed_s: Overhead
+    decode_s_per_sequence: Overhead = 0.0
+    decode_s_per_context_token: Annotated[float, Within(0.0, 1.0)] = 0.0
+    kv_pool_tokens: Annotated[float, Within(1.0, 1e12)]
+
+
 class Edge(Part):
     """The edge server, its large model and the load report it sends.
 
+    A measured `speed` takes the place of the times that `model`, `gpu` and `tensor_parallel` give.
     `max_sequences` is the serving engine's own limit of its batch (vLLM's max_num_seqs); the KV
     cache may hold fewer. `power_w` is the power that a request draws while it is served; 0 leaves
     it out.
@@ -169,7 +189,16 @@ class Edge(Part):
     stateless_api: Flag
     report_interval_s: Seconds
     power_w: Watts = 0.0
+    speed: EdgeSpeed | None = None
     background: Background
+
+    @model_serializer(mode="wrap")
+    def _short(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave `speed` out where none was measured: fits know a scenario by its dump."""
+        dumped: dict[str, Any] = dump(self)
+        if self.speed is None:
+            del dumped["speed"]
+        return dumped
 
     @property
     def tenant_sequences(self) -> int:
@@ -180,6 +209,8 @@ class Edge(Part):
 
     def cost(self) -> EdgeCost:
         """Return the coefficients of the server's prefill and decode time."""
+        if self.speed is not None:
+            return measured_cost(**dict(self.speed))
         return edge_cost(self.model.shape(), self.gpu.constants(), self.tensor_parallel)
 
     def what_holds_the_model(self) -> str:
@@ -394,6 +425,8 @@ class Scenario(Part):
 
     def _warn_outside_the_law(self) -> None:
         """Warn, once for each place in a program, where no published figure tests the times."""
+        if self.edge.speed is not None:
+            return
         low, high = FITTED_PARAMETERS
         model, body = self.edge.model.name, self.edge.model.shape().body_parameters
         if not low <= body <= high:
