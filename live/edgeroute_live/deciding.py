@@ -95,6 +95,7 @@ class Gateway:
         self._most_dialogues = most_dialogues
         self.dialogues = Dialogues(most_dialogues)
         self.score = _score(scorer)
+        self.constant_score = float(scorer) if isinstance(scorer, int | float) else None
         self.reads_score = bool(getattr(self.chooser.configured, "reads_score", True))
         self.device_back_at_s = -np.inf
         self._clock, self.begun_s = clock, clock()
