@@ -76,10 +76,10 @@ def begin(arrays: Arrays, which: NDArray[np.int64]) -> int:
         ep.latest_start_s = 0.0
         ep.latest_end_s = 0.0
         for d in range(arrays.devices.shape[1]):
-            _start_phone(p, arrays.devices[e, d])
+            start_phone(p, arrays.devices[e, d])
         dev = arrays.devices[e, row.device]
         arrive(p, row, ep, dev, EdgeQueue(arrays.waiting, arrays.live, e), 0.0)
-        _look(p, row, ep, dev, arrays.seen[e], arrays.matrix, e)
+        look(p, row, ep, dev, arrays.seen[e], arrays.matrix, e)
     return -1
 
 
@@ -145,11 +145,11 @@ def advance(arrays: Arrays, actions: NDArray[np.int64]) -> None:
             row = arrays.traces[ep.trace, ep.cursor]
             dev = arrays.devices[e, row.device]
             arrive(p, row, ep, dev, queue, previous_s)
-        _look(p, row, ep, dev, arrays.seen[e], arrays.matrix, e)
+        look(p, row, ep, dev, arrays.seen[e], arrays.matrix, e)
 
 
 @compiled
-def _start_phone(p: Any, dev: Any) -> None:
+def start_phone(p: Any, dev: Any) -> None:
     """Make a phone cold and idle, with full budgets and no question asked yet."""
     dev.free_at_s = 0.0
     dev.heat = 0.0
@@ -172,7 +172,7 @@ def _start_phone(p: Any, dev: Any) -> None:
 
 
 @inlined
-def _look(
+def look(
     p: Any, row: Any, ep: Any, dev: Any, seen: Any, matrix: NDArray[np.float32], e: int
 ) -> None:
     """Write observation `e`: physical values by name, then scaled and clipped in place."""
