@@ -19,11 +19,15 @@ CACHED_SHARE = 0.5
 
 
 class Finding(NamedTuple):
-    """One thing that was looked at: whether it is as hoped, and what was seen."""
+    """One thing that was looked at: whether it is as hoped, and what was seen.
+
+    Without what is `needed`, answers are routed wrongly or not at all.
+    """
 
     what: str
     good: bool
     seen: str
+    needed: bool = True
 
 
 async def check(client: Client) -> list[Finding]:
@@ -94,9 +98,9 @@ async def _caching(client: Client) -> Finding:
     again = await client.ask(messages, 4)
     times = f"first token after {first.ttft_s:.3f} s, then {again.ttft_s:.3f} s"
     if again.cached_tokens is None:
-        return Finding("prefix cache", False, f"the server does not tell; {times}")
+        return Finding("prefix cache", False, f"the server does not tell; {times}", False)
     share = again.cached_tokens / again.prompt_tokens
-    return Finding("prefix cache", share > CACHED_SHARE, f"{share:.0%} of a prompt; {times}")
+    return Finding("prefix cache", share > CACHED_SHARE, f"{share:.0%} of a prompt; {times}", False)
 
 
 async def _metrics(client: Client) -> Finding:
@@ -105,8 +109,8 @@ async def _metrics(client: Client) -> Finding:
     try:
         status, text = await client.fetch(url + "/metrics")
     except (aiohttp.ClientError, TimeoutError) as error:
-        return Finding("metrics", False, f"none: {type(error).__name__}")
+        return Finding("metrics", False, f"none: {type(error).__name__}", False)
     running = requests_at(text) if status == 200 else None
     if running is None:
-        return Finding("metrics", False, f"none that tell requests (status {status})")
-    return Finding("metrics", True, f"{running:.0f} requests at the server")
+        return Finding("metrics", False, f"none that tell requests (status {status})", False)
+    return Finding("metrics", True, f"{running:.0f} requests at the server", False)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import yaml
 
+from edgeroute_env.errors import InputError
 from edgeroute_env.physics import radio
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.scenario_files import load_scenario
@@ -14,6 +17,7 @@ from edgeroute_live.calibrating.sides import DECODE, PREFILL, TEMPLATE, Link, Si
 from edgeroute_live.calibrating.terms import Constant
 
 BASE = "measured"
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
 KEPT = "[A] the base's: the measurements do not tell it"
 Lines = list[str]
 
@@ -36,9 +40,18 @@ def base_constants(side: str) -> dict[str, float]:
     return dict(zip((*PREFILL, *DECODE), values + decode, strict=True))
 
 
-def scenario_text(name: str, description: str, fits: Mapping[str, SideFit]) -> str:
+def scenario_name(path: Path) -> str:
+    """Return the name that a scenario's file gives it."""
+    if path.suffix not in {".yaml", ".yml"} or not NAME.fullmatch(path.stem) or path.stem == BASE:
+        allowed = "a .yaml file named by small letters, digits and hyphens, such as my-models.yaml"
+        raise InputError("--out", str(path), allowed)
+    return path.stem
+
+
+def scenario_text(name: str, models: Mapping[str, str], fits: Mapping[str, SideFit]) -> str:
     """Return the YAML text of the scenario that the fits of both sides make."""
     device, edge = fits["device"], fits["edge"]
+    description = f"{models['device']} on the device, {models['edge']} at the edge, as measured."
     head = {"extends": BASE, "name": name, "description": description}
     lines = [
         "# Written by edgeroute live calibrate: what was measured on two servers.",
@@ -98,14 +111,14 @@ def _edge(fit: SideFit) -> Lines:
 def _kept_answer(fit: SideFit) -> Lines:
     if fit.kept_answer is None:
         return [f"  kept_answer: 1  # {KEPT}"]
-    return [f"  kept_answer: {fit.kept_answer:.3g}  # [M] median"]
+    return [f"  kept_answer: {fit.kept_answer:.3g}  # [M] closest to what was reported"]
 
 
 def _radio(link: Link) -> Lines:
     lines = [
         "radio:",
         f"  rtt_floor_s: {link.rtt_floor_s:.4g}  # [M] the least",
-        f"  rtt_excess_mean_s: {link.rtt_mean_s - link.rtt_floor_s:.4g}  # [M]",
+        f"  rtt_excess_mean_s: {link.rtt_s - link.rtt_floor_s:.4g}  # [M] to the median",
     ]
     if link.s_per_byte.told:
         bands = _inverse(link.s_per_byte, 8.0 / efficiency())
@@ -113,7 +126,7 @@ def _radio(link: Link) -> Lines:
         words = f"[D] {told.value:.4g} Mbit/s, 95 %: {told.low:.3g} to {told.high:.3g}"
         lines.append(f"  uplink_hz: {bands.value:.5g}  # {words}")
     else:
-        lines.append(f"  # uplink_hz: {KEPT}: uploads go too fast")
+        lines.append(f"  # uplink_hz: {KEPT}; uploads go too fast")
     return lines
 
 
@@ -134,11 +147,11 @@ def findings(side: str, fit: SideFit) -> list[tuple[str, str, str, str]]:
     rows: list[tuple[str, str, str, str]] = []
     named: dict[str, Constant] = {**fit.constants, **fit.template}
     if fit.link is not None:
-        rows.append((side, "rtt_s", f"{fit.link.rtt_mean_s:.4g}", "mean"))
+        rows.append((side, "rtt_s", f"{fit.link.rtt_s:.4g}", "median"))
         named["upload_s_per_byte"] = fit.link.s_per_byte
     for name, constant in named.items():
         told = f"{constant.low:.3g} to {constant.high:.3g}" if constant.told else "not told"
         rows.append((side, name, f"{constant.value:.4g}", told))
     kept: Any = "not told" if fit.kept_answer is None else f"{fit.kept_answer:.3g}"
-    rows.append((side, "kept_answer", kept, "median"))
+    rows.append((side, "kept_answer", kept, "closest"))
     return rows
