@@ -206,7 +206,8 @@ class LiveState:
         self,
         turn: Turn,
         at_s: float,
-        context_tokens: float,
+        asked_tokens: float,
+        answer_tokens: float,
         work_s: float | None = None,
         energy_j: float = 0.0,
     ) -> None:
@@ -215,11 +216,12 @@ class LiveState:
         Args:
             turn: what `route` returned.
             at_s: when.
-            context_tokens: the dialogue's, the answer included.
+            asked_tokens: of the conversation before the answer.
+            answer_tokens: of the answer.
             work_s: how long the phone has worked; None counts from the moment it could begin.
             energy_j: what the phone has spent.
         """
-        true = turn.dialogue.true
+        true, context_tokens = turn.dialogue.true, asked_tokens + answer_tokens
         true["context_tokens"] = context_tokens
         true["last_route"] = float(ROUTES.index(turn.side))
         if turn.side == ROUTES[EDGE_ROUTE]:

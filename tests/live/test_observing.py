@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def replayed(name: str, overrides: dict, seed: int, edge_share: float) -> tuple[
     hidden = scenario.observation.hidden
     events: list = []  # (when, order, call): what has not happened yet
     simulated, live = [], []
-    dialogue, turn, reported_at_s = Dialogue(), None, -math.inf
+    dialogue = Dialogue()
     for k in range(96):
         row, ep, dev = batch.traces[0, k], batch.episodes[0], batch.devices[0, 0]
         while events and events[0][0] <= row["arrival_s"]:
@@ -67,19 +67,20 @@ def replayed(name: str, overrides: dict, seed: int, edge_share: float) -> tuple[
         end_s = float(row["arrival_s"] + out["latency_s"])
         energy_j = float(out["energy_j"])
         if out["failed"]:
-            call = lambda t=turn, e=end_s, j=energy_j: state.failed(t, e, j)
+            call = partial(state.failed, turn, end_s, energy_j)
         else:
             side = ROUTES[int(out["edge_call"])]
             if side != turn.side:  # the phone expected to hold it, and does not
                 state.move(turn, float(row["arrival_s"]))
-            total = context + row["prompt_tokens"] + row[f"answer_tokens_{side}"]
-            work_s = float(out["switch_s"] + out["prefill_s"] + out["decode_s"])
-            call = lambda t=turn, e=end_s, c=float(total), w=work_s, j=energy_j: state.answered(
-                t, e, c, w, j
+            asked, answer = (
+                float(context + row["prompt_tokens"]),
+                float(row[f"answer_tokens_{side}"]),
             )
+            work_s = float(out["switch_s"] + out["prefill_s"] + out["decode_s"])
+            call = partial(state.answered, turn, end_s, asked, answer, work_s, energy_j)
             if side == "edge":
                 told_s, waited_s = float(dev["next_edge_told_at_s"]), float(dev["next_edge_wait_s"])
-                first = lambda t=turn, a=told_s, w=waited_s: state.first_token(t, a, w)
+                first = partial(state.first_token, turn, told_s, waited_s)
                 heapq.heappush(events, (told_s, 2 * k, first))
         heapq.heappush(events, (end_s, 2 * k + 1, call))
         if batch.over[0]:
