@@ -36,8 +36,8 @@ PLATFORMS |= {("Darwin", "arm64"): "mac-arm64-metal", ("Darwin", "x86_64"): "mac
 INSTALL_WITHIN_S, START_WITHIN_S = 600.0, 180.0
 EDGE_SLOWDOWN = 2.0
 FAKES = {
-    "device": ["--prefill-s-per-token", "2e-3", "--decode-fixed-s", "0.03"],
-    "edge": ["--prefill-s-per-token", "4e-4", "--decode-fixed-s", "0.015"],
+    "device": ["--prefill-s-per-token", "4e-3", "--decode-fixed-s", "0.04"],
+    "edge": ["--prefill-s-per-token", "1.5e-3", "--decode-fixed-s", "0.03"],
 }
 QUESTIONS = (
     "Name three rivers of Europe.",
