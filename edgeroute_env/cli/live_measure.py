@@ -138,16 +138,15 @@ def compare(
         raise InputError("LOG", f"{len(found)} of {len(turns)} turns", allowed)
     open_folder(out, (PAGE,), overwrite)
     console.print(finding(told))
-    table = blank(
-        f"{chosen.name}: {len(found)} of {len(turns)} turns can be compared",
-        names=("side", "time", "prediction"),
-        wide=("turns", "error", "95 %", "bias", "R2"),
-    )
-    for e in told:
-        cells = (str(e.turns), f"{e.mape:.1%}", f"{e.low:.1%} to {e.high:.1%}", f"{e.bias:+.1%}")
-        names = (f"{e.side} ", f"{TIMES[e.time]} ", f"{e.step} ")
-        table.add_row(*names, *(f"  {cell}" for cell in (*cells, f"{e.r2:.2f}")))
-    console.print(table)
+    console.print(f"{chosen.name}: {len(found)} of {len(turns)} turns can be compared")
+    for side, time in dict.fromkeys((e.side, e.time) for e in told):
+        rows = [e for e in told if (e.side, e.time) == (side, time)]
+        title = f"{side}, {TIMES[time]} ({rows[0].turns} turns)"
+        table = blank(title, names=("prediction",), wide=("error", "95 %", "bias", "R2"))
+        for e in rows:
+            cells = (f"{e.mape:.1%}", f"{e.low:.1%} to {e.high:.1%}", f"{e.bias:+.1%}")
+            table.add_row(e.step, *(f"   {cell}" for cell in (*cells, f"{e.r2:.2f}")))
+        console.print(table)
     by_cause = blank("error by cause, in points", names=("side", "time"), wide=(*STEPS[1:], "rest"))
     for side, time, taken in causes(told):
         by_cause.add_row(f"{side} ", f"{TIMES[time]} ", *(f"  {100.0 * t:.1f}" for t in taken))
