@@ -35,7 +35,7 @@ app = typer.Typer(
 )
 
 SIMULATE, COMPARE, LEARN, DATA = "Simulate", "Compare", "Fit and learn", "Data and scores"
-LIVE = "Real requests"
+REAL = "Real requests"
 
 
 def _tell_version(asked: bool) -> None:
@@ -70,4 +70,4 @@ app.command("tune", rich_help_panel=LEARN)(tune.tune)
 app.add_typer(data.app, name="data", rich_help_panel=DATA)
 app.add_typer(trace.app, name="trace", rich_help_panel=DATA)
 app.add_typer(score.app, name="score", rich_help_panel=DATA)
-app.add_typer(live.app, name="live", rich_help_panel=LIVE)
+app.add_typer(live.app, name="live", rich_help_panel=REAL)

@@ -248,10 +248,10 @@ def logged(asked: Asked, course: Course, ended_s: float, started_at: float) -> L
         hidden=list(decision.hidden),
         model=asked.model,
         router=decision.router,
-        chosen=decision.side,  # type: ignore[arg-type]
+        chosen=decision.side,
         why=decision.why,
-        tried=course.tried,  # type: ignore[arg-type]
-        side=course.side,  # type: ignore[arg-type]
+        tried=course.tried,
+        side=course.side,
         status=course.status,
         error=course.error,
         streamed=asked.streamed,

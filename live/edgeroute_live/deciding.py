@@ -92,6 +92,7 @@ class Gateway:
         self.scenario = load_scenario(scenario)
         self.chooser = Chooser(self.scenario, router)
         self.state = LiveState(self.scenario)
+        self._most_dialogues = most_dialogues
         self.dialogues = Dialogues(most_dialogues)
         self.score = _score(scorer)
         self.reads_score = bool(getattr(self.chooser.configured, "reads_score", True))
@@ -224,9 +225,13 @@ class Gateway:
         prompt = self.dialogues.read([{"role": "user", "content": "Hello"}])
         if self.reads_score:
             self.score(prompt.text)
-        state, self.state = self.state, LiveState(self.scenario)
-        self.failed(self.choose(prompt, 0.5))
-        self.state, self._latest_s = state, 0.0
+        for side in ROUTES:
+            decision = self.choose(prompt, 0.5, f"{BASE_MODEL}-{side}")
+            self.began(decision, 0.0)
+            self.answered(decision)
+        self.choose(prompt, 0.5)
+        self.state, self.dialogues = LiveState(self.scenario), Dialogues(self._most_dialogues)
+        self._latest_s = 0.0
 
 
 def _score(scorer: str | float | Score) -> Score:

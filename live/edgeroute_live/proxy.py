@@ -103,10 +103,8 @@ class Proxy:
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Let in who has the token; word every error as OpenAI's API does."""
-        given = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
-        if self._token and request.path != "/health":
-            if not hmac.compare_digest(given.encode(), self._token.encode()):
-                return _refused(401, "the token of this proxy is missing or wrong", "invalid_token")
+        if request.path != "/health" and not self._may(request):
+            return _refused(401, "the token of this proxy is missing or wrong", "invalid_token")
         try:
             return await handler(request)
         except InputError as error:
@@ -124,6 +122,10 @@ class Proxy:
             logging.getLogger(__name__).exception("a request could not be served")
             return _refused(500, "the proxy has a fault; its output says more", "proxy_fault")
 
+    def _may(self, request: web.Request) -> bool:
+        given = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
+        return hmac.compare_digest(given.encode(), self._token.encode()) or not self._token
+
     async def _complete(self, request: web.Request) -> web.StreamResponse:
         arrival_s = self.gateway.now_s()
         if request.content_type != "application/json":  # no web page can send it unasked
@@ -136,11 +138,7 @@ class Proxy:
             self._scorer, self._score, asked.model, prompt
         )
         scoring_s = self.gateway.now_s() - scoring_at_s
-        hindered = {
-            side: upstream.hindrance
-            for side, upstream in self.upstreams.items()
-            if upstream.hindrance
-        }
+        hindrances = {side: upstream.hindrance for side, upstream in self.upstreams.items()}
         self.gateway.device_back_at_s = self.upstreams["device"].back_at_s - self.gateway.begun_s
         decision = self.gateway.choose(
             prompt,
@@ -149,7 +147,7 @@ class Proxy:
             arrival_s=arrival_s,
             signals=told,
             most_tokens=asked.most_tokens,
-            hindered=hindered,
+            hindered={side: why for side, why in hindrances.items() if why},
         )
         course = Course(decision, scoring_s)
         try:
@@ -195,7 +193,7 @@ class Proxy:
             reply.close()
             usage = usage_of(answer.get("usage"), answer.get("timings"))
             turn.shadow = Shadow(
-                side=side,  # type: ignore[arg-type]
+                side=side,
                 latency_s=self.gateway.now_s() - asked_s,
                 prompt_tokens=usage.prompt_tokens,
                 answer_tokens=usage.answer_tokens,

@@ -46,7 +46,8 @@ class EventParser:
                 self._held = held
                 return []
             self._begun, held = True, held.removeprefix(_BOM)
-        events, start = [], 0
+        events: list[str] = []
+        start = 0
         for end in _LINE_END.finditer(held):
             if end.group() == b"\r" and end.end() == len(held):
                 break  # its "\n" may follow
