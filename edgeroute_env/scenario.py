@@ -61,6 +61,23 @@ LONGEST_EPISODE_S = 1e8  # three years; a trace's clock ends at ten times that
 T = TypeVar("T")
 
 
+def _without_defaults(*fields: str) -> Any:
+    """Return a serializer that leaves fields out while they are at their defaults.
+
+    Fits and policies know a scenario by its dump, which these fields, newer than some fits, must
+    not change.
+    """
+
+    def short(self: Part, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        dumped: dict[str, Any] = dump(self)
+        for name in fields:
+            if getattr(self, name) == type(self).model_fields[name].default:
+                del dumped[name]
+        return dumped
+
+    return model_serializer(mode="wrap")(short)
+
+
 class Table(Part):
     """A recorded table in the data folder, the names of its columns, and which rows count.
 
@@ -83,13 +100,7 @@ class Table(Part):
             raise InputError("", file, "a file in the data folder, without ..")
         return file
 
-    @model_serializer(mode="wrap")
-    def _short(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave `drop_unusable` out where it is not asked for: fits know a scenario by its dump."""
-        dumped: dict[str, Any] = dump(self)
-        if not self.drop_unusable:
-            del dumped["drop_unusable"]
-        return dumped
+    _short = _without_defaults("drop_unusable")
 
 
 class Heat(Part):
@@ -124,7 +135,8 @@ class DeviceEnergy(Part):
 class Device(Part):
     """The phones and the small model on each.
 
-    `scoring_s` is the time that the semantic score takes before a turn can be routed.
+    `scoring_s` is the time that the semantic score takes before a turn can be routed. `kept_answer`
+    is the share of an answer that the dialogue's next turn finds in the cache.
     """
 
     count: Annotated[int, Within(1, 1024)]
@@ -138,8 +150,11 @@ class Device(Part):
     cache_survival_s: TimeConstant
     background_probability: Share
     background_depth: OpenShare
+    kept_answer: Share = 1.0
     heat: Heat
     energy: DeviceEnergy
+
+    _short = _without_defaults("kept_answer")
 
 
 class Background(Part):
@@ -178,7 +193,7 @@ class Edge(Part):
     A measured `speed` takes the place of the times that `model`, `gpu` and `tensor_parallel` give.
     `max_sequences` is the serving engine's own limit of its batch (vLLM's max_num_seqs); the KV
     cache may hold fewer. `power_w` is the power that a request draws while it is served; 0 leaves
-    it out.
+    it out. `kept_answer` is the share of an answer that the dialogue's next turn finds cached.
     """
 
     model: Annotated[ModelSpec, BeforeValidator(from_catalog("models"))]
@@ -189,16 +204,11 @@ class Edge(Part):
     stateless_api: Flag
     report_interval_s: Seconds
     power_w: Watts = 0.0
+    kept_answer: Share = 1.0
     speed: EdgeSpeed | None = None
     background: Background
 
-    @model_serializer(mode="wrap")
-    def _short(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave `speed` out where none was measured: fits know a scenario by its dump."""
-        dumped: dict[str, Any] = dump(self)
-        if self.speed is None:
-            del dumped["speed"]
-        return dumped
+    _short = _without_defaults("kept_answer", "speed")
 
     @property
     def tenant_sequences(self) -> int:
@@ -320,6 +330,23 @@ class Attachment(Part):
     size_bytes: Bytes
 
 
+class Template(Part):
+    """How many tokens a server makes of a text: its chat template and its own tokenizer.
+
+    A prompt of t tokens takes `first_tokens` once a dialogue, `message_tokens` for itself and for
+    the answer before it, and `tokens_per_estimate` t.
+    """
+
+    first_tokens: Annotated[float, Within(0.0, 1e5)] = 0.0
+    message_tokens: Annotated[float, Within(0.0, 1e3)] = 0.0
+    tokens_per_estimate: Annotated[float, Within(0.1, 10.0)] = 1.0
+
+    def of_turn(self, tokens: T, opens: bool) -> T:
+        """Return what a turn adds to its dialogue's context, given the tokens of its text."""
+        added = self.first_tokens + self.message_tokens if opens else 2.0 * self.message_tokens
+        return added + self.tokens_per_estimate * tokens  # type: ignore[operator, return-value]
+
+
 class Bursts(Part):
     """How the activity of all users together changes: log-normal, mean 1, correlated in time."""
 
@@ -336,7 +363,8 @@ class Workload(Part):
     """What users ask and when.
 
     `score_auc` says how well drawn scores rank; null takes what each benchmark states, or what is
-    published of probes. `score_source` says what makes the score: a classifier that reads the
+    published of probes. The lengths of prompts are those of their texts where there is no
+    `template`. `score_source` says what makes the score: a classifier that reads the
     `prompt`, or a `probe`: the phone's own model reads it first, and its first token's confidence
     is the score.
     """
@@ -351,8 +379,11 @@ class Workload(Part):
     score_auc: Annotated[float, Within(0.5, 0.999)] | None = None
     score_source: Literal["prompt", "probe"] = "prompt"
     attachment: Attachment
+    template: Template | None = None
     arrivals: Table | None = None
     follow_ups: Table | None = None
+
+    _short = _without_defaults("template")
 
     @property
     def drawn_auc(self) -> float | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 import yaml
 
+from edgeroute_env.cli import live_measure
 from edgeroute_env.cli.options import (
     OverwriteOption,
     ScenarioOption,
@@ -85,3 +86,9 @@ def export(
         console.print(note)
     for path in files.values():
         console.print(f"wrote {path}")
+
+
+app.command("check")(live_measure.check)
+app.command("calibrate")(live_measure.calibrate)
+app.command("compare")(live_measure.compare)
+app.command("link")(live_measure.link)

@@ -146,9 +146,10 @@ class Gateway:
         dialogue = self.dialogues.find(prompt, score)
         longest = np.inf if most_tokens is None else most_tokens
         device_tokens, edge_tokens = (min(tokens, longest) for tokens in self.predicted_tokens)
+        template, tokens = self.scenario.workload.template, float(prompt.tokens)
         ask = Ask(
             arrival_s=self._latest_s,
-            prompt_tokens=prompt.tokens,
+            prompt_tokens=template.of_turn(tokens, prompt.turn == 1) if template else tokens,
             score=score,
             predicted_tokens_device=device_tokens,
             predicted_tokens_edge=edge_tokens,

@@ -113,6 +113,11 @@ class Client:
             content = await response.read()
             return clock() - started_s, response.status, content
 
+    async def fetch(self, url: str) -> tuple[int, str]:
+        """Return the status and the text of any address of the server."""
+        async with self._session.get(url, headers=self.endpoint.headers()) as response:
+            return response.status, await response.text(errors="replace")
+
     async def models(self) -> list[dict[str, Any]]:
         """Return the models that the server lists."""
         _, status, content = await self.get("/models")

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from edgeroute_env.errors import InputError
+from edgeroute_env.physics.inference import cached_blocks
 from edgeroute_live.calibrating.measure import PADDING_BYTES, Measured
 from edgeroute_live.calibrating.terms import CONFIDENCE, TOLD_WITHIN, Constant, fit_terms
 from edgeroute_live.timing import Timed
@@ -15,15 +16,16 @@ from edgeroute_live.timing import Timed
 PREFILL = ("prefill_fixed_s", "prefill_s_per_token", "prefill_s_per_pair")
 DECODE = ("decode_fixed_s", "decode_s_per_sequence", "decode_s_per_context_token")
 TEMPLATE = ("first_tokens", "message_tokens", "tokens_per_estimate")
+SHARES = 21  # of an answer that are tried
 NEEDED = {"prefill_s_per_token": "longer prompts", "decode_fixed_s": "longer answers"}
 PLAIN_TEMPLATE = dict(zip(TEMPLATE, (0.0, 0.0, 1.0), strict=True))
 
 
 class Link(NamedTuple):
-    """The way to a server: its round trip (s) and the time of a byte (s)."""
+    """The way to a server: its least and its median round trip (s), and the time of a byte (s)."""
 
     rtt_floor_s: float
-    rtt_mean_s: float
+    rtt_s: float
     s_per_byte: Constant
 
 
@@ -54,7 +56,7 @@ def fit_side(measured: Measured, base: Mapping[str, float], side: str) -> SideFi
     return SideFit(
         constants=constants,
         template=fit_template(measured.everything()),
-        kept_answer=kept_answer(measured.continued),
+        kept_answer=kept_answer(measured.continued, in_blocks=side == "edge"),
         link=link,
         requests=len(measured.everything()),
         context_tokens=measured.context_tokens,
@@ -81,7 +83,7 @@ def fit_prefill(
     first_s = np.array([turn.ttft_s for turn in turns])
     if link is not None:
         sent = np.array([float(turn.body_bytes) for turn in turns])
-        on_way_s = link.rtt_mean_s + sent * link.s_per_byte.value
+        on_way_s = link.rtt_s + sent * link.s_per_byte.value
         first_s = np.maximum(first_s - on_way_s, 1e-3 * first_s)
     columns = (np.ones(len(turns)), new, new * (cached + 0.5 * new))
     return fit_terms(dict(zip(PREFILL, columns, strict=True)), first_s, base)
@@ -128,19 +130,33 @@ def fit_template(turns: Sequence[Timed]) -> dict[str, Constant]:
     return fit_terms(columns, counted, PLAIN_TEMPLATE)
 
 
-def kept_answer(continued: Sequence[tuple[Timed, Timed]]) -> float | None:
-    """Return the median share of an answer that the next turn found cached; None: not told."""
-    shares = [
-        (after.cached_tokens - before.prompt_tokens) / before.answer_tokens
-        for before, after in continued
-        if after.cached_tokens is not None
-    ]
-    return float(np.clip(np.median(shares), 0.0, 1.0)) if shares else None
+def kept_answer(continued: Sequence[tuple[Timed, Timed]], in_blocks: bool) -> float | None:
+    """Return the share of an answer that the next turn finds cached; None: the server does not say.
+
+    Of all shares it is the one whose tokens lie closest to those reported, the largest if several
+    do. At the edge the simulator counts whole blocks.
+    """
+    told = [pair for pair in continued if pair[1].cached_tokens is not None]
+    if not told:
+        return None
+    asked, answer = (
+        np.array([float(getattr(before, name)) for before, _ in told])
+        for name in ("prompt_tokens", "answer_tokens")
+    )
+    reported = np.array([after.cached_tokens for _, after in told])
+
+    def miss(share: float) -> float:
+        held = asked + share * answer
+        if in_blocks:
+            held = np.array([cached_blocks(tokens) for tokens in held])
+        return float(np.abs(np.minimum(held, asked + answer - 1.0) - reported).sum())
+
+    return float(min(np.linspace(1.0, 0.0, SHARES), key=miss))
 
 
 def _link(measured: Measured) -> Link:
     trips_s = np.array(measured.round_trips_s)
-    return Link(float(trips_s.min()), float(trips_s.mean()), _s_per_byte(measured))
+    return Link(float(trips_s.min()), float(np.median(trips_s)), _s_per_byte(measured))
 
 
 def _s_per_byte(measured: Measured) -> Constant:
