@@ -30,7 +30,7 @@ from edgeroute_live.choosing import BASE_MODEL, Chooser
 from edgeroute_live.observing import Ask, Report, Signals
 from edgeroute_live.prompts import Dialogues, Prompt
 from edgeroute_live.state import LiveState, Turn
-from edgeroute_live.upstream import Usage
+from edgeroute_live.usage import Usage
 
 DEVICE, EDGE = ROUTES
 Score = Callable[[str], float]

@@ -27,7 +27,8 @@ from edgeroute_live.prompts import Prompt
 from edgeroute_live.reports import requests_at
 from edgeroute_live.serving import Settings
 from edgeroute_live.signals import signals
-from edgeroute_live.upstream import SideError, Upstream, usage_of
+from edgeroute_live.upstream import SideError, Upstream
+from edgeroute_live.usage import usage_of
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 SHORTEST_POLL_S = 0.5
