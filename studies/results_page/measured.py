@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,9 @@ from edgeroute_agents.policy import FIGURES, packaged_folder
 from edgeroute_baselines import router_names
 from edgeroute_baselines.registry import ANALYTIC, spec
 from edgeroute_env import load_scenario
+from edgeroute_env.errors import InputError
 from edgeroute_env.evaluation.results import Results, read_results
+from edgeroute_env.parallel import HERE, Plan, Step, Task, Workers, outcome
 from edgeroute_env.routing import Role
 from edgeroute_env.traces.recorded import TraceKind
 from studies import ablation, other_questions, plain_ppo, unseen_subjects, what_can_be_known
@@ -34,8 +35,8 @@ class Asked:
 
     episodes: int
     planned: int
-    jobs: int
     presets: tuple[str, ...]
+    by: Workers = HERE
 
     def of(self, preset: str, slow: bool) -> int:
         """Return the number of episodes on a preset."""
@@ -102,26 +103,23 @@ def kinds(asked: Asked) -> list[tuple[str, TraceKind]]:
 
 def run(asked: Asked) -> None:
     """Run the benchmarks that have not been run before on today's scenarios, fits and policies."""
-
-    def one(arguments: list[str]) -> None:
-        whole = [sys.executable, "-m", "edgeroute_env", *arguments, "--resume", "--quiet"]
-        if subprocess.run(whole, stdout=subprocess.DEVNULL).returncode:
-            raise SystemExit(f"failed: edgeroute {' '.join(arguments)}")
-        print(f"done: {' '.join(arguments[:6])}", flush=True)
-
     wanted = [
         command(preset, traces, slow, asked.of(preset, slow))
         for slow in (True, False)  # the long ones first
         for preset, traces in kinds(asked)
     ]
-    with ThreadPoolExecutor(asked.jobs) as workers:
-        running = [workers.submit(one, arguments) for arguments in wanted]
-        try:
-            for each in running:
-                each.result()
-        except BaseException:
-            workers.shutdown(cancel_futures=True)
-            raise
+    tasks = [Task(f"edgeroute {' '.join(words)}", _benchmark, (words,)) for words in wanted]
+    outcome(_all(tasks), asked.by)
+
+
+def _all(tasks: Sequence[Task]) -> Plan[None]:
+    yield tasks
+
+
+def _benchmark(step: Step, words: Sequence[str]) -> None:
+    whole = [sys.executable, "-m", "edgeroute_env", *words, "--resume", "--quiet"]
+    if subprocess.run(whole, stdout=subprocess.DEVNULL).returncode:
+        raise InputError("edgeroute", " ".join(words), "a benchmark that succeeds")
 
 
 def found(asked: Asked) -> Found:

@@ -73,7 +73,7 @@ def found(rows: list[Row]) -> Found:
     both = {"by_episode": interval(*TIES), "by_question": interval(*TIES)}
     half = {"questions": 500, "recorded": both, "synthetic": both}
     questions = {"gsm8k": {"fit": half, "evaluation": half}}
-    asked = Asked(3, 2, 1, ("paper",))
+    asked = Asked(3, 2, ("paper",))
     return Found(asked, rows, known, None, {"paper": rested}, unseen, questions)
 
 
