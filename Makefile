@@ -6,14 +6,14 @@ CLIENTS := .venv-clients
 BIN := $(VENV)/bin
 DOCS := .venv-docs
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
-SOURCES := edgeroute_env baselines agents validation website studies examples tests tests_clients
+SOURCES := edgeroute_env baselines agents live validation website studies examples tests tests_clients
 PRESETS := $(notdir $(basename $(wildcard configs/scenarios/*.yaml)))
 WITHOUT_RECORDINGS := paper cr2
 JOBS ?= $(shell getconf _NPROCESSORS_ONLN)
 RESUME ?= --overwrite
 
 .DEFAULT_GOAL := help
-.PHONY: help benchmark test test-fast test-slow test-lowest test-clients check speed fit pretrain results validation docs clean
+.PHONY: help benchmark test test-fast test-slow test-lowest test-clients check speed fit pretrain results validation live-demo docs clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -64,6 +64,9 @@ results: $(VENV)/.dev  ## docs/results.md and the README's table (half an hour o
 validation: $(VENV)/.dev  ## docs/validation.md: the model beside figures, theory and recordings
 	$(BIN)/python -m validation --out docs --overwrite
 
+live-demo: $(VENV)/.live  ## two real small models (or fakes): checked, calibrated, routed to, compared
+	$(BIN)/python -m edgeroute_live.demo
+
 docs: $(DOCS)/.made  ## the documentation site: build/site/index.html
 	$(DOCS)/bin/python -m website
 	$(DOCS)/bin/zensical build --clean --strict
@@ -78,6 +81,10 @@ $(VENV)/bin/python:
 
 $(VENV)/.cli: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) --editable '.[cli]'
+	touch $@
+
+$(VENV)/.live: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PIP) --editable '.[cli,live]'
 	touch $@
 
 # torch stays at the version of constraints.txt: PyPI has its older ones only with CUDA, in gigabytes.

@@ -76,11 +76,11 @@ def begin(arrays: Arrays, which: NDArray[np.int64]) -> int:
         ep.latest_start_s = 0.0
         ep.latest_end_s = 0.0
         for d in range(arrays.devices.shape[1]):
-            _start_phone(p, arrays.devices[e, d])
+            start_phone(p, arrays.devices[e, d])
         dev = arrays.devices[e, row.device]
         arrive(p, row, ep, dev, EdgeQueue(arrays.waiting, arrays.live, e), 0.0)
-        _look(p, row, ep, dev, arrays.seen[e])
-        _scale(arrays.matrix, e)
+        look(p, row, ep, dev, arrays.seen[e])
+        scale(arrays.matrix, e)
     return -1
 
 
@@ -147,16 +147,16 @@ def advance(arrays: Arrays, actions: NDArray[np.int64]) -> None:
             row = arrays.traces[ep.trace, ep.cursor]
             dev = arrays.devices[e, row.device]
             arrive(p, row, ep, dev, queue, previous_s)
-        _look(p, row, ep, dev, arrays.seen[e])
+        look(p, row, ep, dev, arrays.seen[e])
         if looked >= 0:
-            _scale(arrays.matrix, looked)
+            scale(arrays.matrix, looked)
         looked = e
     if looked >= 0:
-        _scale(arrays.matrix, looked)
+        scale(arrays.matrix, looked)
 
 
 @compiled
-def _start_phone(p: Any, dev: Any) -> None:
+def start_phone(p: Any, dev: Any) -> None:
     """Make a phone cold and idle, with full budgets and no question asked yet."""
     dev.free_at_s = 0.0
     dev.heat = 0.0
@@ -179,14 +179,14 @@ def _start_phone(p: Any, dev: Any) -> None:
 
 
 @inlined
-def _look(p: Any, row: Any, ep: Any, dev: Any, seen: Any) -> None:
+def look(p: Any, row: Any, ep: Any, dev: Any, seen: Any) -> None:
     """Write an observation: physical values by name."""
     estimate(p, row, ep, dev, seen)
     observe(p, row, ep, dev, seen)
 
 
 @inlined
-def _scale(matrix: NDArray[np.float32], e: int) -> None:
+def scale(matrix: NDArray[np.float32], e: int) -> None:
     """Scale and clip the physical values of observation `e` in place."""
     for i in range(COUNT):
         matrix[e, i] = min(max(matrix[e, i] * _GAIN[i], _LOW[i]), _HIGH[i])
