@@ -83,7 +83,9 @@ def where_and_how_often(step: object, folder: Path, number: int) -> tuple[str, i
 def test_both_nodes_work_and_a_killed_worker_loses_its_own_task(
     address: str, tmp_path: Path
 ) -> None:
-    from edgeroute_env.parallel import Plan, Task, outcome, workers
+    from edgeroute_env.parallel import Plan, Task, outcome, travels, workers
+
+    travels(sys.modules[__name__])
 
     def plan() -> Plan[list[tuple[str, int]]]:
         return (yield [Task(f"task {k}", where_and_how_often, (tmp_path, k)) for k in range(8)])
