@@ -79,7 +79,7 @@ class Batch:
         step. Here they never change.
         """
         arguments = (*self.arrays, np.zeros(0, np.int64))
-        types = tuple(numba.typeof(argument) for argument in arguments)  # type: ignore[no-untyped-call]
+        types = tuple(map(numba.typeof, arguments))
         code: Callable[..., None] = kernel.step.compile(types)  # type: ignore[attr-defined]
         Batch._code = staticmethod(code)
         return code
