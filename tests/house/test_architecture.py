@@ -19,11 +19,8 @@ ROOT = Path(__file__).parents[2]
 PACKAGE, BASELINES, AGENTS = "edgeroute_env", "edgeroute_baselines", "edgeroute_agents"
 LIVE = "edgeroute_live"
 BESIDE = ("studies", "validation", "website", "examples", "tests")
-CODE = [
-    path
-    for folder in "edgeroute_env baselines agents live examples tests validation website studies".split()
-    for path in sorted((ROOT / folder).rglob("*.py"))
-]
+FOLDERS = "edgeroute_env baselines agents live examples tests validation website studies"
+CODE = [path for folder in FOLDERS.split() for path in sorted((ROOT / folder).rglob("*.py"))]
 # Where a module lies -> what it may not import, by prefix of the module's full name.
 FLOORS = {
     PACKAGE: [BASELINES, AGENTS, LIVE, *BESIDE],
