@@ -43,7 +43,8 @@ class Timed(NamedTuple):
     """A request that was answered: tokens as the server counts them, times of one clock (s).
 
     `prompt_tokens` are those of the whole conversation; `estimate_tokens` are the simulator's
-    estimate of its texts. `cached_tokens` is None where the server does not tell.
+    estimate of its texts. `cached_tokens` is None where the server does not tell. `times_s` is when
+    each part of the answer came.
     """
 
     messages: int
@@ -52,10 +53,19 @@ class Timed(NamedTuple):
     cached_tokens: int | None
     answer_tokens: int
     sent_s: float
-    first_s: float
-    last_s: float
+    times_s: tuple[float, ...]
     text: str
     body_bytes: int
+
+    @property
+    def first_s(self) -> float:
+        """When the first token came."""
+        return self.times_s[0]
+
+    @property
+    def last_s(self) -> float:
+        """When the last token came."""
+        return self.times_s[-1]
 
     @property
     def ttft_s(self) -> float:
@@ -169,8 +179,7 @@ class Client:
             cached_tokens=details.get("cached_tokens"),
             answer_tokens=int(usage["completion_tokens"]),
             sent_s=sent_s,
-            first_s=times[0],
-            last_s=times[-1],
+            times_s=tuple(times),
             text="".join(text),
             body_bytes=len(data),
         )

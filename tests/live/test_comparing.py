@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
 
@@ -19,10 +18,11 @@ from edgeroute_live.calibrating.measure import Plan
 from edgeroute_live.calibrating.written import scenario_text
 from edgeroute_live.comparing import FIGURES, PAGE, PLOT, causes, errors
 from edgeroute_live.demo import talk
-from edgeroute_live.fake import FakeServer, in_thread
+from edgeroute_live.fake import FakeServer
 from edgeroute_live.log import LoggedTurn, read_log
 from edgeroute_live.predicting import STEPS, predict
 from edgeroute_live.timing import Endpoint
+from tests.helpers import virtual_time
 from tests.helpers.known_servers import DEVICE, EDGE
 
 MEASURED = {
@@ -147,21 +147,24 @@ def test_the_command_writes_a_page_a_plot_and_figures(tmp_path: Path) -> None:
     assert len(figures["turns"]) == 24
 
 
-@pytest.mark.slow
 def test_known_servers_are_calibrated_routed_to_and_predicted_within_five_percent(
     tmp_path: Path,
 ) -> None:
-    servers = {"device": FakeServer(DEVICE), "edge": FakeServer(EDGE)}
     scenario, log = tmp_path / "known.yaml", tmp_path / "turns.jsonl"
-    with in_thread(*servers.values()):
-        urls = {side: server.url for side, server in servers.items()}
-        models = {"device": DEVICE.model, "edge": EDGE.model}
-        fits = {
-            side: asyncio.run(calibrate(Endpoint(url, models[side]), side, Plan(), lambda _: None))
-            for side, url in urls.items()
-        }
-        scenario.write_text(scenario_text("known", models, fits), encoding="utf-8")
-        asyncio.run(talk(urls, scenario, log, turns=24))
+
+    async def measure_and_talk() -> None:
+        async with FakeServer(DEVICE) as device, FakeServer(EDGE) as edge:
+            urls = {"device": device.url, "edge": edge.url}
+            models = {"device": DEVICE.model, "edge": EDGE.model}
+            plan = Plan(longest_tokens=512, repeats=2, most_at_once=4)
+            fits = {
+                side: await calibrate(Endpoint(url, models[side]), side, plan, lambda _: None)
+                for side, url in urls.items()
+            }
+            scenario.write_text(scenario_text("known", models, fits), encoding="utf-8")
+            await talk(urls, scenario, log, turns=16)
+
+    virtual_time.run(measure_and_talk())
     told = errors(predict(read_log([log]), load_scenario(scenario)))
     best = [error for error in told if error.step == "+ reported cache"]
     assert len(best) == 4
