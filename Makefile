@@ -96,7 +96,7 @@ $(LOWEST)/.done: pyproject.toml constraints.txt
 $(CLIENTS)/.done: tests_clients/requirements.txt tests_clients/check_room.py pyproject.toml constraints.txt
 	$(PYTHON) tests_clients/check_room.py
 	$(PYTHON) -m venv --clear $(CLIENTS)
-	$(CLIENTS)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[cli,agents,render,video]' --requirement tests_clients/requirements.txt
+	$(CLIENTS)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[cli,agents,render,video,live]' --requirement tests_clients/requirements.txt
 	touch $@
 
 $(VENV)/.dev: $(VENV)/bin/python pyproject.toml constraints.txt

@@ -14,6 +14,7 @@ RUNS = {
     "sb3_by_id": ("1024", ["DummyVecEnv: return ", "SubprocVecEnv: return "]),
     "sb3_contrib_on_ours": ("4096", ["RecurrentPPO: return ", "QRDQN: return "]),
     "minari_data": ("3", ["384 turns, ", "128 turns an episode"]),
+    "rllib_cells": ("2", ["iteration 2: return "]),
     "torchrl_collect": ("140", ["single: (140,)", "pixels: (140,)", "num_envs=4: (4, 140)"]),
 }
 

@@ -80,7 +80,7 @@ def export(
     found.trace.save(files["trace.csv"], overwrite)
     write_frame(found.measured, files["measured.csv"], overwrite)
     with replacing(files["scenario.yaml"]) as part:
-        content = found.scenario.model_dump(mode="json", exclude_none=True)
+        content = found.scenario.model_dump(mode="json")
         part.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
     for note in found.notes:
         console.print(note)

@@ -20,7 +20,8 @@ from edgeroute_live.counters import Counters
 from edgeroute_live.deciding import Decision, Gateway
 from edgeroute_live.log import LoggedTurn
 from edgeroute_live.sse import DONE, Chunk, event, says_something
-from edgeroute_live.upstream import Reply, SideError, Upstream, Usage, usage_of
+from edgeroute_live.upstream import Reply, SideError, Upstream
+from edgeroute_live.usage import Usage, usage_of
 
 GONE = 499  # what servers log of a client that did not wait
 

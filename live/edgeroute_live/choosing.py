@@ -90,6 +90,10 @@ class Chooser:
         others = (*ROUTES, SHORT_NAMES[ANALYTIC])
         return [BASE_MODEL, *(f"{BASE_MODEL}-{name}" for name in others)]
 
+    def holds(self, model: str) -> bool:
+        """Return whether a model's router is loaded, so that `router` takes no time."""
+        return model == BASE_MODEL or model in self._routers
+
     def router(self, model: str) -> Router:
         """Return the router that a model's name stands for; InputError for another name."""
         if model == BASE_MODEL:

@@ -30,7 +30,7 @@ from edgeroute_live.choosing import BASE_MODEL, Chooser
 from edgeroute_live.observing import Ask, Report, Signals
 from edgeroute_live.prompts import Dialogues, Prompt
 from edgeroute_live.state import LiveState, Turn
-from edgeroute_live.upstream import Usage
+from edgeroute_live.usage import Usage
 
 DEVICE, EDGE = ROUTES
 Score = Callable[[str], float]
@@ -95,6 +95,7 @@ class Gateway:
         self._most_dialogues = most_dialogues
         self.dialogues = Dialogues(most_dialogues)
         self.score = _score(scorer)
+        self.constant_score = float(scorer) if isinstance(scorer, int | float) else None
         self.reads_score = bool(getattr(self.chooser.configured, "reads_score", True))
         self.device_back_at_s = -np.inf
         self._clock, self.begun_s = clock, clock()

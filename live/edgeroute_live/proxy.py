@@ -27,10 +27,12 @@ from edgeroute_live.prompts import Prompt
 from edgeroute_live.reports import requests_at
 from edgeroute_live.serving import Settings
 from edgeroute_live.signals import signals
-from edgeroute_live.upstream import SideError, Upstream, usage_of
+from edgeroute_live.upstream import SideError, Upstream
+from edgeroute_live.usage import usage_of
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 SHORTEST_POLL_S = 0.5
+UNKNOWN_SCORE = 0.5  # of a prompt without text, or where nobody reads it
 
 
 class Proxy:
@@ -134,9 +136,7 @@ class Proxy:
         prompt = self.gateway.dialogues.read(asked.body.get("messages"))
         told = signals(request.headers, self.settings.signals)
         scoring_at_s = self.gateway.now_s()
-        score = await asyncio.get_running_loop().run_in_executor(
-            self._scorer, self._score, asked.model, prompt
-        )
+        score = await self._scored(asked.model, prompt)
         scoring_s = self.gateway.now_s() - scoring_at_s
         hindrances = {side: upstream.hindrance for side, upstream in self.upstreams.items()}
         self.gateway.device_back_at_s = self.upstreams["device"].back_at_s - self.gateway.begun_s
@@ -155,11 +155,18 @@ class Proxy:
         finally:
             self._end(asked, course)
 
+    async def _scored(self, model: str, prompt: Prompt) -> float:
+        """Return a prompt's score; what takes long is done in a thread, one at a time."""
+        if self.gateway.chooser.holds(model) and self.gateway.constant_score is not None:
+            return self.gateway.constant_score
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._scorer, self._score, model, prompt)
+
     def _score(self, model: str, prompt: Prompt) -> float:
         """Load the router if it is a new one, and score the prompt if it reads a score."""
         router = self.gateway.chooser.router(model)
         if not getattr(router, "reads_score", True) or not prompt.text.strip():
-            return 0.5
+            return UNKNOWN_SCORE
         return self.gateway.score(prompt.text)
 
     def _end(self, asked: Asked, course: Course) -> None:

@@ -221,14 +221,15 @@ class LiveState:
             work_s: how long the phone has worked; None counts from the moment it could begin.
             energy_j: what the phone has spent.
         """
-        true, context_tokens = turn.dialogue.true, asked_tokens + answer_tokens
-        true["context_tokens"] = context_tokens
+        true, p = turn.dialogue.true, self.observer.parameters
+        true["context_tokens"] = asked_tokens + answer_tokens
         true["last_route"] = float(ROUTES.index(turn.side))
         if turn.side == ROUTES[EDGE_ROUTE]:
-            held = float(cached_blocks(context_tokens))
+            held = cached_blocks(asked_tokens + float(p["edge_kept_answer"]) * answer_tokens)
             true["cached_edge_tokens"] = true["told_edge_tokens"] = held
         else:
-            true["cached_device_tokens"] = context_tokens
+            kept = float(p["device_kept_answer"]) * answer_tokens
+            true["cached_device_tokens"] = asked_tokens + kept
             true["sound_so_far"] *= 1.0 - float(np.float32(turn.score))
         self.observer.device["battery_j"] -= energy_j
         self._ended(turn, at_s, work_s)

@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import aiohttp
 
@@ -38,14 +38,6 @@ class Patience:
     silence_s: float = 120.0
     answer_s: float = 600.0
     probe_s: float = 2.0
-
-
-class Usage(NamedTuple):
-    """What a server tells of an answer; None where it does not."""
-
-    prompt_tokens: int | None = None
-    answer_tokens: int | None = None
-    cached_tokens: int | None = None
 
 
 class SideError(Exception):
@@ -290,16 +282,3 @@ def _retry_after_s(header: str | None) -> float | None:
         except ValueError:
             return None
     return min(max(wait_s, 0.0), LONGEST_RETRY_AFTER_S) if wait_s == wait_s else None
-
-
-def usage_of(usage: dict[str, Any] | None, timings: dict[str, Any] | None = None) -> Usage:
-    """Return the tokens that a server tells; llama.cpp tells the cached ones in its timings."""
-    usage, timings = usage or {}, timings or {}
-    details = usage.get("prompt_tokens_details")
-    cached = details.get("cached_tokens") if isinstance(details, dict) else None
-    found = (
-        usage.get("prompt_tokens"),
-        usage.get("completion_tokens"),
-        timings.get("cache_n") if cached is None else cached,
-    )
-    return Usage(*(n if isinstance(n, int) and n >= 0 else None for n in found))
