@@ -63,7 +63,7 @@ def test_snippets_run(page: Path, edgeroute_small: Command, tmp_path: Path) -> N
         return  # tests/live/test_own_models_page.py walks it, beside servers
     for line in "\n".join(blocks(page, "bash")).splitlines():
         words = shlex.split(line, comments=True)
-        if not words or words[0] in ("git", "cd", "pip"):
+        if not words or words[0] in ("git", "cd", "pip", "python3.11"):
             continue
         if words[0] == "make":
             assert words[1] in TARGETS

@@ -56,7 +56,8 @@ def look(  # noqa: PLR0913
         dev.heat_now = heat
     if battery == battery and p.battery_j < np.inf:
         dev.believed.battery_j = battery * p.battery_j
-    kernel.look(p, row, ep, dev, seen[0], matrix, 0)
+    kernel.look(p, row, ep, dev, seen[0])
+    kernel.scale(matrix, 0)
 
 
 @compiled
