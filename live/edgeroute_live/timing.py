@@ -18,6 +18,7 @@ import aiohttp
 from edgeroute_env.errors import InputError
 from edgeroute_env.recordings.tokens import count_tokens
 from edgeroute_live.sse import BrokenStreamError, ChatStream, says_something
+from edgeroute_live.usage import usage_of
 
 ANSWER_WITHIN_S = 300.0
 READ_BYTES = 2**16
@@ -168,16 +169,15 @@ class Client:
                 stream.close()
             except BrokenStreamError as error:
                 raise RefusedError(200, str(error)) from None
-        usage = stream.usage
-        if usage is None or not times:
+        usage = usage_of(stream.usage, stream.timings)
+        if not times or not usage.prompt_tokens or not usage.answer_tokens:
             raise RefusedError(200, "a stream without usage" if times else "an empty answer")
-        details = usage.get("prompt_tokens_details") or {}
         return Timed(
             messages=len(messages),
             estimate_tokens=sum(count_tokens(m["content"]) for m in messages),
-            prompt_tokens=int(usage["prompt_tokens"]),
-            cached_tokens=details.get("cached_tokens"),
-            answer_tokens=int(usage["completion_tokens"]),
+            prompt_tokens=usage.prompt_tokens,
+            cached_tokens=usage.cached_tokens,
+            answer_tokens=usage.answer_tokens,
             sent_s=sent_s,
             times_s=tuple(times),
             text="".join(text),
