@@ -148,8 +148,14 @@ def _wait_for(url: str) -> None:
 
 async def talk(urls: dict[str, str], scenario: Path, log: Path, turns: int) -> None:
     """Hold dialogues through the proxy, timed by the loop's clock; a coin decides each turn."""
-    sides = {side: SideSettings(url=url) for side, url in urls.items()}
-    settings = Settings(**sides, scenario=str(scenario), scorer=0.5, log=log, port=0)
+    settings = Settings(
+        device=SideSettings(url=urls["device"]),
+        edge=SideSettings(url=urls["edge"]),
+        scenario=str(scenario),
+        scorer=0.5,
+        log=log,
+        port=0,
+    )
     clock = asyncio.get_running_loop().time
     gateway = Gateway(settings.scenario, settings.router, settings.scorer, clock=clock)
     proxy = Proxy(settings, gateway)

@@ -50,7 +50,8 @@ def fit_terms(
         rest = measured - sum((base[name] * columns[name] for name in found), np.zeros(1))
         table = np.array([columns[name] for name in free]).T / measured[:, None]
         values, halves = _solved(table, rest / measured)
-        doubt, untold = {}, []
+        doubt: dict[str, float] = {}
+        untold: list[str] = []
         for name, value, half, column in zip(free, values, halves, table.T, strict=True):
             doubt[name] = half / max(value, 1e-300)
             adds_nothing = (value + half) * column.max() <= TOO_SMALL and column.any()
