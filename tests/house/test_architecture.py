@@ -19,16 +19,11 @@ ROOT = Path(__file__).parents[2]
 PACKAGE, BASELINES, AGENTS = "edgeroute_env", "edgeroute_baselines", "edgeroute_agents"
 LIVE = "edgeroute_live"
 BESIDE = ("studies", "validation", "website", "examples", "tests")
-<<<<<<< HEAD
-FOLDERS = "edgeroute_env baselines agents live examples tests validation website studies"
-CODE = [path for folder in FOLDERS.split() for path in sorted((ROOT / folder).rglob("*.py"))]
-=======
 CODE = [
     path
     for folder in (PACKAGE, "baselines", "agents", "live", *BESIDE)
     for path in sorted((ROOT / folder).rglob("*.py"))
 ]
->>>>>>> main
 # Where a module lies -> what it may not import, by prefix of the module's full name.
 FLOORS = {
     PACKAGE: [BASELINES, AGENTS, LIVE, *BESIDE],
