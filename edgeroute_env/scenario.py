@@ -14,7 +14,6 @@ from functools import wraps
 from pathlib import PurePath
 from typing import Annotated, Any, Literal, TypeVar
 
-from numpy.typing import NDArray
 from pydantic import (
     BeforeValidator,
     Field,
@@ -60,7 +59,6 @@ from edgeroute_env.users import Users, drawn_users
 
 LONGEST_EPISODE_S = 1e8  # three years; a trace's clock ends at ten times that
 T = TypeVar("T")
-Counted = TypeVar("Counted", float, NDArray[Any])
 
 
 def _without_defaults(*fields: str) -> Any:
@@ -343,10 +341,10 @@ class Template(Part):
     message_tokens: Annotated[float, Within(0.0, 1e3)] = 0.0
     tokens_per_estimate: Annotated[float, Within(0.1, 10.0)] = 1.0
 
-    def of_turn(self, tokens: Counted, opens: bool) -> Counted:
+    def of_turn(self, tokens: T, opens: bool) -> T:
         """Return what a turn adds to its dialogue's context, given the tokens of its text."""
         added = self.first_tokens + self.message_tokens if opens else 2.0 * self.message_tokens
-        return added + self.tokens_per_estimate * tokens
+        return added + self.tokens_per_estimate * tokens  # type: ignore[operator, return-value]
 
 
 class Bursts(Part):
