@@ -23,11 +23,15 @@ data = MDPDataset(
     terminals=np.concatenate([each.terminations for each in episodes]),
     timeouts=np.concatenate([each.truncations for each in episodes]),
 )
-judged = DiscreteCQLConfig(gamma=0.95, batch_size=256).create(device="cpu:0").fit(
-    data,
-    n_steps=updates,
-    n_steps_per_epoch=updates,
-    logger_adapter=NoopAdapterFactory(),
-    evaluators={"return": EnvironmentEvaluator(stored.recover_environment(eval_env=True))},
+judged = (
+    DiscreteCQLConfig(gamma=0.95, batch_size=256)
+    .create(device="cpu:0")
+    .fit(
+        data,
+        n_steps=updates,
+        n_steps_per_epoch=updates,
+        logger_adapter=NoopAdapterFactory(),
+        evaluators={"return": EnvironmentEvaluator(stored.recover_environment(eval_env=True))},
+    )
 )
 print(f"{data.transition_count} turns, return {judged[-1][1]['return']:.2f} an episode")
