@@ -88,7 +88,7 @@ $(LOWEST)/.done: pyproject.toml constraints.txt
 	$(LOWEST)/bin/python -m pip install --quiet --constraint $(LOWEST)/lowest.txt --editable '.[dev]'
 	touch $@
 
-# uv, since pip cannot override what d3rlpy asks for. Of pip's settings uv reads none: it is told the folder of wheels.
+# uv, since pip cannot override what d3rlpy asks for. uv reads none of pip's settings: it is told the folder of wheels.
 $(CLIENTS)/.done $(RLLIB)/.done: .venv-%/.done: tests_clients/requirements/%.txt tests_clients/requirements/overrides-clients.txt tests_clients/check_room.py pyproject.toml constraints.txt
 	$(PYTHON) tests_clients/check_room.py $<
 	$(PYTHON) -m venv --clear .venv-$*
