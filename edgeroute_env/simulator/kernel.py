@@ -76,10 +76,11 @@ def begin(arrays: Arrays, which: NDArray[np.int64]) -> int:
         ep.latest_start_s = 0.0
         ep.latest_end_s = 0.0
         for d in range(arrays.devices.shape[1]):
-            _start_phone(p, arrays.devices[e, d])
+            start_phone(p, arrays.devices[e, d])
         dev = arrays.devices[e, row.device]
         arrive(p, row, ep, dev, EdgeQueue(arrays.waiting, arrays.live, e), 0.0)
-        _look(p, row, ep, dev, arrays.seen[e], arrays.matrix, e)
+        look(p, row, ep, dev, arrays.seen[e])
+        scale(arrays.matrix, e)
     return -1
 
 
@@ -123,6 +124,7 @@ def advance(arrays: Arrays, actions: NDArray[np.int64]) -> None:
     again, with the state after that turn.
     """
     arrays = borrowed(arrays)
+    looked = -1  # whose values are to be scaled, one episode late: just written, they would stall
     for e in range(arrays.episodes.size):
         ep = arrays.episodes[e]
         if ep.over:
@@ -145,11 +147,16 @@ def advance(arrays: Arrays, actions: NDArray[np.int64]) -> None:
             row = arrays.traces[ep.trace, ep.cursor]
             dev = arrays.devices[e, row.device]
             arrive(p, row, ep, dev, queue, previous_s)
-        _look(p, row, ep, dev, arrays.seen[e], arrays.matrix, e)
+        look(p, row, ep, dev, arrays.seen[e])
+        if looked >= 0:
+            scale(arrays.matrix, looked)
+        looked = e
+    if looked >= 0:
+        scale(arrays.matrix, looked)
 
 
 @compiled
-def _start_phone(p: Any, dev: Any) -> None:
+def start_phone(p: Any, dev: Any) -> None:
     """Make a phone cold and idle, with full budgets and no question asked yet."""
     dev.free_at_s = 0.0
     dev.heat = 0.0
@@ -172,11 +179,14 @@ def _start_phone(p: Any, dev: Any) -> None:
 
 
 @inlined
-def _look(
-    p: Any, row: Any, ep: Any, dev: Any, seen: Any, matrix: NDArray[np.float32], e: int
-) -> None:
-    """Write observation `e`: physical values by name, then scaled and clipped in place."""
+def look(p: Any, row: Any, ep: Any, dev: Any, seen: Any) -> None:
+    """Write an observation: physical values by name."""
     estimate(p, row, ep, dev, seen)
     observe(p, row, ep, dev, seen)
+
+
+@inlined
+def scale(matrix: NDArray[np.float32], e: int) -> None:
+    """Scale and clip the physical values of observation `e` in place."""
     for i in range(COUNT):
         matrix[e, i] = min(max(matrix[e, i] * _GAIN[i], _LOW[i]), _HIGH[i])
