@@ -102,7 +102,10 @@ def run(words: list[str], folder: Path, rllib: bool = False) -> tuple[float, str
     own = ROOT / ".venv-rllib" / "bin" / "python"
     assert not rllib or own.exists(), "make test-clients makes .venv-rllib"
     python = str(own) if rllib else sys.executable
-    variables = {"MINARI_DATASETS_PATH": str(folder / "minari")}
+    variables = {
+        "MINARI_DATASETS_PATH": str(folder / "minari"),
+        "PYTHONPATH": os.environ.get("CLEANRL", ""),  # its dqn.py imports cleanrl_utils from there
+    }
     return cpu_seconds([python, *words], variables, folder)
 
 
