@@ -1,7 +1,7 @@
 # Every target makes the virtual environment it needs and reuses it.
 PYTHON ?= python3.11
 VENV := .venv
-LOWEST := .venv-lowest
+PACKAGES := edgeroute_env agents baselines live
 CLIENTS := .venv-clients
 RLLIB := .venv-rllib
 BIN := $(VENV)/bin
@@ -10,11 +10,13 @@ PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 SOURCES := edgeroute_env baselines agents live validation website studies examples tests tests_clients
 PRESETS := $(notdir $(basename $(wildcard configs/scenarios/*.yaml)))
 WITHOUT_RECORDINGS := paper cr2
+# uv reads none of pip's settings: it is told the folder of wheels.
+UV = UV_FIND_LINKS=$${UV_FIND_LINKS:-$$PIP_FIND_LINKS} $(@D)/bin/uv
 JOBS ?= $(shell getconf _NPROCESSORS_ONLN)
 RESUME ?= --overwrite
 
 .DEFAULT_GOAL := help
-.PHONY: help benchmark test test-fast test-slow test-lowest test-clients check speed fit pretrain results validation live-demo docs clean
+.PHONY: help benchmark test test-fast test-slow test-lowest test-newest test-clients check speed fit pretrain results validation live-demo docs clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -31,8 +33,16 @@ test-fast: $(VENV)/.dev  ## about a minute: no training, no BERT, nothing thorou
 test-slow: $(VENV)/.dev  ## the slow tests alone
 	$(BIN)/python -m pytest -m slow
 
-test-lowest: $(LOWEST)/.done  ## the fast tests with the lowest versions that pyproject.toml allows
-	$(LOWEST)/bin/python -m pytest -n 2 --dist worksteal -W ignore::DeprecationWarning -m 'not slow and not thorough and not training'
+test-lowest:  ## the fast tests on a wheel, lowest versions; PYTHON=python3.13
+test-newest:  ## the same with the newest versions
+
+# Links to all but the packages, so that Python finds these in the wheel alone.
+test-lowest test-newest: test-%: .venv-%-$(PYTHON)/.done
+	rm -rf build/tested-$*
+	mkdir -p build/tested-$*
+	ln -s $(addprefix $(CURDIR)/,$(filter-out build $(PACKAGES),$(wildcard *))) build/tested-$*
+	cd build/tested-$* && $(CURDIR)/.venv-$*-$(PYTHON)/bin/python -m pytest -n 2 --dist worksteal \
+		$(if $(filter lowest,$*),-W ignore::DeprecationWarning) -m 'not slow and not thorough and not training' --ignore=tests/house
 
 test-clients: $(CLIENTS)/.done $(RLLIB)/.done  ## other RL libraries, unmodified, in environments of their own
 	$(CLIENTS)/bin/python -m pytest tests_clients/test_clients.py tests_clients/test_live.py
@@ -75,7 +85,7 @@ docs: $(DOCS)/.made  ## the documentation site: build/site/index.html
 	$(DOCS)/bin/python -m website.built
 
 clean:
-	rm -rf $(VENV) $(DOCS) $(LOWEST) $(CLIENTS) $(RLLIB) build website/node_modules .cache .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(DOCS) $(CLIENTS) $(RLLIB) .venv-lowest-* .venv-newest-* build website/node_modules .cache .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/bin/python:
@@ -89,22 +99,25 @@ $(VENV)/.live: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) --editable '.[cli,live]'
 	touch $@
 
-# torch stays at the version of constraints.txt: PyPI has its older ones only with CUDA, in gigabytes.
-# Old versions build from source only, so a wheel is asked for.
-$(LOWEST)/.done: pyproject.toml constraints.txt
-	$(PYTHON) -m venv --clear $(LOWEST)
-	$(LOWEST)/bin/python -m pip install --quiet uv
-	$(LOWEST)/bin/uv pip compile --quiet --python $(LOWEST)/bin/python --resolution lowest-direct --only-binary :all: \
-		--extra dev --constraint constraints.txt --output-file $(LOWEST)/lowest.txt pyproject.toml
-	$(LOWEST)/bin/python -m pip install --quiet --constraint $(LOWEST)/lowest.txt --editable '.[dev]'
+# Old versions build from source only, so wheels are asked for. torch stays at the version of
+# constraints.txt: PyPI has its older ones only with CUDA, in gigabytes.
+.venv-lowest-$(PYTHON)/.done: RESOLUTION := lowest-direct
+.venv-newest-$(PYTHON)/.done: RESOLUTION := highest
+.venv-lowest-$(PYTHON)/.done .venv-newest-$(PYTHON)/.done: pyproject.toml constraints.txt
+	$(PYTHON) -m venv --clear $(@D)
+	$(@D)/bin/python -m pip install --quiet uv
+	$(@D)/bin/python -m pip wheel --quiet --no-deps --wheel-dir $(@D)/wheel .
+	$(UV) pip compile --quiet --python $(@D)/bin/python --resolution $(RESOLUTION) --only-binary :all: \
+		--extra dev --constraint constraints.txt --output-file $(@D)/versions.txt pyproject.toml
+	$(UV) pip install --quiet --python $(@D)/bin/python --constraint $(@D)/versions.txt "$$(ls $(@D)/wheel/*.whl)[dev]"
 	touch $@
 
-# uv, since pip cannot override what d3rlpy asks for. uv reads none of pip's settings: it is told the folder of wheels.
+# uv, since pip cannot override what d3rlpy asks for.
 $(CLIENTS)/.done $(RLLIB)/.done: .venv-%/.done: tests_clients/requirements/%.txt tests_clients/requirements/overrides-clients.txt tests_clients/check_room.py pyproject.toml constraints.txt
 	$(PYTHON) tests_clients/check_room.py $<
 	$(PYTHON) -m venv --clear .venv-$*
 	.venv-$*/bin/python -m pip install --quiet uv
-	UV_FIND_LINKS=$${UV_FIND_LINKS:-$$PIP_FIND_LINKS} .venv-$*/bin/uv pip install --quiet --python .venv-$*/bin/python --constraint constraints.txt \
+	$(UV) pip install --quiet --python .venv-$*/bin/python --constraint constraints.txt \
 		$(addprefix --override ,$(wildcard tests_clients/requirements/overrides-$*.txt)) --editable '.[cli,agents,render,video,live]' --requirement $<
 	touch $@
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +15,7 @@ from edgeroute_env.errors import InputError, shown
 from edgeroute_env.parallel import Workers
 
 BACKEND = "edgeroute-ray"
+PATIENCE_S = 10.0
 
 
 class Streaming(RayBackend):  # type: ignore[misc]
@@ -50,6 +52,7 @@ def connected(address: str, jobs: int | None) -> Workers:
         InputError: no cluster answers there, or one without processors.
     """
     try:
+        _reach(address)
         ray.init(address, log_to_driver=False, logging_level="error")
         processors = int(ray.cluster_resources().get("CPU", 0))
     except Exception as error:  # each part of Ray has its own
@@ -61,3 +64,12 @@ def connected(address: str, jobs: int | None) -> Workers:
     settings = (("ray_remote_args", {"num_cpus": 1}),)
     deaths = (ray.exceptions.RayActorError,)
     return Workers(min(processors, jobs or processors), BACKEND, settings, deaths)
+
+
+def _reach(address: str) -> None:
+    """Raise an OSError where nothing listens at HOST:PORT; Ray itself would try for minutes."""
+    host, colon, port = address.rpartition("://")[2].rpartition(":")
+    if host in ("127.0.0.1", "localhost"):
+        host = ray.util.get_node_ip_address()  # what Ray takes for it
+    if colon and port.isdigit():
+        socket.create_connection((host, int(port)), PATIENCE_S).close()

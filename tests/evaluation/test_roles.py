@@ -10,6 +10,7 @@ from edgeroute_agents import learned_names
 from edgeroute_baselines import ROUTERS, make_router, router_names
 from edgeroute_env.routing import Bound, Insider, Learner, Role
 from tests.helpers.settings import ordinary
+from tests.helpers.wheels import ROOT
 
 EVALUATION = Path(edgeroute_env.__file__).parent / "evaluation"
 
@@ -37,7 +38,7 @@ def test_evaluation_knows_no_router_by_name() -> None:
 
 
 def test_the_page_on_routers_describes_every_role() -> None:
-    page = (EVALUATION.parents[1] / "docs" / "routers.md").read_text("utf-8")
+    page = (ROOT / "docs" / "routers.md").read_text("utf-8")
     table = page.partition("| role | what it is |\n")[2].partition("\n\n")[0]
     assert [row.split(" | ")[0].lstrip("| ") for row in table.splitlines()[1:]] == list(Role)
 
