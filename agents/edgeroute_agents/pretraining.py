@@ -79,7 +79,9 @@ def _trained(
     return trained(scenario, settings, folder, seed, frames_as_steps(step))
 
 
-def figures(policies: Sequence[Policy], scenario: Scenario, traces: TraceKind) -> dict[str, Any]:
+def figures(
+    policies: Sequence[Policy], scenario: Scenario, traces: TraceKind, episodes: int
+) -> dict[str, Any]:
     """Return what policies, one a training seed, earn on the evaluation seeds beside others.
 
     Gaps are taken episode by episode; the others have the parameters fitted to these traces.
@@ -88,7 +90,7 @@ def figures(policies: Sequence[Policy], scenario: Scenario, traces: TraceKind) -
     others |= {name: fitted_router(scenario, traces, name) for name in OTHERS}
     if traces != "synthetic":  # as little seen of the recordings as the policies have
         others[f"{BAO}, synthetic fit"] = fitted_router(scenario, "synthetic", BAO)
-    found = evaluation_returns([*policies, *others.values()], scenario, EPISODES, traces)
+    found = evaluation_returns([*policies, *others.values()], scenario, episodes, traces)
     own = found[: len(policies)]
     rows = {}
     for name, theirs in zip(others, found[len(policies) :], strict=True):
@@ -125,7 +127,8 @@ def pretrain(scenario: Scenario, algorithm: str) -> Plan[Path]:
     }
     told = f"the figures of {algorithm} on {scenario.name}"
     earned = yield [
-        Task(f"{told}, {kind}", _figures, (policies, scenario, kind), EPISODES) for kind in kinds
+        Task(f"{told}, {kind}", _figures, (policies, scenario, kind, EPISODES), EPISODES)
+        for kind in kinds
     ]
     content |= dict(zip(kinds, earned, strict=True))
     folder = packaged_folder(scenario.name, algorithm)

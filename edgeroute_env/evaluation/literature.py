@@ -85,6 +85,8 @@ def share_of_gap(gained: NDArray[np.float64], gap: NDArray[np.float64]) -> dict[
         return None
     n = len(gap)
     chosen = np.random.default_rng(0).integers(n, size=(RESAMPLES, n))
-    ratios = gained[chosen].mean(axis=1) / gap[chosen].mean(axis=1)
+    gains, gaps = gained[chosen].mean(axis=1), gap[chosen].mean(axis=1)
+    has_one = gaps > 0.0  # few episodes, drawn again, may be those without a gap
+    ratios = gains[has_one] / gaps[has_one]
     low, high = np.quantile(ratios, (0.025, 0.975))
     return {"mean": float(gained.mean() / gap.mean()), "low": float(low), "high": float(high)}

@@ -18,6 +18,7 @@ from edgeroute_env.evaluation.literature import (
     deadline_s,
     gap_closed,
     goodput,
+    share_of_gap,
     thresholds,
 )
 from edgeroute_env.seeds import EVALUATION_SEEDS
@@ -121,6 +122,8 @@ def test_the_gap_closed_is_none_of_it_at_the_constant_and_all_at_the_bound() -> 
     assert worse is not None
     assert worse["low"] < worse["mean"] < worse["high"] < 0.0
     assert gap_closed(edge, bound, edge) is None
+    few = np.array([0.0, 1.5])  # drawn again, one in four has no gap
+    assert share_of_gap(few / 2, few) == pytest.approx({"mean": 0.5, "low": 0.5, "high": 0.5})
 
 
 def test_the_papers_rule_prices_switching_where_there_are_dialogues() -> None:
