@@ -425,7 +425,7 @@ class Scenario(Part):
     """Everything that defines one routing problem; see `configs/scenarios` for presets.
 
     `first_token` says which step makes the first token of an answer: a `decode` step like all
-    others, as in published tokens per second, or the `prefill`, as in a stream measured on a server.
+    others, as in published tokens per second, or the `prefill`, as in a server's measured stream.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=100)]
