@@ -68,6 +68,17 @@ def test_what_a_front_end_sends_reaches_the_server_unchanged(tmp_path) -> None:
     run(work)
 
 
+def test_a_server_is_asked_for_the_only_model_that_it_lists(tmp_path) -> None:
+    async def work() -> None:
+        edge = Behaviour(**FAST, model="the-only-one")
+        async with proxied(tmp_path, edge=edge, edge_side={"model": ""}) as it:
+            for _ in range(2):
+                assert (await it.ask("edgeroute-edge"))[0] == 200
+            assert {sent["model"] for _, sent in it.edge.requests} == {"the-only-one"}
+
+    run(work)
+
+
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_tools_call_and_its_result_are_a_dialogue(tmp_path, stream) -> None:
     async def work() -> None:
