@@ -10,13 +10,15 @@ import time
 
 import pytest
 
+from edgeroute_agents import learned_router
 from edgeroute_env import InputError
+from edgeroute_live.deciding import Gateway
 from edgeroute_live.fake import Behaviour
 from edgeroute_live.prompts import Dialogues
 from edgeroute_live.reports import requests_at
 from edgeroute_live.serving import load_settings
 from edgeroute_live.signals import signals
-from tests.helpers.live import FAST, HELLO, proxied, run
+from tests.helpers.live import FAST, HELLO, proxied, run, scenario
 
 # What a chat front end sends (Open WebUI: parts, `stream_options`), and what others add to it.
 FRONT_END = {
@@ -216,6 +218,23 @@ def test_a_policy_beyond_what_it_was_trained_on_gives_way_to_the_rule(tmp_path) 
             assert it.turns()[0].router != "ppo"
 
     run(work)
+
+
+def test_a_trained_policys_file_its_folder_and_its_graph_decide_alike(tmp_path) -> None:
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnx")
+    export = pytest.importorskip("edgeroute_agents.onnx_graph").export
+    policy = learned_router("ppo", scenario())
+    policy.save(tmp_path / "policy.safetensors")
+    export(policy, tmp_path / "graph.onnx")
+    sides = []
+    for name in ("policy.safetensors", "", "graph.onnx"):
+        gateway = Gateway(scenario(), str(tmp_path / name), 0.5)
+        questions = ("word " * (1 + 40 * k) for k in range(6))
+        decisions = [gateway.decide([{"role": "user", "content": text}]) for text in questions]
+        sides.append([decision.side for decision in decisions])
+        assert decisions[0].router == (name[:5] if name.endswith("onnx") else policy.name)
+    assert sides[0] == sides[1] == sides[2]
 
 
 def test_a_dialogue_is_known_again_and_a_question_asked_anew_is_a_branch(tmp_path) -> None:
