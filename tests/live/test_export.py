@@ -103,6 +103,7 @@ def test_dialogues_that_overlap_go_to_phones_of_their_own() -> None:
     turns = [logged(name, float(k), "edge") for k, name in enumerate("abacbc")]
     found = export(turns, measured_scenario(), "logged")
     assert found.scenario.device.count == 2
+    assert any("do not wait for each other" in note for note in found.notes)
     assert found.trace["turn"].tolist() == [1, 1, 2, 1, 2, 2]
 
 
