@@ -50,11 +50,12 @@ def test_the_hook_decides_and_hears_what_became_of_each_turn(hook: Any) -> None:
     assert set(sides) <= {"device", "edge"}
     under_way = {side: hook.gateway.state.count(side) for side in ("device", "edge")}
     assert sum(under_way.values()) == 2
-    usage = SimpleNamespace(prompt_tokens=14, completion_tokens=5)
+    usage = SimpleNamespace(prompt_tokens=0, completion_tokens=0)  # of a stream: not counted
     ended(hook, "0", SimpleNamespace(usage=usage), "success")
     ended(hook, "1", None, "failure")
     assert hook.gateway.state.count("device") == hook.gateway.state.count("edge") == 0
-    assert len(hook.gateway.dialogues) == 1  # the answered one
+    (dialogue,) = hook.gateway.dialogues._known.values()  # the answered one
+    assert dialogue.true["context_tokens"] > 20.0  # as expected, not 0
     assert hook.turns == {}
 
 
