@@ -422,7 +422,11 @@ class Observation(Part):
 
 
 class Scenario(Part):
-    """Everything that defines one routing problem; see `configs/scenarios` for presets."""
+    """Everything that defines one routing problem; see `configs/scenarios` for presets.
+
+    `first_token` says which step makes the first token of an answer: a `decode` step like all
+    others, as in published tokens per second, or the `prefill`, as in a server's measured stream.
+    """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=100)]
     description: str
@@ -435,7 +439,9 @@ class Scenario(Part):
     observation: Observation = Observation()
     weights: Weights
     users: Users | None = None
+    first_token: Literal["decode", "prefill"] = "decode"
 
+    _short = _without_defaults("first_token")
     _drawn: tuple[Scenario, ...] = PrivateAttr(default=())
 
     @model_validator(mode="after")

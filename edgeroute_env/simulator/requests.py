@@ -49,9 +49,9 @@ def phone_prefill_s(p: Any, new_tokens: float, cached_tokens: float) -> float:
 
 @compiled
 def phone_decode_s(p: Any, asked_tokens: float, answer_tokens: float) -> float:
-    """Return the time in which the cold, idle phone decodes an answer."""
+    """Return the time in which the cold, idle phone decodes an answer behind its prefill."""
     return device_decode_s(
-        answer_tokens,
+        answer_tokens - p.tokens_of_prefill,
         asked_tokens + 0.5 * answer_tokens,
         p.device_decode_tokens_per_s,
         p.device_kv_s_per_token,
@@ -106,12 +106,13 @@ def edge_decode_s(
 ) -> tuple[float, float]:
     """Return the time of decoding beside the tenants, and how much of it is the request's own.
 
-    Its own work is, for each token, its products and the reads of its KV cache.
+    Its own work is, for each decoded token, its products and the reads of its KV cache.
     """
     tenants = load * p.tenant_sequences
     context = asked_tokens + 0.5 * answer_tokens
     others = tenants * p.background_context_tokens
     token_s = decode_s_per_token(p.cost, 1.0 + tenants, context + others)
     own_s = p.cost.decode_s_per_sequence + p.cost.decode_s_per_context_token * context
-    slow = shared_slowdown(p.prefill_share * load) * answer_tokens
+    steps = answer_tokens - p.tokens_of_prefill
+    slow = shared_slowdown(p.prefill_share * load) * steps
     return token_s * slow, own_s * slow

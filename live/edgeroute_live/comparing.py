@@ -133,9 +133,10 @@ def scatter(found: Sequence[Predicted]) -> Figure:
                     x, y, s=22, marker=look["marker"], facecolors=face,
                     edgecolors=look["color"], linewidths=0.8, label=label,
                 )  # fmt: skip
-        ends = [max(1e-3, f(f(axes.get_xlim()), f(axes.get_ylim()))) for f in (min, max)]
+        shown = [getattr(t, time) for p in found for t in (p.measured, p.steps[0], p.steps[-1])]
+        ends = [0.8 * max(1e-4, min(shown)), 1.25 * max(shown)]
         axes.plot(ends, ends, color="#7F7F7F", linewidth=0.8)
-        axes.set(xscale="log", yscale="log", title=words)
+        axes.set(xscale="log", yscale="log", xlim=ends, ylim=ends, title=words)
         axes.set(xlabel="measured, s", ylabel="predicted, s")
     return add_legend(figure, panels[0], 4)
 

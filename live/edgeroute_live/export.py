@@ -76,7 +76,8 @@ def export(turns: Sequence[LoggedTurn], scenario: Scenario, name: str, seed: int
     notes += [f"{c}: {n} of {len(answered)} imputed" for c, n in guessed.items()]
     notes.append(f"drawn by the law of {scenario.name}: {', '.join(set_in_order(drawn, known))}")
     if phones > 1:
-        notes.append(f"dialogues overlap: they are spread over {phones} phones")
+        words = f"dialogues overlap: they are spread over {phones} phones"
+        notes.append(f"{words}, which do not wait for each other")
     routes = np.array([ROUTES.index(str(turn.side)) for turn in answered])
     return Exported(trace, paced, routes, measured, notes)
 

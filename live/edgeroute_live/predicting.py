@@ -74,9 +74,9 @@ class Law:
         return float(device_prefill_s(new, tokens.cached, *values))
 
     def decode_s(self, side: Side, asked: float, answer: float, beside: float) -> float:
-        """Return the time of an answer after its first token, beside other answers like it."""
+        """Return the time of an answer behind its prefill, beside other answers like it."""
         context = asked + 0.5 * answer
-        rest = max(0.0, answer - 1.0)
+        rest = answer - float(self._phone["tokens_of_prefill"])
         if side == "edge":
             batch = 1.0 + beside
             return rest * float(decode_s_per_token(self._cost, batch, batch * context))

@@ -24,9 +24,9 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=100)
 class SideSettings(Part):
     """One side's server.
 
-    url: its OpenAI base, with /v1. model: the name that it knows its model by. key_env: the
-    environment variable that holds its key. metrics: the address of its metrics; by default
-    /metrics beside /v1 for the edge.
+    url: its OpenAI base, with /v1. model: the name that it knows its model by; by default the only
+    one that it lists. key_env: the environment variable that holds its key. metrics: the address of
+    its metrics; by default /metrics beside /v1 for the edge.
     """
 
     url: Annotated[str, Field(pattern=r"^https?://[^\s/]+", max_length=2000)]

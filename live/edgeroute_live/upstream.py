@@ -11,7 +11,8 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -143,6 +144,7 @@ class Upstream:
         self.patience = patience or Patience()
         self.back_at_s = -float("inf")
         self._busy_until_s = -float("inf")
+        self._models_seen = bool(endpoint.model)
         self._probe: asyncio.Task[None] | None = None
         self._session: aiohttp.ClientSession | None = None
 
@@ -185,6 +187,8 @@ class Upstream:
             SideError: no answer has begun.
         """
         streamed = bool(body.get("stream"))
+        if not self._models_seen:
+            await self._look_for_the_model()
         data = json.dumps({**body, "model": self.endpoint.model or body["model"]}).encode()
         try:
             response = await self._post(data, streamed)
@@ -203,6 +207,15 @@ class Upstream:
                 raise _failure(error) from None
             raise
         return reply
+
+    async def _look_for_the_model(self) -> None:
+        """Take the only model that the server lists; of several, none."""
+        with suppress(aiohttp.ClientError, OSError, ValueError, KeyError, TypeError):
+            _, text = await self.get(self.url("/models"))
+            names = [model["id"] for model in json.loads(text)["data"]]
+            self._models_seen = True
+            if len(names) == 1:
+                self.endpoint = replace(self.endpoint, model=str(names[0]))
 
     async def _post(self, data: bytes, streamed: bool) -> aiohttp.ClientResponse:
         patience = self.patience

@@ -16,7 +16,7 @@ from edgeroute_env.provenance import provenance
 from edgeroute_live.calibrating import calibrate
 from edgeroute_live.calibrating.measure import Plan
 from edgeroute_live.calibrating.sides import DECODE, PREFILL, SideFit
-from edgeroute_live.calibrating.terms import fit_terms
+from edgeroute_live.calibrating.terms import Constant, fit_terms
 from edgeroute_live.calibrating.written import base_constants, scenario_text
 from edgeroute_live.fake import Behaviour, FakeServer
 from edgeroute_live.timing import Endpoint
@@ -96,6 +96,22 @@ def test_what_columns_cannot_tell_apart_is_the_bases() -> None:
     assert found["linear"].told != found["twice"].told
     slope = found["linear"].value + 2.0 * found["twice"].value
     assert slope == pytest.approx(1e-3, rel=0.02)
+
+
+def test_what_adds_nothing_is_nothing() -> None:
+    n = np.tile([100.0, 200.0, 400.0, 800.0], 5)
+    measured = (0.1 + 1e-3 * n) * (1.0 - 1e-5 * (n > 700.0))  # the law would bend downwards
+    columns = {"fixed": np.ones(20), "linear": n, "square": n * n}
+    found = fit_terms(columns, measured, dict.fromkeys(columns, 0.0))
+    assert found["square"].value == 0.0
+    assert found["linear"].value == pytest.approx(1e-3, rel=1e-3)
+
+
+def test_no_scenario_is_made_of_impossible_values(quick: dict[str, SideFit]) -> None:
+    template = quick["edge"].template | {"tokens_per_estimate": Constant(0.0, 0.0, 0.01, True)}
+    fits = {**quick, "edge": quick["edge"]._replace(template=template)}
+    with pytest.raises(InputError, match=r"workload\.template\.tokens_per_estimate.*0\.1"):
+        scenario_text("two-fakes", MODELS, fits)
 
 
 def test_a_late_answer_hardly_moves_the_fit() -> None:

@@ -10,15 +10,17 @@ import time
 
 import pytest
 
+from edgeroute_agents import learned_router
 from edgeroute_env import InputError
+from edgeroute_live.deciding import Gateway
 from edgeroute_live.fake import Behaviour
 from edgeroute_live.prompts import Dialogues
 from edgeroute_live.reports import requests_at
 from edgeroute_live.serving import load_settings
 from edgeroute_live.signals import signals
-from tests.helpers.live import FAST, HELLO, proxied, run, said
+from tests.helpers.live import FAST, HELLO, proxied, run, scenario
 
-# What a chat front end sends: parts, tools, and options that only some servers know.
+# What a chat front end sends (Open WebUI: parts, `stream_options`), and what others add to it.
 FRONT_END = {
     "messages": [
         {"role": "system", "content": "Be short."},
@@ -32,7 +34,7 @@ FRONT_END = {
     ],
     "stream": True,
     "stream_options": {"include_usage": True},
-    "n": 1,
+    "n": 2,
     "logprobs": True,
     "top_logprobs": 2,
     "temperature": 0.2,
@@ -40,7 +42,7 @@ FRONT_END = {
     "tool_choice": "auto",
     "response_format": {"type": "text"},
     "user": "somebody",
-    "max_tokens": 4,
+    "max_completion_tokens": 4,
 }
 
 
@@ -49,15 +51,81 @@ def test_what_a_front_end_sends_reaches_the_server_unchanged(tmp_path) -> None:
         async with proxied(tmp_path) as it:
             status, _, events = await it.ask("edgeroute-edge", **FRONT_END)
             assert status == 200
-            assert said(events) == " word" * 4
+            choices = [c for text in events[:-1] for c in json.loads(text)["choices"]]
+            for index in (0, 1):
+                own = [choice for choice in choices if choice["index"] == index]
+                assert "".join(c["delta"].get("content", "") for c in own) == " word" * 4
+                assert own[-1]["finish_reason"] == "length"
+            assert all(choice["logprobs"]["content"] for choice in choices)
             usage = json.loads(events[-2])  # the client asked for it, so it gets it
-            assert usage["usage"]["completion_tokens"] == 4
+            assert usage["usage"]["completion_tokens"] == 8
             assert usage["edgeroute"]["side"] == "edge"
             ((_, sent),) = it.edge.requests
-            assert sent == {**FRONT_END, "model": "large"}
+            assert sent == {**FRONT_END, "model": "large", "max_tokens": 5}
             (turn,) = it.turns()
             assert turn.attachment_bytes > 4000
+            assert turn.max_tokens == 4
             assert "AAAA" not in it.log.read_text()
+
+    run(work)
+
+
+def test_a_server_is_asked_for_the_only_model_that_it_lists(tmp_path) -> None:
+    async def work() -> None:
+        edge = Behaviour(**FAST, model="the-only-one")
+        async with proxied(tmp_path, edge=edge, edge_side={"model": ""}) as it:
+            for _ in range(2):
+                assert (await it.ask("edgeroute-edge"))[0] == 200
+            assert {sent["model"] for _, sent in it.edge.requests} == {"the-only-one"}
+
+    run(work)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_tools_call_and_its_result_are_a_dialogue(tmp_path, stream) -> None:
+    async def work() -> None:
+        edge = Behaviour(**FAST, answer_tokens=3, tool="look")
+        async with proxied(tmp_path, edge=edge) as it:
+            asked = {"tools": FRONT_END["tools"], "stream": stream}
+            _, _, answer = await it.ask("edgeroute-edge", **asked)
+            if stream:
+                choices = [c for text in answer[:-1] for c in json.loads(text)["choices"]]
+                said_now = [c["delta"]["tool_calls"][0] for c in choices if len(c["delta"]) == 1]
+                calls = [{**said_now[0], "function": {"name": "look", "arguments": "{}"}}]
+                assert (len(said_now), choices[-1]["finish_reason"]) == (3, "tool_calls")
+            else:
+                (choice,) = answer["choices"]
+                calls = choice["message"]["tool_calls"]
+                assert choice["finish_reason"] == "tool_calls"
+            call = {"role": "assistant", "content": None, "tool_calls": calls}
+            result = {"role": "tool", "tool_call_id": "call", "content": "a blue sky"}
+            messages = [*HELLO, call, result]
+            status, _, _ = await it.ask("edgeroute-edge", messages=messages, **asked)
+            assert status == 200
+            assert it.edge.requests[-1][1]["messages"] == messages
+            assert [turn.turn for turn in it.turns()] == [1, 2]
+            assert len({turn.dialogue for turn in it.turns()}) == 1
+
+    run(work)
+
+
+def test_a_front_ends_own_requests_leave_the_dialogue_as_it_is(tmp_path) -> None:
+    """Open WebUI asks for a title and for tags between two turns, in one message each."""
+
+    async def work() -> None:
+        async with proxied(tmp_path) as it:
+            await it.ask("edgeroute-edge", stream=True)
+            for task in ("a concise title", "1-3 tags"):
+                text = f"### Task:\nGenerate {task}.\n<chat_history>\nUSER: Hello\n</chat_history>"
+                own = {"messages": [{"role": "user", "content": text}], "stream": False}
+                status, _, answer = await it.ask(**own, max_completion_tokens=50)
+                assert (status, answer["object"]) == (200, "chat.completion")
+            answer = {"role": "assistant", "content": " word" * 5}
+            await it.ask("edgeroute-edge", messages=[*HELLO, answer, *HELLO], stream=True)
+            first, title, tags, second = it.turns()
+            assert (first.dialogue, second.turn) == (second.dialogue, 2)
+            assert second.context_tokens == first.prompt_tokens + first.answer_tokens
+            assert len({first.dialogue, title.dialogue, tags.dialogue}) == 3
 
     run(work)
 
@@ -150,6 +218,23 @@ def test_a_policy_beyond_what_it_was_trained_on_gives_way_to_the_rule(tmp_path) 
             assert it.turns()[0].router != "ppo"
 
     run(work)
+
+
+def test_a_trained_policys_file_its_folder_and_its_graph_decide_alike(tmp_path) -> None:
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnx")
+    export = pytest.importorskip("edgeroute_agents.onnx_graph").export
+    policy = learned_router("ppo", scenario())
+    policy.save(tmp_path / "policy.safetensors")
+    export(policy, tmp_path / "graph.onnx")
+    sides = []
+    for name in ("policy.safetensors", "", "graph.onnx"):
+        gateway = Gateway(scenario(), str(tmp_path / name), 0.5)
+        questions = ("word " * (1 + 40 * k) for k in range(6))
+        decisions = [gateway.decide([{"role": "user", "content": text}]) for text in questions]
+        sides.append([decision.side for decision in decisions])
+        assert decisions[0].router == (name[:5] if name.endswith("onnx") else policy.name)
+    assert sides[0] == sides[1] == sides[2]
 
 
 def test_a_dialogue_is_known_again_and_a_question_asked_anew_is_a_branch(tmp_path) -> None:

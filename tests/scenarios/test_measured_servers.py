@@ -47,6 +47,17 @@ def test_a_measured_server_takes_the_measured_times() -> None:
     assert tokens == pytest.approx(round(tokens), abs=1e-6)
 
 
+@pytest.mark.parametrize("action", [0, 1])
+def test_the_first_token_of_an_answer_is_its_prefills(action: int) -> None:
+    alone = {"workload.dialogue_gap_mean_s": 1e4, "edge.speed.decode_s_per_context_token": 0.0}
+    found = outcomes([action] * 20, alone)
+    published = outcomes([action] * 20, {**alone, "first_token": "decode"})
+    one_token_s = (1 / 50, 0.025)[action]
+    for turn, longer in zip(found, published, strict=True):
+        assert longer["latency_decode_s"] - turn["latency_decode_s"] == pytest.approx(one_token_s)
+        assert longer["latency_prefill_s"] == pytest.approx(turn["latency_prefill_s"])
+
+
 @pytest.mark.parametrize("field", ["device.kept_answer", "edge.kept_answer"])
 def test_an_answer_that_leaves_the_cache_is_computed_again(field: str) -> None:
     action = 0 if field.startswith("device") else 1
@@ -76,9 +87,8 @@ def test_a_template_lengthens_prompts_and_leaves_the_rest_of_a_trace() -> None:
 
 def test_the_new_fields_at_their_defaults_leave_hashes_as_they_were() -> None:
     paper = load_scenario("paper")
-    given = load_scenario(
-        "paper", {"device.kept_answer": 1.0, "edge.kept_answer": 1.0, "edge.speed": None}
-    )
+    defaults = {"device.kept_answer": 1.0, "edge.kept_answer": 1.0, "edge.speed": None}
+    given = load_scenario("paper", {**defaults, "first_token": "decode"})
     assert scenario_hash(given) == scenario_hash(paper)
     assert "speed" not in paper.model_dump()["edge"]
     changed = load_scenario("paper", {"edge.kept_answer": 0.5})

@@ -21,6 +21,7 @@ Floats = NDArray[np.float64]
 LOSS_TURNS_AT = 0.03  # relative error beyond which the loss is linear
 TOLD_WITHIN = 0.5  # half of the interval, over the value
 TOO_SMALL = 0.03  # the most that a constant may add to any time, to be told as none
+NOTHING = 1e-6  # what adds less than this share to every time is 0
 CONFIDENCE = 0.95
 
 
@@ -89,9 +90,10 @@ def _solved(table: Floats, wanted: Floats) -> tuple[list[float], list[float]]:
         ftol=1e-12,
         gtol=1e-12,
     )
+    values = np.where(solution.x > NOTHING, solution.x / size, 0.0).tolist()
     freedom = len(wanted) - len(size)
     if freedom < 1:
-        return (solution.x / size).tolist(), [float("inf")] * len(size)
+        return values, [float("inf")] * len(size)
     residuals = scaled @ solution.x - wanted
     weights = 1.0 / np.sqrt(1.0 + (residuals / LOSS_TURNS_AT) ** 2)
     # Both halves of a sandwich, since the loss bounds what a late answer pulls.
@@ -102,7 +104,7 @@ def _solved(table: Floats, wanted: Floats) -> tuple[list[float], list[float]]:
     halves = quantile(freedom) * np.sqrt(variance)
     if rank < len(size):
         halves[_tied(scaled)] = np.inf
-    return (solution.x / size).tolist(), (halves / size).tolist()
+    return values, (halves / size).tolist()
 
 
 def quantile(freedom: int) -> float:

@@ -49,7 +49,11 @@ def scenario_name(path: Path) -> str:
 
 
 def scenario_text(name: str, models: Mapping[str, str], fits: Mapping[str, SideFit]) -> str:
-    """Return the YAML text of the scenario that the fits of both sides make."""
+    """Return the YAML text of the scenario that the fits of both sides make.
+
+    Raises:
+        InputError: a value that was found is none that a scenario can have.
+    """
     device, edge = fits["device"], fits["edge"]
     description = f"{models['device']} on the device, {models['edge']} at the edge, as measured."
     head = {"extends": BASE, "name": name, "description": description}
@@ -62,7 +66,9 @@ def scenario_text(name: str, models: Mapping[str, str], fits: Mapping[str, SideF
         *(_radio(edge.link) if edge.link else []),
         *_template(edge.template),
     ]
-    return "\n".join(lines) + "\n"
+    text = "\n".join(lines) + "\n"
+    load_scenario(yaml.safe_load(text))
+    return text
 
 
 def _value(name: str, constant: Constant, unit: str = "") -> str:
