@@ -21,7 +21,6 @@ from edgeroute_env.simulator.edge_queue import NEVER_S, EdgeQueue
 from edgeroute_env.simulator.estimate import estimate
 from edgeroute_env.simulator.observe import observe
 from edgeroute_env.simulator.serve import serve
-from edgeroute_env.simulator.state import UNLIMITED
 
 COUNT = features.COUNT
 _GAIN = (1.0 / features.SCALE).astype(np.float32)
@@ -77,6 +76,10 @@ def begin(arrays: Arrays, which: NDArray[np.int64]) -> int:
         ep.latest_end_s = 0.0
         for d in range(arrays.devices.shape[1]):
             _start_phone(p, arrays.devices[e, d])
+        if arrays.devices.shape[1] > 1:  # each phone's budgets are its user's
+            for k in range(ep.length):
+                its = arrays.traces[ep.trace, k]
+                _give_budgets(arrays.parameters[its.user], arrays.devices[e, its.device])
         dev = arrays.devices[e, row.device]
         arrive(p, row, ep, dev, EdgeQueue(arrays.waiting, arrays.live, e), 0.0)
         _look(p, row, ep, dev, arrays.seen[e], arrays.matrix, e)
@@ -136,27 +139,57 @@ def advance(arrays: Arrays, actions: NDArray[np.int64]) -> None:
         expect(p, row, ep, dev, actions[e])
         account(p, row, dev, out)
         ep.cursor += 1
-        out.terminated = 1.0 if p.battery_j < UNLIMITED and dev.battery_j <= 0.0 else 0.0
+        out.terminated = (
+            1.0 if dev.battery_j <= 0.0 and not _phones_left(arrays.devices[e]) else 0.0
+        )
+        if not out.terminated:
+            _skip_spent(arrays, ep, e)
         out.truncated = 1.0 if ep.cursor == ep.length and out.terminated == 0.0 else 0.0
         if out.terminated or out.truncated:
             ep.over = 1
         else:
             previous_s = row.arrival_s
             row = arrays.traces[ep.trace, ep.cursor]
+            p = arrays.parameters[row.user]
             dev = arrays.devices[e, row.device]
             arrive(p, row, ep, dev, queue, previous_s)
         _look(p, row, ep, dev, arrays.seen[e], arrays.matrix, e)
 
 
 @compiled
-def _start_phone(p: Any, dev: Any) -> None:
-    """Make a phone cold and idle, with full budgets and no question asked yet."""
-    dev.free_at_s = 0.0
-    dev.heat = 0.0
-    dev.tail_ends_s = 0.0
+def _phones_left(devices: Any) -> int:
+    """Return how many phones have not spent their battery."""
+    left = 0
+    for d in range(devices.size):
+        left += devices[d].battery_j > 0.0
+    return left
+
+
+@inlined
+def _skip_spent(arrays: Arrays, ep: Any, e: int) -> None:
+    """Leave out the turns of phones whose battery is spent, for they do not come."""
+    while ep.cursor < ep.length:
+        row = arrays.traces[ep.trace, ep.cursor]
+        if arrays.devices[e, row.device].battery_j > 0.0:
+            break
+        ep.cursor += 1
+
+
+@compiled
+def _give_budgets(p: Any, dev: Any) -> None:
+    """Give a phone its user's whole budgets."""
     dev.battery_j = p.battery_j
     dev.quota_left = p.edge_calls
     dev.window_ends_s = p.window_s
+
+
+@compiled
+def _start_phone(p: Any, dev: Any) -> None:
+    """Make a phone cold and idle, with full budgets and no question asked yet."""
+    _give_budgets(p, dev)
+    dev.free_at_s = 0.0
+    dev.heat = 0.0
+    dev.tail_ends_s = 0.0
     dev.uplink_from_s = 0.0
     dev.uplink_free_at_s = 0.0
     dev.work_from_s = 0.0

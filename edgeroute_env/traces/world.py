@@ -58,13 +58,13 @@ def _outage_s(world: Any, u: float) -> float:
 @compiled
 def draw_radio(t: Any, phones: int, block: Any, rows: Any) -> None:
     """Draw SNR, outage and round-trip time; replay recorded runs where there are any."""
-    user = rows[0].user
-    world = t.world[user]
     where = np.zeros((phones, 4))
     seen_s = np.zeros(phones)
     run = np.zeros((phones, 2), np.int64)
     for d in range(phones):
         u = block[draw.PHONE_ROWS + d]
+        user = draw.pick_user(t, block, d)
+        world = t.world[user]
         where[d, 0] = normal(t.normal, u[draw.DISTANCE])
         sight = at_normal(t.cell[user, LOS_SHARE], where[d, 0])
         where[d, 1] = 1.0 if u[draw.SIGHT] < sight else 0.0
@@ -81,6 +81,7 @@ def draw_radio(t: Any, phones: int, block: Any, rows: Any) -> None:
         u = block[draw.PHONE_ROWS + phones + k]
         row = rows[k]
         d = row.device
+        world = t.world[row.user]
         row.downlink_mbit_per_s = 0.0
         row.outage_s = _outage_s(world, u[draw.OUTAGE])
         if t.link_runs.shape[0]:
@@ -92,7 +93,7 @@ def draw_radio(t: Any, phones: int, block: Any, rows: Any) -> None:
                 row.outage_s = max(0.0, link.outage_s - (passed_s - math.floor(passed_s)))
         else:
             moved_m = world.speed_m_per_s * (row.arrival_s - seen_s[d])
-            snr_db = _model_snr_db(t, user, where[d], moved_m, u)
+            snr_db = _model_snr_db(t, row.user, where[d], moved_m, u)
             seen_s[d] = row.arrival_s
         if world.fades:  # Rayleigh: the power is exponential with mean 1
             snr_db += 10.0 * math.log10(-math.log1p(-u[draw.FADE]))
@@ -114,7 +115,7 @@ def nearest_load_cell(load: float) -> int:
 @compiled
 def draw_load(t: Any, phones: int, block: Any, rows: Any) -> None:
     """Draw the edge's load, its reports, the delay that it causes, and cache evictions."""
-    world = t.world[rows[0].user]
+    world = t.world[rows[0].user]  # the edge's part of it is the same for all phones
     first = block[0]
     interval_s = world.report_interval_s
     report_s = -interval_s * first[draw.REPORT]  # the last report before the episode begins
@@ -125,6 +126,7 @@ def draw_load(t: Any, phones: int, block: Any, rows: Any) -> None:
     for k in range(rows.size):
         u = block[draw.PHONE_ROWS + phones + k]
         row = rows[k]
+        world = t.world[row.user]
         now_s = row.arrival_s
         latest_s = now_s  # without an interval, the server reports all the time
         if interval_s > 0.0:
@@ -156,8 +158,7 @@ def draw_load(t: Any, phones: int, block: Any, rows: Any) -> None:
         row.device_background = max(0.0, 1.0 - u[draw.BUSY] / world.background_probability) if (
             world.background_probability > 0.0
         ) else 0.0  # fmt: skip
-        row.device_evicted = False
-        row.edge_evicted = False
+        row.device_evicted = row.edge_evicted = False
         if row.turn > 1:
             gap_s = now_s - asked_s[row.device]
             row.device_evicted = u[draw.EVICTION] >= math.exp(-gap_s / world.cache_survival_s)
