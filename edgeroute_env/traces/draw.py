@@ -207,11 +207,13 @@ def _draw_score(t: Any, about: Any, record: Any, u: Any, row: Any) -> None:
 @compiled
 def draw_content(t: Any, phones: int, block: Any, rows: Any, items: NDArray[np.int64]) -> None:
     """Draw prompts, answers, qualities, scores and attachments."""
+    world = t.world[rows[0].user]
     moods = np.zeros((phones, 2))  # how far a phone's dialogue lies from its task's mean
     for k in range(rows.size):
         u = block[PHONE_ROWS + phones + k]
         row = rows[k]
-        world = t.world[row.user]
+        if t.mixed:
+            world = t.world[row.user]
         about = t.benchmarks[row.benchmark]
         item = t.items[items[k]]
         record = t.recorded[item.first_recorded + row.turn - 1 if item.first_recorded > 0 else 0]

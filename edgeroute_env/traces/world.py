@@ -64,7 +64,7 @@ def draw_radio(t: Any, phones: int, block: Any, rows: Any) -> None:
     for d in range(phones):
         u = block[draw.PHONE_ROWS + d]
         user = draw.pick_user(t, block, d)
-        world = t.world[user]
+        world = t.world[user]  # where the phones are not mixed, it serves for all turns
         where[d, 0] = normal(t.normal, u[draw.DISTANCE])
         sight = at_normal(t.cell[user, LOS_SHARE], where[d, 0])
         where[d, 1] = 1.0 if u[draw.SIGHT] < sight else 0.0
@@ -81,7 +81,8 @@ def draw_radio(t: Any, phones: int, block: Any, rows: Any) -> None:
         u = block[draw.PHONE_ROWS + phones + k]
         row = rows[k]
         d = row.device
-        world = t.world[row.user]
+        if t.mixed:
+            world = t.world[row.user]
         row.downlink_mbit_per_s = 0.0
         row.outage_s = _outage_s(world, u[draw.OUTAGE])
         if t.link_runs.shape[0]:
@@ -126,7 +127,8 @@ def draw_load(t: Any, phones: int, block: Any, rows: Any) -> None:
     for k in range(rows.size):
         u = block[draw.PHONE_ROWS + phones + k]
         row = rows[k]
-        world = t.world[row.user]
+        if t.mixed:
+            world = t.world[row.user]
         now_s = row.arrival_s
         latest_s = now_s  # without an interval, the server reports all the time
         if interval_s > 0.0:
@@ -137,8 +139,7 @@ def draw_load(t: Any, phones: int, block: Any, rows: Any) -> None:
                 normal(t.normal, u[draw.REPORT]),
             )  # fmt: skip
             reported = _logistic(world.load_mean_logit + world.load_sigma * deviation)
-            report_s = latest_s
-            at_s = latest_s
+            report_s = at_s = latest_s
         if now_s > at_s:
             deviation = revert(
                 deviation, now_s - at_s, world.load_correlation_s, normal(t.normal, u[draw.LOAD])

@@ -31,7 +31,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "device.count": 4,
         "users": {
             **{"count": 9, "own": "phone"},
-            "draws": {"budgets.battery_j": {"choice": [None, 100]}},
+            "draws": {"budgets.battery_j": {"uniform": [60, 150]}},
         },
     },
     "three users, their costs relative": {
@@ -102,7 +102,7 @@ def test_next_step_equals_scalars_through_autoreset(n: int, variant: str) -> Non
         assert same_bits([each[i] for each in outcomes], [each[1] for each in expected])
         resets += sum(each[2] for each in expected)
     assert resets > 10 * n
-    assert any(each[:, 1].any() for each in outcomes) == ("budgets.battery_j" in overrides)
+    assert any(each[:, 1].any() for each in outcomes) == ("budgets.battery_j" in str(overrides))
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
