@@ -1,6 +1,7 @@
 """EdgeRoute: route LLM queries between a phone and an edge server.
 
-Importing this package registers `EdgeRoute-v0` and, for each preset, `EdgeRoute-NAME-v0`.
+Importing this package registers `EdgeRoute-v0` and, for each preset, `EdgeRoute-NAME-v0`; the same
+with `mo-` in front pay each objective apart.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import gymnasium as gym
 
 from edgeroute_env.envs.edge_route import EdgeRouteEnv
+from edgeroute_env.envs.edge_route_mo import EdgeRouteMOEnv
 from edgeroute_env.envs.edge_route_vector import EdgeRouteVectorEnv
 from edgeroute_env.envs.observation import decode
 from edgeroute_env.envs.setup import ScenarioLike
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FEATURES",
     "EdgeRouteEnv",
+    "EdgeRouteMOEnv",
     "EdgeRouteVectorEnv",
     "InputError",
     "Scenario",
@@ -56,6 +59,12 @@ def _register(identifier: str, scenario: str) -> None:
         id=identifier,
         entry_point="edgeroute_env.envs.edge_route:EdgeRouteEnv",
         vector_entry_point="edgeroute_env.envs.edge_route_vector:EdgeRouteVectorEnv",
+        kwargs={"scenario": scenario},
+    )
+    gym.register(
+        id=f"mo-{identifier}",
+        entry_point="edgeroute_env.envs.edge_route_mo:EdgeRouteMOEnv",
+        disable_env_checker=True,  # it takes a reward of several entries for a mistake
         kwargs={"scenario": scenario},
     )
 

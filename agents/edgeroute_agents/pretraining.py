@@ -34,7 +34,7 @@ from edgeroute_env.scenario import Scenario
 from edgeroute_env.scenario_files import load_scenario
 from edgeroute_env.traces.recorded import TraceKind, recorded_files
 
-SEEDS, EPISODES = {"ppo": 5, "dqn": 3}, 1000  # training seeds, from 0
+SEEDS, EPISODES = {"ppo": 5, "dqn": 5}, 1000  # training seeds, from 0
 RUNS = Path("runs") / "pretraining"
 OTHERS = ("bao-single", "bao-multi", BAO, "pacing", "lyapunov", LINEAR)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,6 +22,9 @@ from edgeroute_env.evaluation.compare import Contender
 from edgeroute_env.evaluation.results import Results, read_results
 from edgeroute_env.files import open_folder
 from edgeroute_env.routing import Router
+
+if TYPE_CHECKING:
+    from edgeroute_agents.front import Front
 
 
 def report(
@@ -59,7 +62,16 @@ def report(
     turns = {name: turns_of(found[name], those) for name, those in routers.items()}
     first = next(iter(routers))
     replay = replayed(found[first], routers[first])
-    notes.print(f"written: {write_report(folder, made_by, found, turns, replay)}")
+    fronts = {name: front for name in turns if (front := _front(found[name], routers[name]))}
+    notes.print(f"written: {write_report(folder, made_by, found, turns, replay, fronts)}")
+
+
+def _front(results: Results, routers: Mapping[str, Router]) -> Front | None:
+    """Return the packaged Pareto front of a scenario, where the routers it is of are shown."""
+    from edgeroute_agents.front import packaged_front
+
+    found = packaged_front(results.scenario) if results.traces == "synthetic" else None
+    return found if found is not None and set(found) <= set(routers) else None
 
 
 def _refuse_others(own: Sequence[Contender], found: Mapping[str, Results]) -> None:

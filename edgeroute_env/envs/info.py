@@ -23,6 +23,7 @@ FIELDS = {
 ENDS = ("reward", "terminated", "truncated")  # the fields of OUTCOME that no info shows
 
 _COLUMNS = {key: (OUTCOME.names or ()).index(field) for key, field in FIELDS.items()}
+_MASKS = [f"_{key}" for key in FIELDS]
 _NO_TURN = dict.fromkeys(FIELDS, math.nan)
 
 
@@ -75,6 +76,6 @@ def vector_info(figures: NDArray[np.float64], told: NDArray[np.bool_]) -> dict[s
 
     `figures` (the OUTCOME records as a matrix) becomes part of the result.
     """
-    columns = figures.T
+    columns = list(figures.T)
     info = {key: columns[i] for key, i in _COLUMNS.items()}
-    return info | {f"_{key}": told for key in info}
+    return info | dict.fromkeys(_MASKS, told)

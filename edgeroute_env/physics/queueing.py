@@ -19,6 +19,16 @@ def earliest(times_s: NDArray[np.float64]) -> int:
 
 
 @compiled
+def move_row(rows: NDArray[np.float64], source: int, target: int) -> None:
+    """Copy one row of an array onto another.
+
+    Where both may be the same, numba's own assignment of rows goes through newly allocated memory.
+    """
+    for column in range(rows.shape[1]):
+        rows[target, column] = rows[source, column]
+
+
+@compiled
 def admission_s(
     live: NDArray[np.float64],
     count: int,
@@ -41,7 +51,8 @@ def admission_s(
     kept, held_tokens = 0, 0.0
     for i in range(count):
         if live[i, 0] > ready_s:
-            live[kept] = live[i]
+            if kept < i:
+                move_row(live, i, kept)
             held_tokens += live[i, 1]
             kept += 1
     while kept > 0 and (kept == live.shape[0] or held_tokens + tokens > pool_tokens):
@@ -51,7 +62,7 @@ def admission_s(
         ready_s = live[first, 0]
         held_tokens -= live[first, 1]
         kept -= 1
-        live[first] = live[kept]
+        move_row(live, kept, first)
     return ready_s, kept
 
 

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from edgeroute_env._compile import compiled, inlined
-from edgeroute_env.simulator.believe import feel, learn
+from edgeroute_env.simulator.believe import feel, learn_answers, learn_costs
 from edgeroute_env.simulator.edge_queue import EdgeQueue, admit_until, sequences
 from edgeroute_env.simulator.requests import known_score
 from edgeroute_env.simulator.state import NO_ROUTE
@@ -25,6 +25,13 @@ def start_dialogue(dev: Any) -> None:
     dev.score_sum = 0.0
     dev.worst_quality = 1.0
     dev.sound_so_far = 1.0
+    known = dev.believed
+    known.context_tokens = 0.0
+    known.cached_device_tokens = 0.0
+    known.cached_edge_tokens = 0.0
+    known.last_route = NO_ROUTE
+    known.answered_at_s = 0.0
+    known.sound_so_far = 1.0
 
 
 @inlined
@@ -32,7 +39,9 @@ def arrive(p: Any, row: Any, ep: Any, dev: Any, queue: EdgeQueue, previous_s: fl
     """Let time pass until the turn arrives: evictions, quota windows, the edge and its report."""
     if row.turn == 1:
         start_dialogue(dev)
-    learn(dev, row.arrival_s)
+    else:
+        learn_answers(dev, row.arrival_s)
+    learn_costs(dev, row.arrival_s)
     feel(p, dev, row.arrival_s)
     if row.device_evicted:
         dev.cached_device_tokens = 0.0

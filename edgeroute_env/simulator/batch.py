@@ -6,9 +6,10 @@ environment, the evaluation. A copied or unpickled batch continues exactly as th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,11 +38,13 @@ def bytes_per_episode(scenario: Scenario, source: TraceSource) -> int:
 class Batch:
     """`n` episodes of one scenario; each follows a trace of `source`."""
 
+    _code: ClassVar[Callable[..., None] | None] = None  # of `kernel.step`, for all batches
+
     def __init__(self, scenario: Scenario, source: TraceSource, n: int) -> None:
         """Allocate the state; `begin` must come before `step`."""
         self.source = source
         self.parameters = lower(scenario).copy()  # its own: an evaluation changes them
-        self.traces = source.store(n)
+        self.traces = np.ascontiguousarray(source.store(n))
         self.episodes = np.zeros(n, EPISODE)
         self.episodes["over"] = 1
         phones = scenario.device.count
@@ -61,7 +64,7 @@ class Batch:
             allowed = "a TraceSource whose store is an array of ROW records, shape (m, T)"
             raise InputError("traces", self.traces, allowed)
         self.source.assign(which, generators, self.traces, self.episodes)
-        if not kernel.step.signatures:  # type: ignore[attr-defined]
+        if Batch._code is None:
             self._compile_step()
         misplaced = kernel.begin(self.arrays, which)
         if misplaced >= 0:
@@ -69,10 +72,16 @@ class Batch:
             allowed = f"at most {self.traces.shape[1]} turns of the scenario's users and phones"
             raise InputError("traces", f"another trace for episode {misplaced}", allowed)
 
-    def _compile_step(self) -> None:
-        """Compile `step` now, beside `begin`, so that a user waits once."""
-        nobody = np.zeros(0, np.int64)
-        self.taken(nobody).step(nobody)
+    def _compile_step(self) -> Callable[..., None]:
+        """Compile `step` now, beside `begin`, so that a user waits once; return the bare code.
+
+        Numba's dispatcher looks up the types of all arguments at each call, an eighth of a scalar
+        step. Here they never change.
+        """
+        arguments = (*self.arrays, np.zeros(0, np.int64))
+        code = kernel.step.compile(tuple(numba.typeof(argument) for argument in arguments))  # type: ignore[attr-defined]
+        Batch._code = staticmethod(code)
+        return code
 
     def check(self, source: str) -> None:
         """Raise InputError where a state that was read from `source` cannot have been reached.
@@ -83,7 +92,8 @@ class Batch:
 
     def step(self, actions: NDArray[np.int64]) -> None:
         """Route one turn of every episode that is not over; see `observations`, `outcomes`."""
-        kernel.step(*self.arrays, actions)
+        code = Batch._code or self._compile_step()
+        code(*self.arrays, np.ascontiguousarray(actions, np.int64))
 
     def taken(self, rows: NDArray[np.int64]) -> Batch:
         """Return a batch of copies of the episodes `rows`; each continues as its original does.
@@ -117,7 +127,7 @@ class Batch:
 
     def share_traces(self, traces: NDArray[Any]) -> None:
         """From now on, follow `traces`, ROW (m, T), in memory that others share."""
-        self.traces = traces
+        self.traces = np.ascontiguousarray(traces)
         self._collect()
 
     def _collect(self) -> None:

@@ -3,8 +3,8 @@
 The simulator fixes a turn's end when the turn is routed. A phone cannot know it: answers have
 unknown lengths, links stop, a server may have dropped its cache. So beside the true state there is
 `dev.believed`, which every observation shows. `expect` moves it on by the expected length and the
-estimated times. `learn` replaces it once the answer has come, or the app has given up. What a
-server has dropped shows in no answer before the next one, which brings the cache back.
+estimated times. The `learn_` functions replace it once the answer has come, or the app has given
+up. What a server has dropped shows in no answer before the next one, which brings the cache back.
 
 The phone's own work is `dev.work`, one row a question, in order. Heat is measured, so it never
 depends on what is to come. If more questions than rows are under way, the last row holds several;
@@ -18,6 +18,7 @@ from typing import Any
 from edgeroute_env._compile import compiled, inlined
 from edgeroute_env.physics.inference import cached_blocks
 from edgeroute_env.physics.power import heat_after_rest, heat_after_work
+from edgeroute_env.physics.queueing import move_row
 from edgeroute_env.simulator.requests import fits_phone, phone_speed, uplink_wait_s
 from edgeroute_env.simulator.state import (
     DEVICE_ROUTE,
@@ -31,17 +32,23 @@ from edgeroute_env.simulator.state import (
 
 
 @inlined
-def learn(dev: Any, now_s: float) -> None:
-    """Replace what is believed by what has come by `now_s`."""
-    known = dev.believed
-    if dev.answered_at_s <= now_s:  # the dialogue's last answer, so all of them
+def learn_answers(dev: Any, now_s: float) -> None:
+    """Replace what is believed of a dialogue once its last answer, so each of them, has come."""
+    if dev.answered_at_s <= now_s:
+        known = dev.believed
         known.context_tokens = dev.context_tokens
         known.cached_device_tokens = dev.cached_device_tokens
         known.cached_edge_tokens = dev.told_edge_tokens
         known.last_route = dev.last_route
         known.sound_so_far = dev.sound_so_far
         known.answered_at_s = dev.answered_at_s
-    if dev.settled_at_s <= now_s:  # all the phone's answers
+
+
+@inlined
+def learn_costs(dev: Any, now_s: float) -> None:
+    """Replace what is believed of budgets and uplink once all the phone's answers have come."""
+    known = dev.believed
+    if dev.settled_at_s <= now_s:
         known.quota_left = dev.quota_left
         known.battery_j = dev.battery_j
         known.uplink_due_at_s = 0.0
@@ -62,9 +69,10 @@ def _work_on(p: Any, dev: Any, now_s: float) -> None:
             work[done, READY] = 0.0
             break
         done += 1
-    for i in range(done, dev.jobs):
-        work[i - done] = work[i]
-    dev.jobs -= done
+    if done:
+        for i in range(done, dev.jobs):
+            move_row(work, i, i - done)
+        dev.jobs -= done
 
 
 @inlined

@@ -33,7 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeroute_env._compile import compiled
-from edgeroute_env.physics.queueing import admission_s
+from edgeroute_env.physics.queueing import admission_s, move_row
 
 Floats = NDArray[np.float64]
 PLACES_PER_PHONE, SPARE_PLACES = 2, 6
@@ -117,11 +117,12 @@ def look_ahead(
         ready_s, count = admission_s(ahead, count, ready_s, ep.next_tokens, pool_tokens)
         count = _join(ahead, count, ready_s + ep.next_hold_s, ep.next_tokens, ep.next_share)
     for i in range(ep.waiting - 1, -1, -1):
-        if waiting[e, i, 0] <= at_s:
-            other_at_s, hold_s, other_tokens, share = waiting[e, i]
-            ready_s = max(ready_s, other_at_s)
-            ready_s, count = admission_s(ahead, count, ready_s, other_tokens, pool_tokens)
-            count = _join(ahead, count, ready_s + hold_s, other_tokens, share)
+        if waiting[e, i, 0] > at_s:  # so are all that come later
+            break
+        other_at_s, hold_s, other_tokens, share = waiting[e, i]
+        ready_s = max(ready_s, other_at_s)
+        ready_s, count = admission_s(ahead, count, ready_s, other_tokens, pool_tokens)
+        count = _join(ahead, count, ready_s + hold_s, other_tokens, share)
     start_s, count = admission_s(ahead, count, max(ready_s, at_s), tokens, pool_tokens)
     shares = 0.0
     for i in range(count):
@@ -161,7 +162,7 @@ def send(
             return
     place = ep.waiting
     while place > 0 and waiting[e, place - 1, 0] <= at_s:
-        waiting[e, place] = waiting[e, place - 1]
+        move_row(waiting[e], place - 1, place)
         place -= 1
     behind = waiting[e, place]
     behind[0], behind[1], behind[2], behind[3] = at_s, hold_s, tokens, share

@@ -82,7 +82,8 @@ def begin(arrays: Arrays, which: NDArray[np.int64]) -> int:
                 _give_budgets(arrays.parameters[its.user], arrays.devices[e, its.device])
         dev = arrays.devices[e, row.device]
         arrive(p, row, ep, dev, EdgeQueue(arrays.waiting, arrays.live, e), 0.0)
-        _look(p, row, ep, dev, arrays.seen[e], arrays.matrix, e)
+        _look(p, row, ep, dev, arrays.seen[e])
+        _scale(arrays.matrix, e)
     return -1
 
 
@@ -126,6 +127,7 @@ def advance(arrays: Arrays, actions: NDArray[np.int64]) -> None:
     again, with the state after that turn.
     """
     arrays = borrowed(arrays)
+    looked = -1  # whose values are to be scaled, one episode late: just written, they would stall
     for e in range(arrays.episodes.size):
         ep = arrays.episodes[e]
         if ep.over:
@@ -153,7 +155,12 @@ def advance(arrays: Arrays, actions: NDArray[np.int64]) -> None:
             p = arrays.parameters[row.user]
             dev = arrays.devices[e, row.device]
             arrive(p, row, ep, dev, queue, previous_s)
-        _look(p, row, ep, dev, arrays.seen[e], arrays.matrix, e)
+        _look(p, row, ep, dev, arrays.seen[e])
+        if looked >= 0:
+            _scale(arrays.matrix, looked)
+        looked = e
+    if looked >= 0:
+        _scale(arrays.matrix, looked)
 
 
 @compiled
@@ -205,11 +212,14 @@ def _start_phone(p: Any, dev: Any) -> None:
 
 
 @inlined
-def _look(
-    p: Any, row: Any, ep: Any, dev: Any, seen: Any, matrix: NDArray[np.float32], e: int
-) -> None:
-    """Write observation `e`: physical values by name, then scaled and clipped in place."""
+def _look(p: Any, row: Any, ep: Any, dev: Any, seen: Any) -> None:
+    """Write an observation: physical values by name."""
     estimate(p, row, ep, dev, seen)
     observe(p, row, ep, dev, seen)
+
+
+@inlined
+def _scale(matrix: NDArray[np.float32], e: int) -> None:
+    """Scale and clip the physical values of observation `e` in place."""
     for i in range(COUNT):
         matrix[e, i] = min(max(matrix[e, i] * _GAIN[i], _LOW[i]), _HIGH[i])

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeroute_env._compile import compiled
+from edgeroute_env._compile import borrowed, compiled
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.traces.columns import ROW
 from edgeroute_env.traces.draw import block_shape, draw_content, draw_schedule
@@ -123,6 +123,8 @@ def draw_traces(
     law: Any, phones: int, blocks: NDArray[np.float64], which: NDArray[np.int64], store: Any
 ) -> None:
     """Turn blocks of uniforms into the traces `store[which]`."""
+    law = borrowed(law)
+    blocks, store = borrowed((blocks, store))
     items = np.empty(store.shape[1], np.int64)
     for i in range(which.size):
         block = blocks[i]

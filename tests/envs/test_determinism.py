@@ -14,7 +14,9 @@ from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 from edgeroute_env import EdgeRouteEnv, EdgeRouteVectorEnv, Trace, scenario_names
+from edgeroute_env.envs.setup import trace_source
 from edgeroute_env.traces.columns import BASE_NAMES
+from edgeroute_env.traces.sources import Given
 
 EPISODE = 128
 SMALL = {"workload.turns": 20}
@@ -269,3 +271,28 @@ def test_replays_are_exact_in_every_preset(name: str) -> None:
     first = episode(env, actions, seed=77)
     trace = env.unwrapped.trace
     assert episode(env, actions, options={"trace": trace}) == first
+
+
+def test_actions_and_traces_may_lie_in_memory_in_any_way() -> None:
+    class Strided(Given):
+        def store(self, episodes: int) -> NDArray[Any]:
+            return np.repeat(self.rows, 2, axis=1)[:, ::2]
+
+    drawn = EdgeRouteEnv(overrides=SMALL)
+    drawn.reset(seed=1)
+    given = trace_source(drawn.scenario, drawn.trace)
+    assert isinstance(given, Given)
+    strided = Strided(given.rows, given.lengths)
+    actions = actions_of(30, 4)
+    shown = set()
+    for traces, rows in (
+        (given, actions),
+        (strided, actions),
+        (given, actions.astype(np.int8)),
+        (given, actions.astype(bool)),
+        (given, np.repeat(actions, 2, axis=1)[:, ::2]),
+    ):
+        env = EdgeRouteVectorEnv(4, overrides=SMALL, traces=traces)
+        env.reset(seed=1)
+        shown.add(vector_continued(env, rows))
+    assert len(shown) == 1

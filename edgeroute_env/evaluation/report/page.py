@@ -5,13 +5,15 @@ from __future__ import annotations
 import base64
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgeroute_env.errors import needs
 from edgeroute_env.evaluation import findings
+from edgeroute_env.evaluation.frontier import Point
 from edgeroute_env.evaluation.report.figures import FIGURES, known_as, opening
+from edgeroute_env.evaluation.report.front import CAPTION, front
 from edgeroute_env.evaluation.report.turns import Shown
 from edgeroute_env.evaluation.results import Results
 from edgeroute_env.evaluation.statistics import LEVEL
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DPI = 150
-PARETO = ("pareto", "calls")  # the figures that stand before the fold
+PARETO, FRONT = ("pareto", "calls"), "front"  # the figures that stand before the fold
 INTERVAL = re.compile(r"\(?[-+]?[\d.]+ \[[^\]]*\]\)?")  # as `with_interval` writes it
 # How text shows the markers of figures.
 SIGNS = {
@@ -40,12 +42,14 @@ def write_report(
     results: Mapping[str, Results],
     turns: Mapping[str, Mapping[str, Shown]],
     replay: Mapping[str, Any],
+    fronts: Mapping[str, Mapping[str, Sequence[Point]]],
 ) -> Path:
     """Write report.html and every figure as PNG and SVG into an existing folder.
 
     `made_by` is the command behind the results and the versions that it ran with. By scenario,
     `turns` is what `turns_of` gives for the routers that figures show, the first scenario opens the
-    page. `replay` is a record as `replayed` gives it. Returns the page's path.
+    page; `fronts` are the Pareto fronts of those that have one. `replay` is a record as `replayed`
+    gives it. Returns the page's path.
 
     Raises:
         InputError: packages are missing, or the folder cannot be written to.
@@ -55,6 +59,13 @@ def write_report(
     sections = []
     for name, shown in turns.items():
         found = results[name]
+        figures = {
+            key: (caption, _saved(draw(found, shown, looks), folder / f"{name}-{key}"))
+            for key, (draw, caption) in FIGURES.items()
+        }
+        if name in fronts:
+            drawn = front(fronts[name], looks)
+            figures[FRONT] = (CAPTION, _saved(drawn, folder / f"{name}-{FRONT}"))
         sections.append(
             {
                 "name": name,
@@ -62,10 +73,7 @@ def write_report(
                 "finding": findings.of_scenario(found),
                 "opening": {router: known_as(found, router) for router in opening(found)},
                 "tables": further({name: found}),
-                "figures": {
-                    key: (caption, _saved(draw(found, shown, looks), folder / f"{name}-{key}"))
-                    for key, (draw, caption) in FIGURES.items()
-                },
+                "figures": figures,
             }
         )
     text = _template().render(
