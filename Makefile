@@ -6,12 +6,14 @@ CLIENTS := .venv-clients
 BIN := $(VENV)/bin
 DOCS := .venv-docs
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
-SOURCES := edgeroute_env baselines agents validation website studies examples tests tests_clients
+SOURCES := edgeroute_env baselines agents live validation website studies examples tests tests_clients
 PRESETS := $(notdir $(basename $(wildcard configs/scenarios/*.yaml)))
 WITHOUT_RECORDINGS := paper cr2
+JOBS ?= $(shell getconf _NPROCESSORS_ONLN)
+RESUME ?= --overwrite
 
 .DEFAULT_GOAL := help
-.PHONY: help benchmark test test-fast test-slow test-lowest test-clients check speed fit pretrain results validation docs clean
+.PHONY: help benchmark test test-fast test-slow test-lowest test-clients check speed fit pretrain results validation live-demo docs clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -42,23 +44,28 @@ check: $(VENV)/.dev  ## lint and types
 speed: $(VENV)/.cli  ## steps per CPU-second beside CartPole-v1
 	$(BIN)/python studies/speed.py
 
-fit: $(addprefix fit-,$(PRESETS))  ## fit all routers again, e.g. make -j2 fit (over an hour of CPU)
+fit: $(VENV)/.cli  ## fit all routers again on all cores; RESUME=--resume goes on (an hour of CPU)
+	$(BIN)/edgeroute fit -s all --packaged --traces synthetic $(RESUME) --jobs $(JOBS) > /dev/null
+	$(BIN)/edgeroute fit $(addprefix -s ,$(filter-out $(WITHOUT_RECORDINGS),$(PRESETS))) --packaged --traces recorded $(RESUME) --jobs $(JOBS) > /dev/null
 
 fit-%: $(VENV)/.cli
-	$(BIN)/edgeroute fit -s $* --packaged --traces synthetic --overwrite --quiet
-	$(if $(filter $*,$(WITHOUT_RECORDINGS)),,$(BIN)/edgeroute fit -s $* --packaged --traces recorded --overwrite --quiet)
+	$(BIN)/edgeroute fit -s $* --packaged --traces synthetic $(RESUME) --jobs $(JOBS) > /dev/null
+	$(if $(filter $*,$(WITHOUT_RECORDINGS)),,$(BIN)/edgeroute fit -s $* --packaged --traces recorded $(RESUME) --jobs $(JOBS) > /dev/null)
 
-pretrain: $(addprefix pretrain-,$(PRESETS))  ## train the packaged policies again, e.g. make -j2 pretrain (hours of CPU)
+pretrain: $(VENV)/.dev  ## train the packaged policies again on all cores (hours of CPU)
+	$(BIN)/python -m edgeroute_agents.pretraining all all --jobs $(JOBS)
 
 pretrain-%: $(VENV)/.dev
-	$(BIN)/python -m edgeroute_agents.pretraining $* ppo
-	$(BIN)/python -m edgeroute_agents.pretraining $* dqn
+	$(BIN)/python -m edgeroute_agents.pretraining $* all --jobs $(JOBS)
 
 results: $(VENV)/.dev  ## docs/results.md and the README's table (half an hour of CPU)
-	$(BIN)/python -m studies.results_page
+	$(BIN)/python -m studies.results_page --jobs $(JOBS)
 
 validation: $(VENV)/.dev  ## docs/validation.md: the model beside figures, theory and recordings
 	$(BIN)/python -m validation --out docs --overwrite
+
+live-demo: $(VENV)/.live  ## two real small models (or fakes): checked, calibrated, routed to, compared
+	$(BIN)/python -m edgeroute_live.demo
 
 docs: $(DOCS)/.made  ## the documentation site: build/site/index.html
 	$(DOCS)/bin/python -m website
@@ -74,6 +81,10 @@ $(VENV)/bin/python:
 
 $(VENV)/.cli: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) --editable '.[cli]'
+	touch $@
+
+$(VENV)/.live: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PIP) --editable '.[cli,live]'
 	touch $@
 
 # torch stays at the version of constraints.txt: PyPI has its older ones only with CUDA, in gigabytes.

@@ -22,7 +22,7 @@ from edgeroute_env.benchmarks import DialogueBenchmark, QuestionBenchmark
 from edgeroute_env.catalog import DeviceSpeed, GpuSpec, ModelSpec
 from edgeroute_env.config_files import Loader, config_path
 from edgeroute_env.measured import fit_gpu
-from edgeroute_env.scenario_files import laid_over, load_scenario, scenario_file
+from edgeroute_env.scenario_files import base_file, laid_over, load_scenario, scenario_file
 from edgeroute_env.users import LAWS, Law
 
 DEFAULT_SOURCE = "default"  # the source of a field that no file gives
@@ -176,7 +176,7 @@ def _whole(path: Path) -> dict[str, Any]:
     base = tree.pop("extends", None)
     if base is None or base.value is None:
         return tree
-    return laid_over(_whole(scenario_file(base.value)), tree)
+    return laid_over(_whole(base_file(base.value)), tree)
 
 
 class _File:

@@ -18,14 +18,12 @@ from pydantic import (
     BeforeValidator,
     Field,
     PrivateAttr,
-    SerializerFunctionWrapHandler,
     field_validator,
-    model_serializer,
     model_validator,
 )
 
 from edgeroute_env.benchmarks import Benchmark, from_benchmark_files
-from edgeroute_env.catalog import GIBI, DeviceSpeed, GpuSpec, ModelSpec, from_catalog
+from edgeroute_env.catalog import GIBI, DeviceSpeed, GpuSpec, ModelSpec, Overhead, from_catalog
 from edgeroute_env.errors import InputError
 from edgeroute_env.fields import (
     Bytes,
@@ -44,6 +42,7 @@ from edgeroute_env.fields import (
     Tokens,
     Watts,
     Within,
+    without_defaults,
 )
 from edgeroute_env.measured import measured_gpu, measured_phone
 from edgeroute_env.objective import Budgets, Objective, Weights
@@ -52,6 +51,7 @@ from edgeroute_env.physics.inference import (
     EdgeCost,
     edge_cost,
     gpus_needed,
+    measured_cost,
     usable_bytes,
 )
 from edgeroute_env.users import Users, drawn_users
@@ -82,13 +82,7 @@ class Table(Part):
             raise InputError("", file, "a file in the data folder, without ..")
         return file
 
-    @model_serializer(mode="wrap")
-    def _short(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave `drop_unusable` out where it is not asked for: fits know a scenario by its dump."""
-        dumped: dict[str, Any] = dump(self)
-        if not self.drop_unusable:
-            del dumped["drop_unusable"]
-        return dumped
+    _short = without_defaults("drop_unusable")
 
 
 class Heat(Part):
@@ -123,7 +117,8 @@ class DeviceEnergy(Part):
 class Device(Part):
     """The phones and the small model on each.
 
-    `scoring_s` is the time that the semantic score takes before a turn can be routed.
+    `scoring_s` is the time that the semantic score takes before a turn can be routed. `kept_answer`
+    is the share of an answer that the dialogue's next turn finds in the cache.
     """
 
     count: Annotated[int, Within(1, 1024)]
@@ -137,8 +132,11 @@ class Device(Part):
     cache_survival_s: TimeConstant
     background_probability: Share
     background_depth: OpenShare
+    kept_answer: Share = 1.0
     heat: Heat
     energy: DeviceEnergy
+
+    _short = without_defaults("kept_answer")
 
 
 class Background(Part):
@@ -153,12 +151,31 @@ class Background(Part):
     uncached_tokens_per_s: Annotated[float, Within(0.0, 1e12)]
 
 
+class EdgeSpeed(Part):
+    """A server's times as they were measured on it: the coefficients of the latency law.
+
+    A prefill of n new tokens behind c cached ones takes `prefill_fixed_s + n (prefill_s_per_token +
+    prefill_s_per_pair (c + n / 2))`. A token of a batch takes `decode_fixed_s`, and
+    `decode_s_per_sequence` and `decode_s_per_context_token` for each of its sequences and their
+    tokens.
+    """
+
+    prefill_fixed_s: Overhead
+    prefill_s_per_token: Annotated[float, Within(1e-9, 100.0)]
+    prefill_s_per_pair: Annotated[float, Within(0.0, 1.0)] = 0.0
+    decode_fixed_s: Overhead
+    decode_s_per_sequence: Overhead = 0.0
+    decode_s_per_context_token: Annotated[float, Within(0.0, 1.0)] = 0.0
+    kv_pool_tokens: Annotated[float, Within(1.0, 1e12)]
+
+
 class Edge(Part):
     """The edge server, its large model and the load report it sends.
 
+    A measured `speed` takes the place of the times that `model`, `gpu` and `tensor_parallel` give.
     `max_sequences` is the serving engine's own limit of its batch (vLLM's max_num_seqs); the KV
     cache may hold fewer. `power_w` is the power that a request draws while it is served; 0 leaves
-    it out.
+    it out. `kept_answer` is the share of an answer that the dialogue's next turn finds cached.
     """
 
     model: Annotated[ModelSpec, BeforeValidator(from_catalog("models"))]
@@ -169,7 +186,11 @@ class Edge(Part):
     stateless_api: Flag
     report_interval_s: Seconds
     power_w: Watts = 0.0
+    kept_answer: Share = 1.0
+    speed: EdgeSpeed | None = None
     background: Background
+
+    _short = without_defaults("kept_answer", "speed")
 
     @property
     def tenant_sequences(self) -> int:
@@ -180,6 +201,8 @@ class Edge(Part):
 
     def cost(self) -> EdgeCost:
         """Return the coefficients of the server's prefill and decode time."""
+        if self.speed is not None:
+            return measured_cost(**dict(self.speed))
         return edge_cost(self.model.shape(), self.gpu.constants(), self.tensor_parallel)
 
     def what_holds_the_model(self) -> str:
@@ -289,6 +312,23 @@ class Attachment(Part):
     size_bytes: Bytes
 
 
+class Template(Part):
+    """How many tokens a server makes of a text: its chat template and its own tokenizer.
+
+    A prompt of t tokens takes `first_tokens` once a dialogue, `message_tokens` for itself and for
+    the answer before it, and `tokens_per_estimate` t.
+    """
+
+    first_tokens: Annotated[float, Within(0.0, 1e5)] = 0.0
+    message_tokens: Annotated[float, Within(0.0, 1e3)] = 0.0
+    tokens_per_estimate: Annotated[float, Within(0.1, 10.0)] = 1.0
+
+    def of_turn(self, tokens: T, opens: bool) -> T:
+        """Return what a turn adds to its dialogue's context, given the tokens of its text."""
+        added = self.first_tokens + self.message_tokens if opens else 2.0 * self.message_tokens
+        return added + self.tokens_per_estimate * tokens  # type: ignore[operator, return-value]
+
+
 class Bursts(Part):
     """How the activity of all users together changes: log-normal, mean 1, correlated in time."""
 
@@ -305,7 +345,8 @@ class Workload(Part):
     """What users ask and when.
 
     `score_auc` says how well drawn scores rank; null takes what each benchmark states, or what is
-    published of probes. `score_source` says what makes the score: a classifier that reads the
+    published of probes. The lengths of prompts are those of their texts where there is no
+    `template`. `score_source` says what makes the score: a classifier that reads the
     `prompt`, or a `probe`: the phone's own model reads it first, and its first token's confidence
     is the score.
     """
@@ -320,8 +361,11 @@ class Workload(Part):
     score_auc: Annotated[float, Within(0.5, 0.999)] | None = None
     score_source: Literal["prompt", "probe"] = "prompt"
     attachment: Attachment
+    template: Template | None = None
     arrivals: Table | None = None
     follow_ups: Table | None = None
+
+    _short = without_defaults("template")
 
     @property
     def drawn_auc(self) -> float | None:
@@ -394,6 +438,8 @@ class Scenario(Part):
 
     def _warn_outside_the_law(self) -> None:
         """Warn, once for each place in a program, where no published figure tests the times."""
+        if self.edge.speed is not None:
+            return
         low, high = FITTED_PARAMETERS
         model, body = self.edge.model.name, self.edge.model.shape().body_parameters
         if not low <= body <= high:

@@ -16,6 +16,7 @@ from edgeroute_env.errors import InputError, input_error
 from edgeroute_env.scenario import Scenario
 
 DEFAULT = "paper"
+BASES = "bases"  # the folder of scenarios that are no presets, but can be extended
 
 
 def scenario_names() -> list[str]:
@@ -110,11 +111,22 @@ def _extended(content: dict[str, Any]) -> dict[str, Any]:
     base = content.pop("extends", None)
     if base is None:
         return content
-    if not isinstance(base, str) or base not in scenario_names() or base == content.get("name"):
-        raise InputError("extends", base, "one of " + ", ".join(scenario_names()))
+    path = base_file(base)
+    if base == content.get("name"):
+        raise InputError("extends", base, "another scenario than itself")
     if "name" not in content:
         raise InputError("name", "nothing", f"a name of its own, since it extends {base}")
-    return laid_over(_copied(_preset_content(scenario_file(base))), content)
+    return laid_over(_copied(_preset_content(path)), content)
+
+
+def base_file(base: Any) -> Path:
+    """Return the YAML file that `extends` names: a preset's, or one that is only a base."""
+    if base in config_names(BASES):
+        return config_path(BASES, f"{base}.yaml")
+    if not isinstance(base, str) or base not in scenario_names():
+        known = ", ".join(scenario_names() + config_names(BASES))
+        raise InputError("extends", base, f"one of {known}")
+    return config_path("scenarios", f"{base}.yaml")
 
 
 def laid_over(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:

@@ -12,16 +12,10 @@ from operator import attrgetter
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import (
-    Field,
-    SerializerFunctionWrapHandler,
-    ValidationError,
-    model_serializer,
-    model_validator,
-)
+from pydantic import Field, ValidationError, model_validator
 
 from edgeroute_env.errors import InputError, input_error
-from edgeroute_env.fields import Part, Positive, Within
+from edgeroute_env.fields import Part, Positive, Within, without_defaults
 from edgeroute_env.seeds import POPULATION_SEED
 
 # What may differ between users: it lives in each user's own parameters, not in shared tables,
@@ -95,13 +89,7 @@ class Users(Part):
                 raise InputError("draws", field, f"a field below {allowed}")
         return self
 
-    @model_serializer(mode="wrap")
-    def _short(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave `own` out where users own episodes: fits know a scenario by its dump."""
-        dumped: dict[str, Any] = dump(self)
-        if self.own == "episode":
-            del dumped["own"]
-        return dumped
+    _short = without_defaults("own")
 
 
 def drawn_users(scenario: Any) -> tuple[Any, ...]:

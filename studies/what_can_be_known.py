@@ -7,7 +7,8 @@ replaced by what a router may expect of it: answers are worth their expected qua
 seen of the turn, and they are as long as expected. It still knows all future arrivals, loads,
 outages and SNR. What it then earns beyond `bao-multi-queue` no causal router can exceed on these
 traces, up to what its search and the expectations miss: this is the knowable gap. The shares of it
-that routers close are taken on the same traces. What was found is kept in `results/known`.
+that routers close are taken on the same traces; so are those that `without_foresight` leaves to
+routers that do not know the future. What was found is kept in `results/known`.
 """
 
 from __future__ import annotations
@@ -38,22 +39,20 @@ from edgeroute_env.scenario_files import scenario_hash, scenario_names
 from edgeroute_env.seeds import EVALUATION_SEEDS
 from edgeroute_env.traces.recorded import drawn
 from edgeroute_env.traces.sources import Pinned, TraceSource
+from studies import without_foresight
 from studies.stored import kept
+from studies.without_foresight import FUTURES, SEEN, WIDTH, as_predicted
 
 TURNS = 25_600  # 200 episodes of 128 turns, fewer where they are long
 FOLDER = Path("results") / "known"
 BOUND = "bound"
 
-
-def as_predicted(store: NDArray[Any], which: NDArray[np.int64]) -> None:
-    """Make the answers of the traces `store[which]` as long as a router may expect."""
-    for side in ("device", "edge"):
-        store[f"answer_tokens_{side}"][which] = store[f"predicted_tokens_{side}"][which]
+Floats = NDArray[np.float64]
 
 
 def returns(
     scenario: Scenario, source: TraceSource, routers: Mapping[str, Router], episodes: int
-) -> dict[str, NDArray[np.float64]]:
+) -> dict[str, Floats]:
     """Return what routers earn, and what the bound does, episode by episode."""
     seeds = EVALUATION_SEEDS[:episodes]
     pinned = Pinned(source, generators(seeds))
@@ -72,10 +71,30 @@ def measured(scenario: Scenario, routers: Mapping[str, Router], episodes: int) -
     known = returns(expected, refined, routers, episodes)
     whole = returns(scenario, traces, routers, episodes)
     gap = known[BOUND] - known[BAO]
+    gained = {name: known[name] - known[BAO] for name in routers if name != BAO}
     return {
         "gap": interval(gap),
         "of_the_whole": float(gap.mean() / (whole[BOUND] - whole[BAO]).mean()),
-        "shares": {n: share_of_gap(known[n] - known[BAO], gap) for n in routers if n != BAO},
+        "shares": {name: share_of_gap(gain, gap) for name, gain in gained.items()},
+        **beside_ceilings(scenario.name, gap, gained),
+    }
+
+
+def beside_ceilings(
+    preset: str, gap: Floats, gained: Mapping[str, Floats]
+) -> dict[str, dict[str, Any]]:
+    """Return what is left of a gap without foresight, and the shares of that which routers reach.
+
+    On the episodes that both studies have.
+    """
+    known = without_foresight.levels(preset)
+    levels = {level: without_foresight.found(preset, level) for level in known}
+    n = min(len(gap), len(levels[SEEN]))
+    return {
+        "ceilings": {level: share_of_gap(most[:n], gap[:n]) for level, most in levels.items()},
+        "of_ceiling": {
+            name: share_of_gap(gain[:n], levels[SEEN][:n]) for name, gain in gained.items()
+        },
     }
 
 
@@ -95,6 +114,7 @@ def found(preset: str, turns: int = TURNS) -> dict[str, Any] | None:
         "rules": {rule: fitted_parameters(scenario, "synthetic", rule) for rule in (BAO, LINEAR)},
         "policies": {policy.name: policy.fingerprint() for policy in policies},
         "episodes": episodes,
+        "ceilings": [without_foresight.TURNS, FUTURES, WIDTH],
     }
     rules = [fitted_router(scenario, "synthetic", rule) for rule in (BAO, LINEAR)]
     routers: dict[str, Router] = {router.name: router for router in [*rules, *policies]}
@@ -111,12 +131,18 @@ def main() -> None:
         if row is None:
             print(f"{preset:<13} the worst of expectations is not the expected worst: left out")
             continue
-        shares = (
-            f"{name} {with_interval(share, 100, '%', '.0f')}" if share else f"{name} -"
-            for name, share in row["shares"].items()
-        )
         print(f"{preset:<13} {with_interval(row['gap'])}, {row['of_the_whole']:.0%} of the bound's")
-        print(f"{'':<13} reached: {', '.join(shares)}", flush=True)
+        print(f"{'':<13} reached: {said(row['shares'])}")
+        print(f"{'':<13} at most, knowing {said(row['ceilings'])}")
+        print(f"{'':<13} of the first: {said(row['of_ceiling'])}", flush=True)
+
+
+def said(shares: Mapping[str, dict[str, float] | None]) -> str:
+    """Return shares by name, in words."""
+    return ", ".join(
+        f"{name} {with_interval(share, 100, '%', '.0f')}" if share else f"{name} -"
+        for name, share in shares.items()
+    )
 
 
 if __name__ == "__main__":

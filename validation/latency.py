@@ -47,6 +47,7 @@ def section() -> Section:
         "held_out": compare("held out", _errors(_of(other, "speed")), "%"),
         "short_tokens": SHORT_TOKENS,
         "short_ms": 1e3 * prefill_s(load_scenario("paper").edge.cost(), SHORT_TOKENS, 0.0),
+        "shortest": [_shortest(_of(counted, key)) for key in ("ttft", "prefill")],
         "reasons": reasons,
     }
     comparisons = [
@@ -63,6 +64,12 @@ def _errors(figures: Sequence[Figure]) -> Floats:
 
 def _of(figures: Sequence[Figure], quantity: str) -> list[Figure]:
     return [figure for figure in figures if figure.quantity == quantity]
+
+
+def _shortest(figures: Sequence[Figure]) -> tuple[int, list[float]]:
+    """Return the fewest new tokens of any figure, and the errors at that length."""
+    fewest = min(figure.new_tokens for figure in figures)
+    return fewest, [figure.error for figure in figures if figure.new_tokens == fewest]
 
 
 def _plot(figures: Sequence[Figure]) -> drawn.Figure:

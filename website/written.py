@@ -41,6 +41,7 @@ def gather() -> None:
         if picture.suffix in (".png", ".webp"):
             _copy(picture, picture.relative_to(ROOT / "docs").as_posix())
     _copy(ROOT / "website" / "site.css", "assets/site.css")
+    _copy(VENDORED / "iframe-worker" / "shim" / "index.js", "assets/iframe-worker.js")
     _copy(VENDORED / "@mermaid-js/tiny/dist/mermaid.tiny.js", "assets/mermaid.tiny.js")
     for name in ("katex.min.css", "katex.min.js", "contrib/auto-render.min.js"):
         _copy(VENDORED / "katex" / "dist" / name, f"assets/katex/{Path(name).name}")

@@ -1,17 +1,17 @@
 """Train the policies that come with the package: several seeds, of which the best is kept.
 
-    python -m edgeroute_agents.pretraining SCENARIO ALGORITHM
+    python -m edgeroute_agents.pretraining SCENARIO ALGORITHM [--jobs N] [--cluster ADDRESS]
 
 trains under `runs/pretraining`, keeps the seed that is best on validation seeds in
 `pretrained/ALGORITHM-SCENARIO`, and writes what all of them earn on evaluation seeds beside it.
-Repeated after an interrupt, it goes on where it was.
+`all` stands for every preset, and for both algorithms. Repeated after an interrupt, it goes on
+where it was.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import shutil
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,22 +19,25 @@ from typing import Any
 import numpy as np
 
 from edgeroute_agents.policy import FIGURES, FILE, Policy, load_policy, packaged_folder
-from edgeroute_agents.settings import DqnSettings, PpoSettings, load_settings
+from edgeroute_agents.settings import KINDS, DqnSettings, PpoSettings, load_settings
 from edgeroute_agents.train import BAO, LINEAR, Training
-from edgeroute_agents.watching import CHECKPOINT, Follower
+from edgeroute_agents.watching import CHECKPOINT, Follower, frames_as_steps
 from edgeroute_baselines import fitted_router, make_router
 from edgeroute_env.evaluation.episodes import evaluation_returns
 from edgeroute_env.evaluation.metrics import interval
 from edgeroute_env.evaluation.statistics import interquartile_mean
 from edgeroute_env.evaluation.tables import with_interval
 from edgeroute_env.files import replacing, with_sha256, without_sha256
+from edgeroute_env.parallel import Plan, Step, Task, carried_out
 from edgeroute_env.recordings.downloads import data_folder
 from edgeroute_env.routing import ROUTES, Router
 from edgeroute_env.scenario import Scenario
-from edgeroute_env.scenario_files import load_scenario
+from edgeroute_env.scenario_files import load_scenario, scenario_names
 from edgeroute_env.traces.recorded import TraceKind, recorded_files
+from edgeroute_env.working import add_options, program
 
-SEEDS, EPISODES = {"ppo": 5, "dqn": 5}, 1000  # training seeds, from 0
+ALL = "all"
+SEEDS, EPISODES = 5, 1000  # training seeds, from 0
 RUNS = Path("runs") / "pretraining"
 OTHERS = ("bao-single", "bao-multi", BAO, "pacing", "lyapunov", LINEAR)
 
@@ -61,6 +64,19 @@ def trained(
     return load_policy(folder / FILE, scenario), float(gap)
 
 
+def training(
+    scenario: Scenario, settings: PpoSettings | DqnSettings, folder: Path, seed: int
+) -> Task:
+    """Return what `trained` does as a task, a frame a step."""
+    algorithm = "ppo" if isinstance(settings, PpoSettings) else "dqn"
+    told = f"the training of {algorithm} on {scenario.name}, seed {seed}"
+    return Task(told, _trained, (scenario, settings, folder.resolve(), seed), settings.frames)
+
+
+def _trained(step: Step, *asked: Any) -> tuple[Policy, float]:
+    return trained(*asked, frames_as_steps(step))
+
+
 def figures(policies: Sequence[Policy], scenario: Scenario, traces: TraceKind) -> dict[str, Any]:
     """Return what policies, one a training seed, earn on the evaluation seeds beside others.
 
@@ -84,12 +100,16 @@ def figures(policies: Sequence[Policy], scenario: Scenario, traces: TraceKind) -
     return {"returns": [float(value) for value in own.mean(axis=1)], "routers": rows}
 
 
-def pretrain(scenario: Scenario, algorithm: str) -> Path:
-    """Train all seeds, keep the best, write its card; return its folder."""
+def _figures(step: Step, *asked: Any) -> dict[str, Any]:
+    return figures(*asked)
+
+
+def pretrain(scenario: Scenario, algorithm: str) -> Plan[Path]:
+    """Train all seeds, keep the best, write its card; the plan returns its folder."""
     settings = load_settings(algorithm)
     name = f"{scenario.name}-{algorithm}"
-    seeds = range(SEEDS[algorithm])
-    found = [trained(scenario, settings, RUNS / f"{name}-{seed}", seed) for seed in seeds]
+    seeds = range(SEEDS)
+    found = yield [training(scenario, settings, RUNS / f"{name}-{seed}", seed) for seed in seeds]
     policies, gaps = zip(*found, strict=True)
     kept = int(np.argmax(gaps))
     files = recorded_files(scenario)
@@ -101,11 +121,14 @@ def pretrain(scenario: Scenario, algorithm: str) -> Path:
         "kept": kept,
         "validation_gaps": list(gaps),
     }
-    content |= {kind: figures(policies, scenario, kind) for kind in kinds}
+    told = f"the figures of {algorithm} on {scenario.name}"
+    earned = yield [
+        Task(f"{told}, {kind}", _figures, (policies, scenario, kind), EPISODES) for kind in kinds
+    ]
+    content |= dict(zip(kinds, earned, strict=True))
     folder = packaged_folder(scenario.name, algorithm)
     folder.mkdir(parents=True, exist_ok=True)
-    with replacing(folder / FILE) as part:
-        shutil.copyfile(RUNS / f"{name}-{kept}" / FILE, part)
+    policies[kept].save(folder / FILE)
     with replacing(folder / FIGURES) as part:
         part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     with replacing(folder / "README.md") as part:
@@ -158,8 +181,18 @@ def _changed(policy: Policy) -> dict[str, object]:
 
 def main() -> None:
     """Pretrain what the command names."""
-    name, algorithm = sys.argv[1:]
-    print(f"written: {pretrain(load_scenario(name), algorithm)}")
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("scenario", help=f"a preset, or {ALL}")
+    parser.add_argument("algorithm", choices=[*KINDS, ALL])
+    add_options(parser)
+    given = parser.parse_args()
+    with program(given, "pretraining") as (by, bar):
+        names = scenario_names() if given.scenario == ALL else [given.scenario]
+        algorithms = list(KINDS) if given.algorithm == ALL else [given.algorithm]
+        plans = [pretrain(load_scenario(name), each) for name in names for each in algorithms]
+        for _, folder in carried_out(plans, by):
+            bar.pause()
+            print(f"written: {folder}", flush=True)
 
 
 if __name__ == "__main__":

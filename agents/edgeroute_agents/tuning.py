@@ -18,25 +18,28 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
-from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from edgeroute_agents.judging import Verdict
 from edgeroute_agents.networks import lambda_field
 from edgeroute_agents.policy import FILE
 from edgeroute_agents.settings import DqnSettings, PpoSettings, read_tuned
 from edgeroute_agents.train import BAO, LINEAR, Training, check_seeds
-from edgeroute_agents.watching import Follower, Standing
+from edgeroute_agents.watching import Follower, Standing, frames_as_steps
 from edgeroute_baselines.fitted import fitted_parameters
 from edgeroute_env.errors import InputError
 from edgeroute_env.evaluation.result_files import command_and_versions
 from edgeroute_env.files import open_folder, replacing, with_sha256
+from edgeroute_env.parallel import HERE, Plan, Step, Task, Workers, outcome
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.scenario_files import scenario_hash
 from edgeroute_env.seeds import VALIDATION_SEEDS, training_seeds
 from edgeroute_env.traces.recorded import TraceKind
 
 TUNED = "tuned.yaml"  # the result, and what resume reads
-ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
+# Trials that may run side by side. They know nothing of each other, whatever the number of jobs, so
+# that any number finds the same; with more of them each would know less.
+ROUND = 4
 PRUNING_TRIALS = 5  # finished ones before any is cut short: a median of fewer says little
 PRUNING_STEPS = 3  # validations that none is cut short before: all start at the distilled rule
 _NOTE = """\
@@ -123,6 +126,7 @@ class SearchTask:
             "scenario_hash": scenario_hash(self.scenario),
             "traces": self.traces,
             "seed": self.seed,
+            "trials_at_once": ROUND,
             "training_seeds": f"{trained[0]} to {trained[-1]}",
             "validation_seeds": f"{judged[0]} to {judged[-1]}",
             "start": self.start.model_dump(mode="json"),
@@ -131,24 +135,22 @@ class SearchTask:
 
 
 class HyperparameterSearch:
-    """One search: `open` it in its folder, `run` it, `stop` it."""
+    """One search: `open` it in its folder, `run` it.
+
+    Attributes:
+        trials: those that need not be run any more, by their place.
+    """
+
+    trials: dict[int, FrozenTrial]
 
     def __init__(
-        self,
-        task: SearchTask,
-        folder: Path,
-        say: Callable[[str], None] = lambda line: None,
-        tell: Callable[[int], None] = lambda frames: None,
+        self, task: SearchTask, folder: Path, say: Callable[[str], None] = lambda line: None
     ) -> None:
         """Take what is searched, and a folder for `tuned.yaml` and all trials.
 
-        `say` takes a line for the user after each trial, `tell` the frames done so far, those of a
-        trial cut short included.
+        `say` takes a line for the user after each trial.
         """
-        self._task, self._folder = task, folder
-        self._say, self._tell = say, tell
-        self._stops = False
-        self._follower = Follower()
+        self._task, self._folder, self._say = task, folder, say
 
     def open(self, overwrite: bool = False, resume: bool = False) -> None:
         """Make the folder, or keep the finished trials of a search that is there (`resume`).
@@ -163,83 +165,46 @@ class HyperparameterSearch:
         for rule in (BAO, LINEAR):  # before anything is replaced
             fitted_parameters(task.scenario, task.traces, rule)
         self._make_folder(overwrite, resume)
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        pruner = optuna.pruners.MedianPruner(PRUNING_TRIALS, PRUNING_STEPS)
-        self._study = optuna.create_study(direction="maximize", pruner=pruner)
-        for trial in self._known():
-            self._study.add_trial(trial)
-        if not self.ended:
-            first = task.start.model_dump(mode="json", include=set(task.space()))
-            self._study.enqueue_trial(_coded(first))
+        self.trials = self._known()
 
-    def run(self, trials: int) -> bool:
-        """Try settings until `trials` are finished, or `stop`; return whether they are.
+    def run(self, trials: int, by: Workers = HERE) -> None:
+        """Try settings until `trials` are finished; `by` says where, the result is the same.
 
         The best settings so far, the first trial's included, lie in the folder's `tuned.yaml`.
         """
-        if self.ended:  # perhaps more are asked for now
-            self._write(trials)
-        for place in range(len(self.ended), trials):
-            # A sampler for each trial, so that a resumed search goes on as an uninterrupted one.
-            seed = np.random.SeedSequence([self._task.seed, place]).generate_state(1)[0]
-            self._study.sampler = optuna.samplers.TPESampler(seed=int(seed))
-            if not self._try(self._study.ask(self._task.space()), place):
-                return False
-            self._tell((place + 1) * self._task.start.frames)
-            self._write(trials)
-        return True
+        outcome(self._plan(trials), by)
 
-    def stop(self) -> None:
-        """Let `run` end after the present rollout; the trial that it cuts short does not count."""
-        self._stops = True
-        self._follower.stop()
+    def _plan(self, trials: int) -> Plan[None]:
+        """Plan the trials, ROUND at a time: each knows those of earlier rounds alone."""
+        if self.trials:  # perhaps more are asked for now
+            self._write(trials)
+        for first in range(0, trials, ROUND):
+            earlier = [self.trials[place] for place in range(first)]
+            places = range(first, min(first + ROUND, trials))
+            yield [self._trial(k, earlier, trials) for k in places if k not in self.trials]
 
-    @property
-    def ended(self) -> list[FrozenTrial]:
-        """The trials that need not be run any more, in order."""
-        return self._study.get_trials(states=ENDED)
+    def _trial(self, place: int, earlier: list[FrozenTrial], trials: int) -> Task:
+        def keep(trial: FrozenTrial) -> None:
+            self.trials[place] = trial
+            self._write(trials)
+            best_place, best = self.best
+            learned, cut = trial.user_attrs["learned"], trial.state is TrialState.PRUNED
+            line = f"trial {place}: {learned:+.4f}{', cut short' if cut else ''}"
+            self._say(f"{line} (best {best.value:+.4f}, trial {best_place})")
+
+        folder = (self._folder / f"trial-{place:03d}").resolve()
+        given = (self._task, place, earlier, folder)
+        return Task(f"trial {place}", _tried, given, self._task.start.frames, keep)
 
     @property
     def best(self) -> tuple[int, FrozenTrial]:
         """The best trial with its place, of equal ones the first."""
         complete = [
-            (place, trial)
-            for place, trial in enumerate(self.ended)
-            if trial.state is TrialState.COMPLETE
+            (place, self.trials[place])
+            for place in sorted(self.trials)
+            if self.trials[place].state is TrialState.COMPLETE
         ]
         return max(complete, key=lambda found: float(found[1].values[0]))
-
-    def _try(self, trial: Trial, place: int) -> bool:
-        """Train with a trial's settings; return whether it came to an end of its own."""
-        settings = self._task.settings(trial.params)
-        folder = self._folder / f"trial-{place:03d}"
-        shutil.rmtree(folder, ignore_errors=True)  # what an interrupted trial left
-        before, frames = place * settings.frames, settings.frames
-
-        def judged(standing: Standing, verdict: Verdict) -> None:
-            if standing.frames < frames:  # the last validation gives the value
-                trial.report(standing.learned, standing.frames // settings.validate_every)
-                follower.stops |= trial.should_prune()
-
-        follower = Follower(
-            tell=lambda done: self._tell(before + min(done, frames)),
-            judged=judged,
-            stops=self._stops,
-        )
-        self._follower = follower
-        training = Training(self._task.scenario, settings, self._task.seed, self._task.traces)
-        standing = training.run(folder, follower)
-        if not standing.finished and self._stops:
-            return False
-        if standing.finished:
-            self._study.tell(trial, standing.learned)
-        else:
-            self._study.tell(trial, state=TrialState.PRUNED)
-        cut = "" if standing.finished else ", cut short"
-        best_place, best = self.best
-        line = f"trial {place}: {standing.learned:+.4f}{cut}"
-        self._say(f"{line} (best {best.value:+.4f}, trial {best_place})")
-        return True
 
     def _make_folder(self, overwrite: bool, resume: bool) -> None:
         """Make the folder, empty of another search unless that is resumed."""
@@ -250,18 +215,18 @@ class HyperparameterSearch:
             for old in self._folder.glob("trial-[0-9][0-9][0-9]"):
                 shutil.rmtree(old)
 
-    def _known(self) -> list[FrozenTrial]:
+    def _known(self) -> dict[int, FrozenTrial]:
         """Return the finished trials of the search in the folder; none where none is there."""
         path = self._folder / TUNED
         if not path.exists():
-            return []
+            return {}
         found, about = read_tuned(path, "--resume"), self._task.about()
         differing = ", ".join(name for name in about if found.get(name) != about[name])
         if differing:
             allowed = f"a search with the same settings; these differ: {differing}"
             raise InputError("--resume", str(path), allowed)
-        return [
-            create_trial(
+        return {
+            trial["trial"]: create_trial(
                 state=TrialState[trial["state"].upper()],
                 value=trial["value"],
                 params=_coded(trial["settings"]),
@@ -269,7 +234,7 @@ class HyperparameterSearch:
                 intermediate_values=trial["validations"],
             )
             for trial in found["trials"]
-        ]
+        }
 
     def _write(self, trials: int) -> None:
         place, best = self.best
@@ -281,17 +246,52 @@ class HyperparameterSearch:
             "settings": self._task.settings(best.params).model_dump(mode="json"),
             "trials": [
                 {
+                    "trial": place,
                     "state": trial.state.name.lower(),
                     "value": trial.value,
                     "settings": _decoded(trial.params),
                     "validations": trial.intermediate_values,
                 }
-                for trial in self.ended
+                for place, trial in sorted(self.trials.items())
             ],
         }
         with replacing(self._folder / TUNED) as part:
             text = _NOTE + yaml.safe_dump(with_sha256(content), sort_keys=False)
             part.write_text(text, encoding="utf-8")
+
+
+def _tried(
+    step: Step, task: SearchTask, place: int, earlier: list[FrozenTrial], folder: Path
+) -> FrozenTrial:
+    """Train with the settings that a trial asks for, knowing those of earlier rounds."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    # A sampler for each trial, so that what it asks for depends on its place and on these alone.
+    seed = np.random.SeedSequence([task.seed, place]).generate_state(1)[0]
+    study = optuna.create_study(
+        direction="maximize",
+        sampler=optuna.samplers.TPESampler(seed=int(seed)),
+        pruner=optuna.pruners.MedianPruner(PRUNING_TRIALS, PRUNING_STEPS),
+    )
+    study.add_trials(earlier)
+    if place == 0:
+        first = task.start.model_dump(mode="json", include=set(task.space()))
+        study.enqueue_trial(_coded(first))
+    trial = study.ask(task.space())
+    settings = task.settings(trial.params)
+    shutil.rmtree(folder, ignore_errors=True)  # what an interrupted trial left
+
+    def judged(standing: Standing, verdict: Verdict) -> None:
+        if standing.frames < settings.frames:  # the last validation gives the value
+            trial.report(standing.learned, standing.frames // settings.validate_every)
+            follower.stops |= trial.should_prune()
+
+    follower = Follower(tell=frames_as_steps(step), judged=judged)
+    training = Training(task.scenario, settings, task.seed, task.traces)
+    standing = training.run(folder, follower)
+    trial.set_user_attr("learned", standing.learned)
+    if standing.finished:
+        return study.tell(trial, standing.learned)
+    return study.tell(trial, state=TrialState.PRUNED)
 
 
 def _algorithm(settings: PpoSettings | DqnSettings) -> str:

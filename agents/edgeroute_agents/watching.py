@@ -106,6 +106,18 @@ class Follower:
         self.stops = True
 
 
+def frames_as_steps(step: Callable[[int], None]) -> Callable[[int], None]:
+    """Return what takes the frames done so far and hands `step` those since the last call."""
+    done = 0
+
+    def tell(frames: int) -> None:
+        nonlocal done
+        step(frames - done)
+        done = frames
+
+    return tell
+
+
 class Watch(BaseCallback):
     """Between rollouts: draws the curves, and validates where that is due."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -11,7 +10,7 @@ from edgeroute_baselines.bao import papers_rule
 from edgeroute_baselines.fitted import (
     FITTED_ROUTERS,
     fingerprint,
-    fit_missing,
+    missing_plan,
     parameters,
 )
 from edgeroute_baselines.fitting import fit_in_hindsight
@@ -22,13 +21,13 @@ from edgeroute_env import InputError
 from edgeroute_env.evaluation.compare import Contender, Yardsticks, compare
 from edgeroute_env.evaluation.literature import Dial, thresholds
 from edgeroute_env.evaluation.results import Results
+from edgeroute_env.parallel import HERE, Plan, Step, Task, Workers, outcome
 from edgeroute_env.routing import Role, Router
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.scenario_files import load_scenario
 from edgeroute_env.seeds import EVALUATION_SEEDS
 from edgeroute_env.traces.recorded import TraceKind, drawn
 
-OnStep = Callable[[str, int], None]  # the stage of the work, and its number of steps
 STORED = "stored"  # what results say of fits where none was made for them
 
 
@@ -41,7 +40,7 @@ def benchmark(
     tolerance_points: float = 0.5,
     reference: str = EDGE_ONLY,
     earlier: Results | None = None,
-    on_step: OnStep = lambda stage, steps: None,
+    by: Workers = HERE,
 ) -> Results:
     """Compare routers of the registry, and others, on identical traces of one scenario.
 
@@ -51,12 +50,26 @@ def benchmark(
     `contenders` are names of the registry's routers (all of them where none is named; those that
     tables need run always) and learned policies and routers of one's own. A saving may cost
     `tolerance_points` of quality, in points of 100; differences are taken to `reference`. Results
-    that answer this very question, `earlier`, are returned as they are. `on_step` is called after
-    each step with the stage of the work and its number of steps.
+    that answer this very question, `earlier`, are returned as they are. `by` says where the work is
+    done; the results are the same.
 
     Raises:
         InputError: names what cannot be used.
     """
+    asked = tolerance_points, reference, earlier
+    return outcome(benchmark_plan(scenario, contenders, traces, episodes, *asked), by)
+
+
+def benchmark_plan(
+    scenario: str | os.PathLike[str] | Mapping[str, Any] | Scenario,
+    contenders: Sequence[str | Contender],
+    traces: TraceKind,
+    episodes: int,
+    tolerance_points: float,
+    reference: str,
+    earlier: Results | None,
+) -> Plan[Results]:
+    """Plan what `benchmark` does."""
     chosen = load_scenario(scenario)
     others = [each for each in contenders if isinstance(each, Contender)]
     own = _named(chosen, [each for each in contenders if isinstance(each, str)])
@@ -85,23 +98,28 @@ def benchmark(
         and all(getattr(earlier, key) == same[key] for key in same)
     ):
         return earlier
-    entry, new = fit_missing(chosen, traces, own, tolerance_points, on_step)
+    entry, new = yield from missing_plan(chosen, traces, own, tolerance_points)
     assert entry is not None  # it holds the analytic rule's fit
     source = drawn(chosen, traces, "evaluation")
     late = [name for name in own if spec(name).role is Role.HINDSIGHT]
-    best = fit_in_hindsight(late, chosen, source, seeds)
+    (best,) = yield [
+        Task(f"fits in hindsight to {chosen.name}", _in_hindsight, (late, chosen, source, seeds))
+    ]
     rows = [_contender(name, best.get(name) or parameters(entry, name)) for name in own]
     savers = {
         name: _contender(name, parameters(entry, name, "within_tolerance"))
         for name in own
         if name in FITTED_ROUTERS
     }
-    steps = chosen.workload.turns * (len(names) + len(savers))
-    by = Yardsticks(reference, EDGE_ONLY, ANALYTIC, papers_rule(chosen))
-    on_turn = functools.partial(on_step, "evaluating", steps)
+    yardsticks = Yardsticks(reference, EDGE_ONLY, ANALYTIC, papers_rule(chosen))
     dials = {name: dial for name, dial in _dials(entry, savers).items() if name in own}
-    compared = compare(chosen, source, seeds, [*rows, *others], savers, dials, by, on_turn)
+    contest = compare(chosen, source, seeds, [*rows, *others], savers, dials, yardsticks)
+    compared = yield from contest
     return Results(**asked, fits=_in_words(new, own), **compared)
+
+
+def _in_hindsight(step: Step, *asked: Any) -> dict[str, Any]:
+    return fit_in_hindsight(*asked)
 
 
 def _named(scenario: Scenario, asked: Sequence[str]) -> list[str]:

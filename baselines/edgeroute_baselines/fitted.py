@@ -6,7 +6,6 @@ in the user's data folder, in `fits/SCENARIO-HASH.yaml`: scenarios of one name d
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 import logging
@@ -18,10 +17,11 @@ from typing import Any
 import yaml
 
 from edgeroute_baselines.fitting import Fit, Fitter, OperatingPoint, Parameters, trials
-from edgeroute_baselines.registry import ROUTERS, make_router, spec
+from edgeroute_baselines.registry import ANALYTIC, ROUTERS, make_router, spec
 from edgeroute_env import InputError, __version__
 from edgeroute_env.config_files import config_path, read_checked_yaml
 from edgeroute_env.files import replacing, with_sha256, writing
+from edgeroute_env.parallel import HERE, Plan, Step, Task, Workers, outcome
 from edgeroute_env.recordings.downloads import data_file, data_folder
 from edgeroute_env.routing import Router
 from edgeroute_env.scenario import Scenario
@@ -30,6 +30,7 @@ from edgeroute_env.seeds import FIT_SEEDS
 from edgeroute_env.semantic.recorded_scores import score_key
 from edgeroute_env.tables_io import content_sha256, read_frame
 from edgeroute_env.traces.recorded import TraceKind, drawn, recorded_files, scored_tables
+from edgeroute_env.traces.sources import TraceSource
 
 FIT_EPISODES, FIT_TURNS, FEWEST_EPISODES = 400, 51_200, 40
 FITTED_ROUTERS = tuple(name for name, router in ROUTERS.items() if router.fitted)
@@ -54,38 +55,82 @@ def fit_all(
     scenario: Scenario,
     traces: TraceKind,
     tolerance_points: float,
-    on_trial: Callable[[], None] = lambda: None,
     names: Sequence[str] = FITTED_ROUTERS,
     known: Mapping[str, Any] | None = None,
+    by: Workers = HERE,
 ) -> dict[str, Any]:
     """Fit routers and return the entry to store, with its provenance.
 
-    A saving may cost `tolerance_points` of quality, in points of 100. `on_trial` is called after
-    each setting. `known` is a valid entry (see `stored_fits`) whose fits of other routers are kept.
+    A saving may cost `tolerance_points` of quality, in points of 100. `known` is a valid entry (see
+    `stored_fits`) whose fits of other routers are kept.
 
     Raises:
         InputError: a router among `names` has no parameters to fit.
     """
+    return outcome(fits_plan(scenario, traces, tolerance_points, names, known), by)
+
+
+def fits_plan(
+    scenario: Scenario,
+    traces: TraceKind,
+    tolerance_points: float,
+    names: Sequence[str] = FITTED_ROUTERS,
+    known: Mapping[str, Any] | None = None,
+    keep: Callable[[dict[str, Any]], None] = lambda entry: None,
+) -> Plan[dict[str, Any]]:
+    """Plan what `fit_all` does; `keep` takes the entry so far whenever a router is fitted."""
     for name in names:
         if name not in FITTED_ROUTERS:
             raise InputError("router", name, "one of " + ", ".join(FITTED_ROUTERS))
-    seeds = fit_seeds(scenario)
-    kept = dict(known["routers"]) if known else {}
-    others = {name: _fit(points) for name, points in kept.items() if name not in names}
-    fitter = Fitter(scenario, drawn(scenario, traces, "fit"), seeds, others)
-    for name in names:
-        fit = fitter.fit(name, tolerance_points, on_trial)
-        kept[name] = {
-            "best_return": _entry(fit.best_return),
-            "within_tolerance": _entry(fit.within_tolerance),
+    seeds, source = fit_seeds(scenario), drawn(scenario, traces, "fit")
+    hashes = fingerprint(scenario, traces)
+    old = known["routers"] if known else {}
+    kept = {name: fit for name, fit in old.items() if name not in names}
+    start = {ANALYTIC: _fit(kept[ANALYTIC])} if ANALYTIC in kept else {}
+
+    def entry() -> dict[str, Any]:
+        return {
+            "fingerprint": hashes,
+            "tolerance_points": tolerance_points,
+            "seeds": _named(seeds),
+            "version": __version__,
+            "routers": {name: kept[name] for name in FITTED_ROUTERS if name in kept},
         }
-    return {
-        "fingerprint": fingerprint(scenario, traces),
-        "tolerance_points": tolerance_points,
-        "seeds": _named(seeds),
-        "version": __version__,
-        "routers": {name: kept[name] for name in FITTED_ROUTERS if name in kept},
-    }
+
+    def task(name: str) -> Task:
+        def keeps(fit: Fit) -> None:
+            if name in names:
+                kept[name] = {point: _entry(found) for point, found in vars(fit).items()}
+                keep(entry())
+
+        given = (name, tolerance_points, scenario, source, seeds, start)
+        told = f"the fit of {name} to {scenario.name}, {traces} traces"
+        return Task(told, _fitted, given, trials(name), keeps)
+
+    searched = [name for name in names if spec(name).search is not None]
+    others = [name for name in names if name not in searched]
+    if searched and ANALYTIC not in (*others, *start):
+        others.append(ANALYTIC)
+    found = yield [task(name) for name in others]
+    if ANALYTIC in others:
+        start = {ANALYTIC: found[others.index(ANALYTIC)]}
+    # The longest first, so that no worker is left alone with it at the end.
+    yield [task(name) for name in sorted(searched, key=trials, reverse=True)]
+    return entry()
+
+
+def _fitted(
+    step: Step,
+    name: str,
+    tolerance_points: float,
+    scenario: Scenario,
+    source: TraceSource,
+    seeds: Sequence[int],
+    known: Mapping[str, Fit],
+) -> Fit:
+    """Return the fit of one router."""
+    fitter = Fitter(scenario, source, seeds, known)
+    return fitter.fit(name, tolerance_points, lambda: step(1))
 
 
 def unfitted(entry: Mapping[str, Any] | None) -> list[str]:
@@ -118,16 +163,25 @@ def fit_missing(
     traces: TraceKind,
     routers: Iterable[str] = FITTED_ROUTERS,
     tolerance_points: float | None = None,
-    on_step: Callable[[str, int], None] = lambda stage, steps: None,
+    by: Workers = HERE,
 ) -> tuple[dict[str, Any] | None, list[str]]:
     """Fit those of some routers that no stored fit is valid for, and keep their fits.
 
     Returns the entry with the fits of all of them, None where none of them has parameters, and the
     names of those fitted now. A stored entry of another version or of other seeds is not added to:
-    where it lacks a router, all that are asked for are fitted. `on_step` is called after each
-    setting with the stage of the work and its number of settings. Fits that no file can take are
-    kept for this process, and one warning says so.
+    where it lacks a router, all that are asked for are fitted. Fits that no file can take are kept
+    for this process, and one warning says so.
     """
+    return outcome(missing_plan(scenario, traces, routers, tolerance_points), by)
+
+
+def missing_plan(
+    scenario: Scenario,
+    traces: TraceKind,
+    routers: Iterable[str] = FITTED_ROUTERS,
+    tolerance_points: float | None = None,
+) -> Plan[tuple[dict[str, Any] | None, list[str]]]:
+    """Plan what `fit_missing` does."""
     owners = dict.fromkeys(spec(name).parameters_of or name for name in routers)
     entry = stored_fits(scenario, traces, tolerance_points)
     absent = [name for name in unfitted(entry) if name in owners]
@@ -138,8 +192,7 @@ def fit_missing(
         points = entry["tolerance_points"]
     else:
         entry, absent = None, [name for name in FITTED_ROUTERS if name in owners]
-    on_trial = functools.partial(on_step, "fitting", sum(map(trials, absent)))
-    entry = fit_all(scenario, traces, points, on_trial, absent, entry)
+    entry = yield from fits_plan(scenario, traces, points, absent, entry)
     path = own_file(scenario, traces)
     try:
         store(path, traces, entry)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -11,6 +10,7 @@ from edgeroute_baselines.fitted import fingerprint, fit_missing, parameters
 from edgeroute_baselines.registry import make_router, spec
 from edgeroute_env import InputError
 from edgeroute_env.evaluation.sweep import label_of, measure, variants
+from edgeroute_env.parallel import HERE, Plan, Workers, carried_out
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.scenario_files import load_scenario
 from edgeroute_env.seeds import EVALUATION_SEEDS
@@ -38,20 +38,19 @@ class Sweep:
         routers: Sequence[str],
         traces: TraceKind = "synthetic",
         episodes: int = 100,
-        on_fit: Callable[[str, int], None] = lambda stage, steps: None,
+        by: Workers = HERE,
     ) -> None:
         """Check all that is asked for, before anything runs.
 
         `parameter` is a name in `KNOBS` of edgeroute_env.evaluation.sweep, or a dotted field.
-        Routers without a stored fit to the scenario are fitted first; `on_fit` is called after
-        each setting with the stage of the work and its number of settings.
+        Routers without a stored fit to the scenario are fitted first; `by` says where.
 
         Raises:
             InputError: names what cannot be used.
         """
         chosen = load_scenario(scenario)
         self._variants = variants(chosen, parameter, sorted(values))
-        self._fits, self.fitted = _deployed(chosen, traces, routers, on_fit)
+        self._fits, self.fitted = _deployed(chosen, traces, routers, by)
         self._sources = {
             value: drawn(variant, traces, "evaluation") for value, variant in self._variants.items()
         }
@@ -71,34 +70,34 @@ class Sweep:
         self,
         earlier: Sequence[Row] = (),
         on_value: Callable[[list[Row]], None] = lambda rows: None,
-        on_step: Callable[[str, int], None] = lambda stage, steps: None,
+        by: Workers = HERE,
     ) -> list[Row]:
         """Return a row a value and router: `value`, `router`, and `figures` with intervals.
 
         The rows of an interrupted run, `earlier`, are kept. `on_value` is called with all rows so
-        far, those kept and after each further value; `on_step` after each turn of a run with the
-        parameter and the turns in all.
+        far, those kept and after each further value. `by` says where the work is done.
         """
         rows = list(earlier)
         if rows:
             on_value(rows)
         done = {row["value"] for row in rows}
         left = {value: at for value, at in self._variants.items() if value not in done}
-        steps = sum(at.workload.turns for at in left.values()) * len(self._fits)
-        on_turn = functools.partial(on_step, self.settings["parameter"], steps)
-        for value, at in left.items():
-            routers = [make_router(name, fit) for name, fit in self._fits.items()]
-            rows += measure(value, at, self._sources[value], self._seeds, routers, on_turn)
+        for _, found in carried_out([self._plan(value, left[value]) for value in left], by):
+            rows += found
             rows.sort(key=lambda row: row["value"])  # stable: the routers keep their order
             on_value(rows)
         return rows
+
+    def _plan(self, value: float, at: Scenario) -> Plan[list[Row]]:
+        routers = [make_router(name, fit) for name, fit in self._fits.items()]
+        return measure(value, at, self._sources[value], self._seeds, routers)
 
 
 def _deployed(
     scenario: Scenario,
     traces: TraceKind,
     routers: Sequence[str],
-    on_fit: Callable[[str, int], None],
+    by: Workers,
 ) -> tuple[dict[str, dict[str, float]], list[str]]:
     """Return what each router is deployed with, and the routers that were fitted for it.
 
@@ -107,5 +106,5 @@ def _deployed(
     for name in routers:
         if spec(name).parameters and not spec(name).role.causal:
             raise InputError("router", name, "a router whose parameters are not set in hindsight")
-    entry, new = fit_missing(scenario, traces, routers, on_step=on_fit)
+    entry, new = fit_missing(scenario, traces, routers, by=by)
     return {name: parameters(entry or {}, name) for name in routers}, new  # no entry: none has any

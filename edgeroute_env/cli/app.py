@@ -12,6 +12,7 @@ from edgeroute_env.cli import (
     data,
     episode,
     fit,
+    live,
     play,
     replay,
     report,
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 
 SIMULATE, COMPARE, LEARN, DATA = "Simulate", "Compare", "Fit and learn", "Data and scores"
+REAL = "Real requests"
 
 
 def _tell_version(asked: bool) -> None:
@@ -68,3 +70,4 @@ app.command("tune", rich_help_panel=LEARN)(tune.tune)
 app.add_typer(data.app, name="data", rich_help_panel=DATA)
 app.add_typer(trace.app, name="trace", rich_help_panel=DATA)
 app.add_typer(score.app, name="score", rich_help_panel=DATA)
+app.add_typer(live.app, name="live", rich_help_panel=REAL)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeroute_env.cli.options import progress
 from edgeroute_env.cli.own_router import OWN
 from edgeroute_env.errors import InputError, needs
 from edgeroute_env.evaluation.compare import Contender
+from edgeroute_env.parallel import Plan, Task
 from edgeroute_env.routing import Role
 from edgeroute_env.scenario import Scenario
 
@@ -62,13 +62,9 @@ def own_policies(files: Sequence[Path], scenarios: Sequence[Scenario]) -> list[P
 
 
 def learned(
-    scenario: Scenario,
-    own: Sequence[Policy],
-    wanted: Sequence[str] | None,
-    folder: Path | None,
-    quiet: bool,
-) -> list[Contender]:
-    """Return the policies that meet a scenario: those of one's own that fit it, then ours.
+    scenario: Scenario, own: Sequence[Policy], wanted: Sequence[str] | None, folder: Path | None
+) -> Plan[list[Contender]]:
+    """Plan the policies that meet a scenario: those of one's own that fit it, then ours.
 
     Ours are the packaged ones, or trained now in `folder`; of these, those that are wanted and have
     no namesake among one's own.
@@ -83,7 +79,8 @@ def learned(
     if folder is None:
         ours = [policy for policy in packaged(scenario) if policy.name in names]
     else:
-        ours = [_trained(scenario, name, folder / "policies", quiet) for name in names]
+        found = yield [_training(scenario, name, folder / "policies") for name in names]
+        ours = [policy for policy, _ in found]
     return [policy_contender(policy) for policy in (*fitting, *ours)]
 
 
@@ -94,15 +91,9 @@ def policy_contender(policy: Policy) -> Contender:
     )
 
 
-def _trained(scenario: Scenario, algorithm: str, folder: Path, quiet: bool) -> Policy:
+def _training(scenario: Scenario, algorithm: str, folder: Path) -> Task:
     from edgeroute_agents.settings import load_settings
 
     with needs("--train", "agents"):
-        from edgeroute_agents.pretraining import trained
-    asked = load_settings(algorithm)
-    name = f"{scenario.name}-{algorithm}"
-    with progress(quiet) as bar:
-        task = bar.add_task(f"{scenario.name}: {algorithm}", total=asked.frames)
-        return trained(
-            scenario, asked, folder / name, 0, lambda frames: bar.update(task, completed=frames)
-        )[0]
+        from edgeroute_agents.pretraining import training
+    return training(scenario, load_settings(algorithm), folder / f"{scenario.name}-{algorithm}", 0)

@@ -32,7 +32,7 @@ def run(
     policy: Annotated[Path | None, typer.Option(help="A file of edgeroute train's.")] = None,
     seed: options.SeedOption = 0,
     traces: options.TracesOption = "auto",
-    trace: Annotated[str | None, typer.Option(help="Replay this trace file instead.")] = None,
+    trace: options.TraceOption = None,
     overrides: options.SetOption = None,
     quiet: options.QuietOption = False,
 ) -> None:

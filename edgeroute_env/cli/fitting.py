@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import Any
 
-from edgeroute_env.cli.options import notes, progress, steps_shown
+from edgeroute_env.cli.options import notes, working
+from edgeroute_env.parallel import HERE, Workers
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.traces.recorded import TraceKind
 
 
 def fit_on_the_spot(
-    scenario: Scenario, traces: TraceKind, routers: Iterable[str], quiet: bool = False
+    scenario: Scenario,
+    traces: TraceKind,
+    routers: Iterable[str],
+    quiet: bool = False,
+    by: Workers = HERE,
 ) -> dict[str, Any] | None:
     """Fit those routers that no stored fit is valid for, with a progress bar, and say so.
 
@@ -20,27 +24,10 @@ def fit_on_the_spot(
     """
     from edgeroute_baselines.fitted import fit_missing
 
-    with fitting_bar(scenario, quiet) as on_step:
-        entry, new = fit_missing(scenario, traces, routers, on_step=on_step)
+    with working(by, f"{scenario.name}: fitting", quiet) as (told, _):
+        entry, new = fit_missing(scenario, traces, routers, by=told)
     say_fitted(scenario, traces, new)
     return entry
-
-
-@contextmanager
-def fitting_bar(scenario: Scenario, quiet: bool) -> Iterator[Callable[[str, int], None]]:
-    """Give what moves a progress bar, which is shown only once there is something to fit."""
-    bar = progress(quiet)
-    on_step = steps_shown(bar, scenario.name)
-
-    def started(stage: str, steps: int) -> None:
-        bar.start()
-        on_step(stage, steps)
-
-    try:
-        yield started
-    finally:
-        if bar.live.is_started:  # to stop an idle bar prints an empty line
-            bar.stop()
 
 
 def say_fitted(scenario: Scenario, traces: TraceKind, new: Iterable[str]) -> None:

@@ -7,26 +7,23 @@ import shlex
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import Progress
 
 from edgeroute_env.errors import InputError
 from edgeroute_env.evaluation.tables import WIDTH
+from edgeroute_env.parallel import WorkerDied, Workers
 from edgeroute_env.recordings.downloads import data_folder, getting, recorded_tables
 from edgeroute_env.scenario import Scenario
-from edgeroute_env.scenario_files import load_scenario, parse_overrides
+from edgeroute_env.scenario_files import load_scenario, parse_overrides, scenario_names
 from edgeroute_env.traces.recorded import TraceKind, missing_scores, recorded_files
+from edgeroute_env.working import CLUSTER_HELP, INTERRUPTED, JOBS_HELP, Bar
+from edgeroute_env.working import progress as _progress
+from edgeroute_env.working import working as _working
 
 ScenarioOption = Annotated[
     str, typer.Option("--scenario", "-s", help="A preset's name or a path to a YAML file.")
@@ -41,6 +38,10 @@ TracesOption = Annotated[
         "--traces",
         help="auto, synthetic or recorded; auto takes recordings where the data folder holds them.",
     ),
+]
+TraceOption = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="Follow this trace instead, e.g. of edgeroute trace import."),
 ]
 LearningTracesOption = Annotated[
     str,
@@ -63,8 +64,16 @@ TrainingSetOption = Annotated[
 SeedOption = Annotated[int, typer.Option(min=0, help="Seed of the episode.")]
 EpisodesOption = Annotated[int, typer.Option(min=2, max=100_000, help="Evaluation episodes.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="Show no progress bar.")]
+JobsOption = Annotated[
+    int | None,
+    typer.Option("--jobs", metavar="N", min=1, help=JOBS_HELP),
+]
+ClusterOption = Annotated[
+    str | None,
+    typer.Option("--cluster", metavar="ADDRESS", help=CLUSTER_HELP),
+]
 
-INTERRUPTED = 130  # what a shell says of a program that SIGINT ended
+ALL = "all"  # of what a command takes: every preset, every router
 
 # Names and paths are printed as they are: brackets in them are no markup.
 _Console = functools.partial(Console, markup=False, highlight=False, emoji=False)
@@ -78,6 +87,18 @@ notes = _Console(stderr=True, soft_wrap=True)
 def chosen_scenario(name: str, overrides: list[str] | None) -> Scenario:
     """Return the scenario with the command line's overrides."""
     return load_scenario(name, parse_overrides(overrides or []))
+
+
+def chosen_scenarios(names: list[str], overrides: list[str] | None) -> list[Scenario]:
+    """Return the scenarios that a command asks for; InputError where two have one name."""
+    chosen = [
+        chosen_scenario(name, overrides) for name in (scenario_names() if names == [ALL] else names)
+    ]
+    found = [scenario.name for scenario in chosen]
+    for name in found:
+        if found.count(name) > 1:
+            raise InputError("scenarios", name, "scenarios with a name of their own each")
+    return chosen
 
 
 def split_settings(assignments: list[str] | None) -> tuple[dict[str, Any], list[str]]:
@@ -140,20 +161,26 @@ def resolved(
 
 def progress(quiet: bool) -> Progress:
     """Return a progress bar on standard error, so that standard output stays a result."""
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
-    return Progress(*columns, TimeRemainingColumn(), console=notes, disable=quiet, transient=True)
+    bar: Progress = _progress(quiet, notes)
+    return bar
 
 
-def steps_shown(bar: Progress, name: str) -> Callable[[str, int], None]:
-    """Return what takes each step of a work's stages and moves a progress bar, one a stage."""
-    tasks: dict[str, TaskID] = {}
+def working(by: Workers, told: str, quiet: bool) -> AbstractContextManager[tuple[Workers, Bar]]:
+    """Give workers whose steps a progress bar shows, and the bar."""
+    return _working(by, told, quiet, notes)
 
-    def on_step(stage: str, steps: int) -> None:
-        if stage not in tasks:
-            tasks[stage] = bar.add_task(f"{name}: {stage}", total=steps)
-        bar.advance(tasks[stage])
 
-    return on_step
+@contextmanager
+def resumable() -> Iterator[None]:
+    """Say how to go on where Ctrl-C, or the death of workers, ends the block."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        notes.print(f"stopped; to go on: {to_resume()}")
+        raise typer.Exit(INTERRUPTED) from None
+    except WorkerDied as died:
+        notes.print(f"edgeroute: {died}; fewer --jobs need less memory. To go on: {to_resume()}")
+        raise typer.Exit(1) from None
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from typing import Any
 
 from edgeroute_env.errors import InputError, shown
 from edgeroute_env.evaluation.compare import Contender
+from edgeroute_env.parallel import travels
 from edgeroute_env.routing import Insider, Role, Router
 
 OWN = "MODULE:CLASS"  # MODULE is importable from the present folder, or the path of a .py file
@@ -50,6 +51,7 @@ def _made(text: str) -> tuple[Router, Path]:
     if not colon or not place or not name:
         raise InputError(FIELD, text, f"{OWN}, e.g. my_router:Patient or ./my_router.py:Patient")
     module = _module(text, place)
+    travels(module)  # the workers of --jobs and --cluster cannot import it
     make = getattr(module, name, None)
     if make is None:
         raise InputError(FIELD, text, f"a class or function that {place} has")

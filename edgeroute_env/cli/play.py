@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from edgeroute_env.cli import options
 from edgeroute_env.cli.episode import chosen_router
 from edgeroute_env.cli.options import console, resolved
+from edgeroute_env.cli.runs import followed
 from edgeroute_env.errors import InputError, needs
 from edgeroute_env.evaluation.episodes import generators, run_episodes
 from edgeroute_env.rendering.history import FAILED, Turn
@@ -21,7 +22,6 @@ from edgeroute_env.rendering.words import ROUTE_NAMES, seconds
 from edgeroute_env.routing import ROUTES, Router
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.simulator.batch import Batch
-from edgeroute_env.traces.recorded import drawn
 from edgeroute_env.traces.sources import Pinned
 
 COSTLIEST = 3  # turns that are told
@@ -34,6 +34,7 @@ def play(
     scenario: options.ScenarioOption = "paper",
     seed: options.SeedOption = 0,
     traces: options.TracesOption = "auto",
+    trace: options.TraceOption = None,
     overrides: options.SetOption = None,
     window: Annotated[bool, typer.Option("--window", help="Play in a window.")] = False,
     quiet: options.QuietOption = False,
@@ -48,13 +49,14 @@ def play(
 
     _need_surroundings(window)
     chosen, kind, why = resolved(scenario, overrides, traces)
+    source, title, shown = followed(chosen, seed, kind, why, trace)
     rule, _ = chosen_router(ANALYTIC, chosen, kind, {}, None, scenario, overrides, quiet)
     policies = [policy for policy in packaged(chosen) if policy.name == "ppo"]
-    trace = Pinned(drawn(chosen, kind), generators([seed]))
+    pinned = Pinned(source, generators([seed]))
     player = Player()
-    run = Run(player, chosen, trace, seed)
+    run = Run(player, chosen, pinned, seed)
     if window:
-        _play_in_window(run, player, chosen.name)
+        _play_in_window(run, player, title)
     else:
         from edgeroute_env.rendering.terminal import play as play_in_terminal
 
@@ -63,8 +65,8 @@ def play(
     if not run.over:
         left = f"left after {len(shot.turns)} of {shot.length} turns, return {shot.total:+.3f}"
         raise InputError("the game", left, "one played to its end, to be compared")
-    console.print(f"{chosen.name}, seed {seed}, {kind} ({why})", soft_wrap=True)
-    _tell(judged(player.actions, [rule, *policies], chosen, trace), player.actions, shot.turns)
+    console.print(shown, soft_wrap=True)
+    _tell(judged(player.actions, [rule, *policies], chosen, pinned), player.actions, shot.turns)
 
 
 @dataclass(frozen=True)
@@ -113,12 +115,12 @@ def _need_surroundings(window: bool) -> None:
         need_terminal()
 
 
-def _play_in_window(run: Run, player: Player, name: str) -> None:
+def _play_in_window(run: Run, player: Player, title: str) -> None:
     """Let a person play in a window until the episode ends or the window is closed."""
     from edgeroute_env.rendering.frame import draw
     from edgeroute_env.rendering.window import Window
 
-    window = Window(f"{name}: left = phone, right = edge, q = leave")
+    window = Window(f"{title}: left = phone, right = edge, q = leave")
     try:
         while not run.over and not window.closed:
             frame = draw(run.shot(), ZOOM)

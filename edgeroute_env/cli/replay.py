@@ -14,7 +14,7 @@ from edgeroute_env.cli.runs import RoutersArgument, begun, tell_returns
 from edgeroute_env.errors import InputError
 from edgeroute_env.files import refuse_overwrite, replacing
 from edgeroute_env.rendering.replay.page import write_page
-from edgeroute_env.rendering.replay.perfetto import trace
+from edgeroute_env.rendering.replay.perfetto import trace as traced
 from edgeroute_env.rendering.replay.record import moments, record
 
 PERFETTO_HELP = "Write a trace for Perfetto's viewer, ui.perfetto.dev, too."
@@ -25,6 +25,7 @@ def replay(
     scenario: options.ScenarioOption = "paper",
     seed: options.SeedOption = 0,
     traces: options.TracesOption = "auto",
+    trace: options.TraceOption = None,
     overrides: options.SetOption = None,
     out: Annotated[
         Path, typer.Option("--out", "-o", help="The page, one HTML file that needs no network.")
@@ -43,13 +44,13 @@ def replay(
         refuse_overwrite(file, overwrite)
     if perfetto is not None and perfetto.absolute() == out.absolute():
         raise InputError("--perfetto", str(perfetto), "another file than --out")
-    chosen, shown, runs = begun(routers, scenario, seed, traces, overrides, quiet)
+    title, told, runs = begun(routers, scenario, seed, traces, trace, overrides, quiet)
     with progress(quiet) as bar:
-        task = bar.add_task(f"replay: {chosen.name}", total=len(runs) * chosen.workload.turns)
+        task = bar.add_task(f"replay: {title}", total=len(runs) * runs[0].length)
         episodes = [moments(run, lambda: bar.advance(task)) for run in runs]
-    write_page(out, record(f"{chosen.name}, seed {seed}", episodes))
+    write_page(out, record(title, episodes))
     if perfetto is not None:
         with replacing(perfetto) as part:
-            part.write_text(json.dumps(trace(episodes)), encoding="utf-8")
-    console.print(f"{shown}: {', '.join(map(str, files))}", soft_wrap=True)
+            part.write_text(json.dumps(traced(episodes)), encoding="utf-8")
+    console.print(f"{told}: {', '.join(map(str, files))}", soft_wrap=True)
     tell_returns(routers, runs)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from edgeroute_env.cli.episode import ROUTER_HELP, chosen_router
 from edgeroute_env.cli.options import console, resolved
+from edgeroute_env.envs.setup import trace_source
 from edgeroute_env.errors import InputError
 from edgeroute_env.rendering.run import Run
 from edgeroute_env.scenario import Scenario
-from edgeroute_env.traces.recorded import drawn
+from edgeroute_env.traces.recorded import TraceKind, drawn
+from edgeroute_env.traces.sources import TraceSource
 
 MOST = 4  # routers
 RoutersArgument = Annotated[
@@ -24,20 +27,34 @@ def begun(
     scenario: str,
     seed: int,
     traces: str,
+    trace: str | None,
     overrides: list[str] | None,
     quiet: bool,
-) -> tuple[Scenario, str, list[Run]]:
-    """Return the scenario, what is shown in words, and a run of each router on a seed's trace."""
+) -> tuple[str, str, list[Run]]:
+    """Return a title, what is shown in words, and a run of each router on the same trace."""
     if len(routers) > MOST:
         raise InputError("ROUTER", f"{len(routers)} routers", f"at most {MOST}")
     chosen, kind, why = resolved(scenario, overrides, traces)
+    source, title, told = followed(chosen, seed, kind, why, trace)
     players = [
         chosen_router(name, chosen, kind, {}, None, scenario, overrides, quiet)[0]
         for name in routers
     ]
-    source = drawn(chosen, kind)
-    runs = [Run(player, chosen, source, seed) for player in players]
-    return chosen, f"{chosen.name}, seed {seed}, {kind} ({why})", runs
+    return title, told, [Run(player, chosen, source, seed) for player in players]
+
+
+def followed(
+    scenario: Scenario, seed: int, kind: TraceKind, why: str, trace: str | None
+) -> tuple[TraceSource, str, str]:
+    """Return where an episode's trace comes from, a title, and what is shown in words.
+
+    `trace` is a file; without one the seed's trace is drawn.
+    """
+    if trace is not None:
+        title = f"{scenario.name}, trace {Path(trace).name}"
+        return trace_source(scenario, trace), title, title
+    title = f"{scenario.name}, seed {seed}"
+    return drawn(scenario, kind), title, f"{title}, {kind} ({why})"
 
 
 def tell_returns(routers: list[str], runs: list[Run]) -> None:

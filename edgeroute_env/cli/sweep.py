@@ -9,13 +9,14 @@ from typing import Annotated, Any
 import typer
 
 from edgeroute_env.cli import options
-from edgeroute_env.cli.fitting import fitting_bar, say_fitted
-from edgeroute_env.cli.options import console, notes, progress, resolved, steps_shown
+from edgeroute_env.cli.fitting import say_fitted
+from edgeroute_env.cli.options import console, notes, resolved, resumable, working
 from edgeroute_env.errors import InputError
 from edgeroute_env.evaluation import tables
 from edgeroute_env.evaluation.result_files import command_and_versions, dated_folder
 from edgeroute_env.evaluation.sweep import KNOBS, PLOT_NAME, SWEEP_FILES
 from edgeroute_env.evaluation.sweep_plot import plot_sweep
+from edgeroute_env.parallel import workers
 
 ROUTERS = ("bao-multi-queue", "edge")
 
@@ -40,6 +41,8 @@ def sweep(
     ] = None,
     overwrite: options.OverwriteOption = False,
     resume: options.ResumeOption = False,
+    jobs: options.JobsOption = None,
+    cluster: options.ClusterOption = None,
     quiet: options.QuietOption = False,
 ) -> None:
     """Vary one parameter and show how latency, quality and edge share of the routers move.
@@ -51,20 +54,22 @@ def sweep(
 
     chosen, kind, why = resolved(scenario, overrides, traces)
     named = tuple(routers or ROUTERS)
-    with fitting_bar(chosen, quiet) as on_fit:
-        asked = Sweep(chosen, parameter, _numbers(values), named, kind, episodes, on_fit)
-    say_fitted(chosen, kind, asked.fitted)
     folder = out or dated_folder()
-    found = SWEEP_FILES.open(folder, overwrite, resume)
-    earlier = [] if found is None else _kept(found, asked.settings, folder)
-    with progress(quiet) as bar:
-        measured = asked.run(
-            earlier,
-            on_value=lambda measured: _write(folder, asked.settings, measured),
-            on_step=steps_shown(bar, chosen.name),
-        )
+    by = workers(jobs, cluster)
+    with resumable():
+        with working(by, f"{chosen.name}: fitting", quiet) as (told, _):
+            deployed = Sweep(chosen, parameter, _numbers(values), named, kind, episodes, told)
+        say_fitted(chosen, kind, deployed.fitted)
+        found = SWEEP_FILES.open(folder, overwrite, resume)
+        earlier = [] if found is None else _kept(found, deployed.settings, folder)
+        with working(by, f"{chosen.name}: {parameter}", quiet) as (told, _):
+            measured = deployed.run(
+                earlier,
+                on_value=lambda measured: _write(folder, deployed.settings, measured),
+                by=told,
+            )
     console.print(f"{chosen.name} · {kind} traces, {why}")
-    console.print(tables.sweep(asked.settings, measured))
+    console.print(tables.sweep(deployed.settings, measured))
     notes.print("written: " + ", ".join(str(folder / name) for name in SWEEP_FILES.names))
 
 

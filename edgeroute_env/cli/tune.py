@@ -9,17 +9,9 @@ import typer
 
 from edgeroute_env.cli import options
 from edgeroute_env.cli.fitting import fit_on_the_spot
-from edgeroute_env.cli.options import (
-    INTERRUPTED,
-    notes,
-    on_interrupt,
-    progress,
-    resolved,
-    says,
-    split_settings,
-    to_resume,
-)
+from edgeroute_env.cli.options import notes, resolved, resumable, split_settings, working
 from edgeroute_env.errors import needs
+from edgeroute_env.parallel import workers
 
 
 def tune(
@@ -34,13 +26,16 @@ def tune(
     ] = None,
     overwrite: options.OverwriteOption = False,
     resume: options.ResumeOption = False,
+    jobs: options.JobsOption = None,
+    cluster: options.ClusterOption = None,
     quiet: options.QuietOption = False,
 ) -> None:
     """Search training settings with Optuna, on training and validation seeds.
 
     What --set gives is not searched. Each trial is a training of its own, the first with the
-    packaged settings. The best settings end up in --out; edgeroute train takes them. Ctrl-C ends
-    the search after the present rollout; --resume then repeats that trial alone.
+    packaged settings. The best settings end up in --out; edgeroute train takes them. Trials know
+    those of earlier rounds of four, so at most four run side by side. After Ctrl-C --resume repeats
+    the trials that were under way.
     """
     from edgeroute_agents.settings import load_settings
 
@@ -51,23 +46,17 @@ def tune(
     with needs("edgeroute tune", "agents"):
         from edgeroute_agents.train import RULES
         from edgeroute_agents.tuning import TUNED, HyperparameterSearch, SearchTask
-    fit_on_the_spot(chosen, kind, RULES, quiet)
-    with progress(quiet) as bar:
-        task = bar.add_task(algorithm, total=trials * start.frames)
-        search = HyperparameterSearch(
-            SearchTask(chosen, start, fixed, seed, kind),
-            folder,
-            say=says(bar, quiet),
-            tell=lambda frames: bar.update(task, completed=frames),
-        )
-        search.open(overwrite, resume)
-        size = f"{trials} trials of {start.frames:,} frames"
-        notes.print(f"{chosen.name} · {kind} traces, {why} · {algorithm}, {size}")
-        with on_interrupt(search.stop):
-            ended = search.run(trials)
-    if not ended:
-        notes.print(f"stopped; to go on: {to_resume()}")
-        raise typer.Exit(INTERRUPTED)
+    by = workers(jobs, cluster)
+    with resumable():
+        fit_on_the_spot(chosen, kind, RULES, quiet, by)
+        with working(by, algorithm, quiet) as (followed, bar):
+            search = HyperparameterSearch(
+                SearchTask(chosen, start, fixed, seed, kind), folder, bar.say
+            )
+            search.open(overwrite, resume)
+            size = f"{trials} trials of {start.frames:,} frames"
+            notes.print(f"{chosen.name} · {kind} traces, {why} · {algorithm}, {size}")
+            search.run(trials, followed)
     place, best = search.best
     notes.print(
         f"written: {folder / TUNED}, {best.value:+.4f} on the validation seeds, trial {place}"

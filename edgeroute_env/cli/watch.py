@@ -24,6 +24,7 @@ def watch(
     scenario: options.ScenarioOption = "paper",
     seed: options.SeedOption = 0,
     traces: options.TracesOption = "auto",
+    trace: options.TraceOption = None,
     overrides: options.SetOption = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help=OUT_HELP)] = None,
     frames_per_s: Annotated[
@@ -45,14 +46,14 @@ def watch(
     if out is not None:
         writer(out)
         refuse_overwrite(out, overwrite)
-    chosen, told, runs = begun(routers, scenario, seed, traces, overrides, quiet)
+    title, told, runs = begun(routers, scenario, seed, traces, trace, overrides, quiet)
     if out is None:
-        _show(frames(runs, width / USUAL), chosen.name, frames_per_s)
+        _show(frames(runs, width / USUAL), title, frames_per_s)
     else:
         with progress(quiet) as bar:
             shown = bar.track(
                 frames(runs, width / USUAL),
-                total=chosen.workload.turns + 1,
+                total=runs[0].length + 1,
                 description=f"drawing {out.name}",
             )
             save(out, iter(shown), frames_per_s)

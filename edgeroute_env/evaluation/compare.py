@@ -6,15 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from edgeroute_env.evaluation.episodes import Episodes, generators, run_episodes
+from edgeroute_env.evaluation.episodes import Episodes, episodes_of, generators
 from edgeroute_env.evaluation.literature import Dial, curve, deadline_s, gap_closed, goodput
 from edgeroute_env.evaluation.metrics import difference, figures, interval, saving
 from edgeroute_env.evaluation.statistics import holm, paired_p
+from edgeroute_env.parallel import Plan, Step, Task
 from edgeroute_env.routing import Bound, Role, Router
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.traces.sources import Pinned, TraceSource
 
 Runs = Mapping[str, Episodes]
+On = tuple[Scenario, TraceSource, Sequence[int]]  # what routers run on, one episode a seed
 
 
 @dataclass(frozen=True)
@@ -51,23 +53,23 @@ def compare(
     savers: Mapping[str, Contender],
     dials: Mapping[str, Dial],
     by: Yardsticks,
-    on_turn: Callable[[], None] | None = None,
-) -> dict[str, Any]:
-    """Return what `Results` holds of all contenders on identical traces, one episode a seed.
+) -> Plan[dict[str, Any]]:
+    """Plan what `Results` holds of all contenders on identical traces, one episode a seed.
 
     `contenders` are the rows of the table; two constants and, but for the paper's rule, all that
     `by` names are among them. By name, `savers` are routers tuned to a quality tolerance, and
-    `dials` contenders that one parameter moves between the sides. `on_turn` is called after each
-    turn of a run.
+    `dials` contenders that one parameter moves between the sides.
     """
     pinned = Pinned(source, generators(seeds))
-    runs, saved = _run(
-        contenders, savers, lambda c: run_episodes(c.router, scenario, pinned, seeds, on_turn)
+    runs, saved, bounds, curves = yield from _run(
+        contenders, savers, dials, (scenario, pinned, seeds)
     )
     edge = runs[by.edge_only]
     worth = _levels(runs, contenders, by.analytic)
     within_s = deadline_s(scenario, edge)
     rows = {contender.name: _row(contender, runs, by.reference) for contender in contenders}
+    for name, found in bounds.items():
+        rows[name] |= found
     _test(rows, runs, by.reference)
     bound = next((runs[each.name] for each in contenders if each.role is Role.BOUND), None)
     for name, row in rows.items():
@@ -88,7 +90,7 @@ def compare(
         "savings": savings,
         "levels": worth,
         "goodput_within_s": within_s,
-        "curves": {name: curve(dial, scenario, pinned, seeds) for name, dial in dials.items()},
+        "curves": curves,
         "against_static": {
             "rule": by.papers_rule,
             "savings": _against_static(by.papers_rule, contenders, runs, saved),
@@ -99,31 +101,63 @@ def compare(
 def _run(
     contenders: Sequence[Contender],
     savers: Mapping[str, Contender],
-    run: Callable[[Contender], Episodes],
-) -> tuple[Runs, Runs]:
-    """Return the runs by name; bounds run last, so that they are never worse than the others."""
-    runs = {each.name: run(each) for each in contenders if not isinstance(each.router, Bound)}
-    saved = {name: run(saver) for name, saver in savers.items()}
-    for each in contenders:
-        if isinstance(each.router, Bound):
-            each.router.incumbents = [other.actions for other in (*runs.values(), *saved.values())]
-            runs[each.name] = run(each)
-    return runs, saved
+    dials: Mapping[str, Dial],
+    on: On,
+) -> Plan[tuple[Runs, Runs, dict[str, Any], dict[str, Any]]]:
+    """Plan the runs by name, those of savers, how bounds were found, and the curves.
+
+    Bounds run last, so that they are never worse than the others.
+    """
+    bounds = [each for each in contenders if isinstance(each.router, Bound)]
+    others = [each for each in contenders if not isinstance(each.router, Bound)]
+    scenario, *_ = on
+    told = f"on {scenario.name}"
+    turns = scenario.workload.turns
+    found = yield [
+        Task(f"{each.name} {told}", episodes_of, (each.router, *on), turns)
+        for each in (*others, *savers.values())
+    ]
+    runs = {each.name: run for each, run in zip(others, found, strict=False)}
+    saved = dict(zip(savers, found[len(others) :], strict=True))
+    incumbents = [run.actions for run in found]
+    found = yield [
+        *(
+            Task(f"{each.name} {told}", _bound, (each.router, incumbents, on), turns)
+            for each in bounds
+        ),
+        *(
+            Task(f"the curve of {name} {told}", _curve, (dial, on), turns * len(dial.settings))
+            for name, dial in dials.items()
+        ),
+    ]
+    runs |= {each.name: run for each, (run, _) in zip(bounds, found, strict=False)}
+    searches = {each.name: how for each, (_, how) in zip(bounds, found, strict=False)}
+    return runs, saved, searches, dict(zip(dials, found[len(bounds) :], strict=True))
+
+
+def _bound(
+    step: Step, router: Bound, incumbents: list[Any], on: On
+) -> tuple[Episodes, dict[str, Any]]:
+    """Return a bound's run, and how it was found."""
+    router.incumbents = incumbents
+    run = episodes_of(step, router, *on)
+    return run, {"exact": router.exact, "found": dict(router.found)}
+
+
+def _curve(step: Step, dial: Dial, on: On) -> dict[str, Any]:
+    return curve(dial, *on)
 
 
 def _row(contender: Contender, runs: Runs, reference: str) -> dict[str, Any]:
-    """Return a router's figures, and how a bound was found."""
-    own, router = runs[contender.name], contender.router
-    row: dict[str, Any] = {
+    """Return a router's figures."""
+    own = runs[contender.name]
+    return {
         "parameters": dict(contender.parameters),
         "role": contender.role.value,
         "bare_rule": contender.bare_rule,
         "figures": figures(own),
         "difference": difference(own, runs[reference]),
     }
-    if isinstance(router, Bound):
-        row |= {"exact": router.exact, "found": dict(router.found)}
-    return row
 
 
 def _test(rows: Mapping[str, Any], runs: Runs, reference: str) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from gymnasium.utils import seeding
 from numpy.typing import NDArray
 
+from edgeroute_env.parallel import Step
 from edgeroute_env.routing import Insider, Learner, Router
 from edgeroute_env.scenario import Scenario
 from edgeroute_env.seeds import EVALUATION_SEEDS
@@ -74,29 +75,39 @@ def run_episodes(
     if not getattr(router, "reads_score", True):
         batch.parameters["scoring_s"] = 0.0
         batch.parameters["probes"] = False
-    batch.begin(np.arange(n), generators(seeds))
+    # 400 random generators take a fifth of a run; a pinned source asks for none.
+    batch.begin(np.arange(n), () if isinstance(source, Pinned) else generators(seeds))
     router.reset(n)
+    learner = router if isinstance(router, Learner) else None  # slow to ask each turn
     if isinstance(router, Insider):
         router.attach(scenario, batch)
     longest = int(batch.episodes["length"].max())
     actions = np.zeros((longest, n), np.int64)
-    outcomes = np.zeros((longest, n), OUTCOME)
+    figures = np.zeros((longest, *batch.figures.shape))
+    outcomes = figures.view(OUTCOME)[..., 0]
     routed, awaited = np.zeros((2, longest, n), np.bool_)
     arrivals_s = np.zeros((longest, n))
     for turn in range(longest):
         routed[turn] = ~batch.over
         if not routed[turn].any():
             break
-        if isinstance(router, Learner):
+        if learner is not None:
             arrivals_s[turn] = _arrivals_s(batch)
-            _tell(router, arrivals_s[: turn + 1], outcomes, awaited)
+            _tell(learner, arrivals_s[: turn + 1], outcomes, awaited)
         awaited[turn] = routed[turn]
         actions[turn] = checked_actions(router.route(batch.observations), n)
         batch.step(actions[turn])
-        outcomes[turn] = batch.outcomes
+        figures[turn] = batch.figures
         if on_turn is not None:
             on_turn()
     return Episodes(router.name, tuple(seeds), actions, outcomes, routed)
+
+
+def episodes_of(
+    step: Step, router: Router, scenario: Scenario, source: TraceSource, seeds: Sequence[int]
+) -> Episodes:
+    """Run a router over one episode a seed: the work of a `Task`, a turn a step."""
+    return run_episodes(router, scenario, source, seeds, lambda: step(1))
 
 
 def evaluation_returns(

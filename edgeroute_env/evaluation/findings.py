@@ -10,6 +10,7 @@ from edgeroute_env.evaluation.results import Results
 from edgeroute_env.evaluation.tables import verdict, with_interval
 
 VERBS = {"better": "beats", "tie": "ties with", "worse": "loses to"}
+NO_POLICY = "No learned policy fits these scenarios."
 SAVED = {"latency_saved": "latency", "edge_calls_saved": "edge calls"}
 
 
@@ -24,12 +25,24 @@ def of_scenario(results: Results) -> str:
     return "; ".join(words) + "."
 
 
+def in_short(compared: Mapping[str, Results]) -> str:
+    """Return a sentence a policy: on how many of the scenarios it beats the tuned rule."""
+    sentences = []
+    for name in _policies(compared):
+        found = _verdicts(name, compared)
+        wins, ties, losses = (len(scenarios) or "none" for scenarios in found.values())
+        met = sum(map(len, found.values()))
+        sentences.append(
+            f"{name} beats the tuned rule outside the interval on {wins} of {met} scenarios, ties "
+            f"with it on {ties} and loses to it on {losses}."
+        )
+    return " ".join(sentences or [NO_POLICY])
+
+
 def of_all(compared: Mapping[str, Results]) -> str:
     """Return a paragraph: who beats the tuned rule where, and what is saved beside the claim."""
     every = compared.values()
-    names = dict.fromkeys(name for results in every for name in results.policies)
-    sentences = [_over_the_rule(name, compared) for name in names]
-    sentences = sentences or ["No learned policy fits these scenarios."]
+    sentences = [_over_the_rule(name, compared) for name in _policies(compared)] or [NO_POLICY]
     papers = [results.savings.get(results.against_static["rule"]) for results in every]
     tuned = [results.savings.get(results.levels["analytic"]) for results in every]
     tolerance = next(iter(every)).tolerance_points
@@ -52,15 +65,24 @@ def _stands(less: Mapping[str, float], other: str) -> str:
 
 def _over_the_rule(name: str, compared: Mapping[str, Results]) -> str:
     """Return where a router beats the tuned rule outside the interval, where not."""
-    found: dict[str, list[str]] = {"better": [], "tie": [], "worse": []}
-    for scenario, results in compared.items():
-        if name in results.routers:
-            found[verdict(results.routers[name]["over_analytic"])].append(scenario)
-    wins, ties, losses = (_named(scenarios) for scenarios in found.values())
+    wins, ties, losses = map(_named, _verdicts(name, compared).values())
     return (
         f"{name} beats the tuned rule outside the interval on {wins}, ties with it on {ties} and "
         f"loses to it on {losses}."
     )
+
+
+def _policies(compared: Mapping[str, Results]) -> list[str]:
+    return list(dict.fromkeys(name for results in compared.values() for name in results.policies))
+
+
+def _verdicts(name: str, compared: Mapping[str, Results]) -> dict[str, list[str]]:
+    """Return on which scenarios a router is better than the tuned rule, ties, and is worse."""
+    found: dict[str, list[str]] = {"better": [], "tie": [], "worse": []}
+    for scenario, results in compared.items():
+        if name in results.routers:
+            found[verdict(results.routers[name]["over_analytic"])].append(scenario)
+    return found
 
 
 def _named(scenarios: list[str]) -> str:

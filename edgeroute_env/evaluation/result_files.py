@@ -7,7 +7,7 @@ import json
 import platform
 import shlex
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import metadata
@@ -92,7 +92,18 @@ def command_and_versions(*more: str) -> dict[str, Any]:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             versions[name] = "not installed"
-    return {"command": shlex.join(["edgeroute", *sys.argv[1:]]), "versions": versions}
+    return {"command": shlex.join(["edgeroute", *_telling(sys.argv[1:])]), "versions": versions}
+
+
+def _telling(words: Sequence[str]) -> Iterator[str]:
+    """Yield the words of a command without those that say where the work is done."""
+    given = iter(words)
+    for word in given:
+        option, equals, _ = word.partition("=")
+        if option not in ("--jobs", "--cluster"):
+            yield word
+        elif not equals:
+            next(given, None)
 
 
 def dated_folder() -> Path:

@@ -8,9 +8,10 @@ from operator import attrgetter
 from typing import Any
 
 from edgeroute_env.errors import InputError
-from edgeroute_env.evaluation.episodes import generators, run_episodes
+from edgeroute_env.evaluation.episodes import episodes_of, generators
 from edgeroute_env.evaluation.metrics import interval, per_episode
 from edgeroute_env.evaluation.result_files import ResultFiles
+from edgeroute_env.parallel import Plan, Task
 from edgeroute_env.provenance import unit_of
 from edgeroute_env.routing import Router
 from edgeroute_env.scenario import Scenario
@@ -98,11 +99,14 @@ def measure(
     source: TraceSource,
     seeds: Sequence[int],
     routers: Sequence[Router],
-    on_turn: Callable[[], None] | None = None,
-) -> list[dict[str, Any]]:
-    """Return a row a router for the scenario at one value, all on identical traces."""
+) -> Plan[list[dict[str, Any]]]:
+    """Plan a row a router for the scenario at one value, all on identical traces."""
     pinned = Pinned(source, generators(seeds))
-    runs = (run_episodes(router, scenario, pinned, seeds, on_turn) for router in routers)
+    told, turns = f"on {scenario.name} at {value}", scenario.workload.turns
+    runs = yield [
+        Task(f"{router.name} {told}", episodes_of, (router, scenario, pinned, seeds), turns)
+        for router in routers
+    ]
     return [
         {
             "value": value,

@@ -66,6 +66,7 @@ class EdgeCost(NamedTuple):
     decode_s_per_sequence: float
     decode_s_per_context_token: float
     kv_pool_tokens: float
+    prefix_attention: float  # attention to a prefix takes this multiple of its products
 
 
 def kv_bytes_per_token(layers: int, kv_heads: int, head_size: int, value_bytes: float) -> float:
@@ -110,6 +111,36 @@ def edge_cost(model: Model, gpu: Gpu, tensor_parallel: int) -> EdgeCost:
         decode_s_per_context_token=model.kv_bytes_per_token / stream
         + attention / (DECODE_COMPUTE_GAIN * flops),
         kv_pool_tokens=free_bytes / model.kv_bytes_per_token,
+        prefix_attention=PREFIX_ATTENTION,
+    )
+
+
+def measured_cost(
+    prefill_fixed_s: float,
+    prefill_s_per_token: float,
+    prefill_s_per_pair: float,
+    decode_fixed_s: float,
+    decode_s_per_sequence: float,
+    decode_s_per_context_token: float,
+    kv_pool_tokens: float,
+) -> EdgeCost:
+    """Return the coefficients of a server whose times were measured as the law has them.
+
+    No GPU stands behind them: nothing is streamed beside the products, no GPUs wait for each other.
+    """
+    return EdgeCost(
+        compute_fixed_s=0.0,
+        compute_s_per_token=prefill_s_per_token,
+        compute_s_per_pair=prefill_s_per_pair,
+        stream_s=0.0,
+        stream_s_per_token=0.0,
+        prefill_fixed_s=prefill_fixed_s,
+        prefill_reduce_s_per_token=0.0,
+        decode_fixed_s=decode_fixed_s,
+        decode_s_per_sequence=decode_s_per_sequence,
+        decode_s_per_context_token=decode_s_per_context_token,
+        kv_pool_tokens=kv_pool_tokens,
+        prefix_attention=1.0,
     )
 
 
@@ -119,9 +150,9 @@ def prefill_compute_s(cost: EdgeCost, new_tokens: float, cached_tokens: float) -
     n, c = new_tokens, cached_tokens
     pairs = n * (c + 0.5 * n)
     if n > CHUNKED_FROM_TOKENS:
-        pairs *= PREFIX_ATTENTION
+        pairs *= cost.prefix_attention
     elif c > 0.0:
-        pairs += (PREFIX_ATTENTION - 1.0) * n * c * c / (c + n)
+        pairs += (cost.prefix_attention - 1.0) * n * c * c / (c + n)
     linear_s = cost.compute_fixed_s + cost.compute_s_per_token * n
     return linear_s + cost.compute_s_per_pair * pairs
 

@@ -33,6 +33,11 @@ class Run:
         """Whether the last turn has been routed."""
         return bool(self._batch.over[0])
 
+    @property
+    def length(self) -> int:
+        """Turns of the episode's trace."""
+        return int(self._batch.episodes["length"][0])
+
     def step(self) -> None:
         """Route the next turn, where there is one."""
         if not self.over:

@@ -133,7 +133,8 @@ def expect(p: Any, row: Any, ep: Any, dev: Any, action: int) -> None:
     if calls and known.quota_left >= 1.0:
         known.quota_left -= 1.0
         known.context_tokens = asked + row.predicted_tokens_edge
-        known.cached_edge_tokens = cached_blocks(known.context_tokens)
+        kept = p.edge_kept_answer * row.predicted_tokens_edge
+        known.cached_edge_tokens = cached_blocks(asked + kept)
         known.last_route = EDGE_ROUTE
         known.answered_at_s = ready_s + ep.edge_expected_s
         _hold_uplink(known, ready_s, ep.upload_expected_s)
@@ -146,7 +147,8 @@ def expect(p: Any, row: Any, ep: Any, dev: Any, action: int) -> None:
             free_s = expected_free_at_s(dev, float(row.arrival_s))
             known.answered_at_s = max(ready_s, free_s) + busy_s
             known.context_tokens = asked + row.predicted_tokens_device
-            known.cached_device_tokens = known.context_tokens
+            kept = p.device_kept_answer * row.predicted_tokens_device
+            known.cached_device_tokens = asked + kept
             known.last_route = DEVICE_ROUTE
             known.sound_so_far *= 1.0 - row.score
     ready_s, busy_s = ready_s - probe_s, probe_s + busy_s  # one row for both

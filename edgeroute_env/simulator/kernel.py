@@ -75,15 +75,15 @@ def begin(arrays: Arrays, which: NDArray[np.int64]) -> int:
         ep.latest_start_s = 0.0
         ep.latest_end_s = 0.0
         for d in range(arrays.devices.shape[1]):
-            _start_phone(p, arrays.devices[e, d])
+            start_phone(p, arrays.devices[e, d])
         if arrays.devices.shape[1] > 1:  # each phone's budgets are its user's
             for k in range(ep.length):
                 its = arrays.traces[ep.trace, k]
                 _give_budgets(arrays.parameters[its.user], arrays.devices[e, its.device])
         dev = arrays.devices[e, row.device]
         arrive(p, row, ep, dev, EdgeQueue(arrays.waiting, arrays.live, e), 0.0)
-        _look(p, row, ep, dev, arrays.seen[e])
-        _scale(arrays.matrix, e)
+        look(p, row, ep, dev, arrays.seen[e])
+        scale(arrays.matrix, e)
     return -1
 
 
@@ -155,12 +155,12 @@ def advance(arrays: Arrays, actions: NDArray[np.int64]) -> None:
             p = arrays.parameters[row.user]
             dev = arrays.devices[e, row.device]
             arrive(p, row, ep, dev, queue, previous_s)
-        _look(p, row, ep, dev, arrays.seen[e])
+        look(p, row, ep, dev, arrays.seen[e])
         if looked >= 0:
-            _scale(arrays.matrix, looked)
+            scale(arrays.matrix, looked)
         looked = e
     if looked >= 0:
-        _scale(arrays.matrix, looked)
+        scale(arrays.matrix, looked)
 
 
 @compiled
@@ -191,7 +191,7 @@ def _give_budgets(p: Any, dev: Any) -> None:
 
 
 @compiled
-def _start_phone(p: Any, dev: Any) -> None:
+def start_phone(p: Any, dev: Any) -> None:
     """Make a phone cold and idle, with full budgets and no question asked yet."""
     _give_budgets(p, dev)
     dev.free_at_s = 0.0
@@ -212,14 +212,14 @@ def _start_phone(p: Any, dev: Any) -> None:
 
 
 @inlined
-def _look(p: Any, row: Any, ep: Any, dev: Any, seen: Any) -> None:
+def look(p: Any, row: Any, ep: Any, dev: Any, seen: Any) -> None:
     """Write an observation: physical values by name."""
     estimate(p, row, ep, dev, seen)
     observe(p, row, ep, dev, seen)
 
 
 @inlined
-def _scale(matrix: NDArray[np.float32], e: int) -> None:
+def scale(matrix: NDArray[np.float32], e: int) -> None:
     """Scale and clip the physical values of observation `e` in place."""
     for i in range(COUNT):
         matrix[e, i] = min(max(matrix[e, i] * _GAIN[i], _LOW[i]), _HIGH[i])

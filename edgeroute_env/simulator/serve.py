@@ -242,7 +242,7 @@ def _serve_on_device(p: Any, row: Any, dev: Any, ready_s: float, out: Any) -> No
         decode_s -= phone_decode_s(p, asked, 1.0)
     out.prefill_s, out.decode_s = _work(p, row, dev, ready_s, out.switch_s, fill_s, decode_s, out)
     out.quality = row.expected_quality_device if p.pays_expectation else row.quality_device
-    dev.cached_device_tokens = asked + answer
+    dev.cached_device_tokens = asked + p.device_kept_answer * answer
     dev.sound_so_far *= 1.0 - row.score
     _remember(row, dev, DEVICE_ROUTE, asked + answer, new, out)
 
@@ -280,7 +280,8 @@ def _serve_at_edge(
     out.quality = row.expected_quality_edge if p.pays_expectation else row.quality_edge
     context = asked + answer
     prefilled = asked - dev.cached_edge_tokens
-    dev.cached_edge_tokens = dev.told_edge_tokens = cached_blocks(context)
+    held = cached_blocks(asked + p.edge_kept_answer * answer)
+    dev.cached_edge_tokens = dev.told_edge_tokens = held
     _remember(row, dev, EDGE_ROUTE, context, prefilled, out)
     return down_s
 

@@ -43,7 +43,7 @@ PARAMETERS = np.dtype(
             "tenant_sequences max_sequences edge_switch_s history_resent demand_prior_s "
             "prefill_share background_context_tokens harq_s bytes_per_token request_bytes "
             "expected_rtt_s expected_outage_s outage_wait_s battery_j battery_window_s "
-            "edge_calls window_s deadline_s pays_expectation "
+            "device_kept_answer edge_kept_answer edge_calls window_s deadline_s pays_expectation "
             "weight_quality weight_latency weight_energy "
             "weight_edge_call weight_failure cost_price cost_per_s cost_per_j "
             "assumed_load assumed_wait_s assumed_snr_db assumed_up_s_per_byte "
@@ -147,6 +147,8 @@ def _values(scenario: Scenario) -> dict[str, Any]:
         "probes": probes,
         "scoring_s": 0.0 if probes else device.scoring_s,
         "device_switch_s": device.switch_s,
+        "device_kept_answer": device.kept_answer,
+        "edge_kept_answer": edge.kept_answer,
         "background_depth": device.background_depth,
         **dict(device.heat),
         **_power(device),

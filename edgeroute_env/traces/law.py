@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from edgeroute_env.benchmarks import Benchmark, LogNormal, QuestionBenchmark
 from edgeroute_env.physics import queueing, radio
-from edgeroute_env.scenario import Scenario, once_a_scenario
+from edgeroute_env.scenario import Scenario, Template, once_a_scenario
 from edgeroute_env.traces.cell import cell_maps
 from edgeroute_env.traces.columns import floats
 from edgeroute_env.traces.lengths import (
@@ -140,7 +140,7 @@ def synthetic_law(scenario: Scenario) -> TraceLaw:
         recorded=np.full(1, np.nan, RECORDED_TURN),
         normal=_normal_quantiles(),
         cell=cell_maps(world, normal_levels()),
-        prompt_tokens=np.array([prompt_tables(entry.benchmark) for entry in mix]),
+        prompt_tokens=np.array([_prompts(entry.benchmark, work.template) for entry in mix]),
         answer_tokens=np.array([answer_tables(entry.benchmark) for entry in mix]),
         score=score,
         score_law=score_law,
@@ -182,6 +182,14 @@ def synthetic_items(benchmark: Benchmark) -> NDArray[Any]:
     fields = ["weight", "turns", "device_mean", "edge_mean"]
     items[fields] = rows
     return items
+
+
+def _prompts(benchmark: Benchmark, template: Template | None) -> NDArray[np.float64]:
+    """Return the lengths of prompts as the servers count them, shape (2: opening or not, z)."""
+    opening, follow_up = prompt_tables(benchmark)
+    if template is None:
+        return np.array([opening, follow_up])
+    return np.array([template.of_turn(opening, True), template.of_turn(follow_up, False)])
 
 
 def surroundings(users: Sequence[Scenario]) -> NDArray[Any]:

@@ -74,7 +74,14 @@ def recorded_law(scenario: Scenario, split: Split = "all") -> TraceLaw:
         pools.append(pool)
         turns.append(recorded)
     items, first_item = pooled(pools)
-    law = law._replace(items=items, first_item=first_item, recorded=np.concatenate(turns))
+    recorded = np.concatenate(turns)
+    if work.template is not None:
+        opens = np.zeros(len(recorded), bool)
+        opens[items["first_recorded"]] = True
+        for which, first in ((opens, True), (~opens, False)):
+            counted = work.template.of_turn(recorded["prompt_tokens"][which], first)
+            recorded["prompt_tokens"][which] = counted
+    law = law._replace(items=items, first_item=first_item, recorded=recorded)
     if work.arrivals is not None:
         gaps_s = _gaps(_read(Arrivals, work.arrivals), split, work.arrivals)
         law = law._replace(recorded_gaps=gaps_s / gaps_s.mean())

@@ -1,6 +1,6 @@
 """Write docs/results.md, and the README's first table: one command from the seeds to the pages.
 
-    python -m studies.results_page [--episodes 1000] [--planned 100] [--jobs 2] [PRESET ...]
+    python -m studies.results_page [--episodes 1000] [--planned 100] [--jobs N] [PRESET ...]
 
 It runs `edgeroute benchmark` on every preset with the stored fits and the packaged policies, and
 takes what `what_can_be_known` and `plain_ppo` have kept, or runs them. Of `ablation`, which takes
@@ -16,6 +16,7 @@ from pathlib import Path
 
 from edgeroute_env.files import replacing
 from edgeroute_env.scenario_files import scenario_names
+from edgeroute_env.working import add_options, program
 from studies.results_page.measured import Asked, found
 from studies.results_page.pages import readme, results
 
@@ -27,13 +28,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--episodes", type=int, default=1_000, help="of 128 turns")
     parser.add_argument("--planned", type=int, default=100, help="of them by planners, the bound")
-    parser.add_argument("--jobs", type=int, default=2, help="benchmarks side by side")
+    add_options(parser)
     parser.add_argument("presets", nargs="*", metavar="PRESET", help="these alone; default: all")
     given = parser.parse_args()
     presets = tuple(given.presets or scenario_names())
-    everything = found(Asked(given.episodes, given.planned, given.jobs, presets))
-    write(ROOT / "docs" / "results.md", results(everything))
-    write(ROOT / "README.md", readme(everything))
+    with program(given, "benchmarks") as (by, _):
+        everything = found(Asked(given.episodes, given.planned, presets, by))
+        write(ROOT / "docs" / "results.md", results(everything))
+        write(ROOT / "README.md", readme(everything))
 
 
 def write(page: Path, text: str) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,12 @@ from edgeroute_agents.policy import FIGURES, packaged_folder
 from edgeroute_baselines import router_names
 from edgeroute_baselines.registry import ANALYTIC, spec
 from edgeroute_env import load_scenario
+from edgeroute_env.errors import InputError
 from edgeroute_env.evaluation.results import Results, read_results
+from edgeroute_env.parallel import HERE, Plan, Step, Task, Workers, outcome
 from edgeroute_env.routing import Role
 from edgeroute_env.traces.recorded import TraceKind
-from studies import ablation, plain_ppo, what_can_be_known
+from studies import ablation, other_questions, plain_ppo, unseen_subjects, what_can_be_known
 
 TURNS = 128  # of an episode of most presets; where there are more, fewer episodes are run
 SLOW = (Role.PLANNER, Role.BOUND)  # a millisecond a turn; all others take less than a hundredth
@@ -34,8 +35,8 @@ class Asked:
 
     episodes: int
     planned: int
-    jobs: int
     presets: tuple[str, ...]
+    by: Workers = HERE
 
     def of(self, preset: str, slow: bool) -> int:
         """Return the number of episodes on a preset."""
@@ -69,6 +70,8 @@ class Found:
     known: Mapping[str, Any]  # by preset
     plain: Mapping[str, Any] | None
     ablation: Mapping[str, Any]  # by preset and variant
+    unseen: Mapping[str, Any] | None = None  # what scores on unseen subjects cost the tuned rule
+    questions: Mapping[str, Any] = field(default_factory=dict)  # by preset: what other ones change
 
 
 def routers(slow: bool) -> list[str]:
@@ -100,26 +103,23 @@ def kinds(asked: Asked) -> list[tuple[str, TraceKind]]:
 
 def run(asked: Asked) -> None:
     """Run the benchmarks that have not been run before on today's scenarios, fits and policies."""
-
-    def one(arguments: list[str]) -> None:
-        whole = [sys.executable, "-m", "edgeroute_env", *arguments, "--resume", "--quiet"]
-        if subprocess.run(whole, stdout=subprocess.DEVNULL).returncode:
-            raise SystemExit(f"failed: edgeroute {' '.join(arguments)}")
-        print(f"done: {' '.join(arguments[:6])}", flush=True)
-
     wanted = [
         command(preset, traces, slow, asked.of(preset, slow))
         for slow in (True, False)  # the long ones first
         for preset, traces in kinds(asked)
     ]
-    with ThreadPoolExecutor(asked.jobs) as workers:
-        running = [workers.submit(one, arguments) for arguments in wanted]
-        try:
-            for each in running:
-                each.result()
-        except BaseException:
-            workers.shutdown(cancel_futures=True)
-            raise
+    tasks = [Task(f"edgeroute {' '.join(words)}", _benchmark, (words,)) for words in wanted]
+    outcome(_all(tasks), asked.by)
+
+
+def _all(tasks: Sequence[Task]) -> Plan[None]:
+    yield tasks
+
+
+def _benchmark(step: Step, words: Sequence[str]) -> None:
+    whole = [sys.executable, "-m", "edgeroute_env", *words, "--resume", "--quiet"]
+    if subprocess.run(whole, stdout=subprocess.DEVNULL).returncode:
+        raise InputError("edgeroute", " ".join(words), "a benchmark that succeeds")
 
 
 def found(asked: Asked) -> Found:
@@ -142,6 +142,8 @@ def found(asked: Asked) -> Found:
             for p in ablation.PRESETS
             if p in asked.presets and ablation.file(p).is_file()
         },
+        unseen_subjects.found() if unseen_subjects.PRESET in asked.presets else None,
+        {p: other_questions.found(p) for p in other_questions.PRESETS if p in asked.presets},
     )
 
 

@@ -11,6 +11,7 @@ from edgeroute_env.seeds import EVALUATION_SEEDS
 from studies import plain_ppo
 from studies.results_page import tables, words
 from studies.results_page.measured import Found, command
+from studies.without_foresight import SEEN, TURN, TURNS
 
 _PROSE = textwrap.TextWrapper(100, break_long_words=False, break_on_hyphens=False)
 ABOUT_RULES = (
@@ -49,6 +50,8 @@ def results(found: Found) -> str:
     """Return docs/results.md below its introduction."""
     sections = {
         "The paper's two claims": [words.claims(found.rows), "", *tables.savings(found)],
+        "What became of earlier gains": [words.earlier(), "", *tables.earlier(found)],
+        "What recorded questions can tell": [words.recorded_questions(found), ""],
         "Learned routing": [
             f"Paired differences in return with 95 % bootstrap intervals. {words.wins(found.rows)}",
             "",
@@ -56,7 +59,13 @@ def results(found: Found) -> str:
             words.plain(found),
             "",
         ],
-        "What could be learned at most": [_knowable(found), "", *tables.knowable(found)],
+        "What could be learned at most": [
+            _knowable(found),
+            "",
+            _without_foresight(found),
+            "",
+            *tables.knowable(found),
+        ],
         "What each ingredient of training is worth": _ingredients(found),
         "What deciding is worth": [
             "Gains in return over the better constant router. The two rightmost columns are of "
@@ -94,6 +103,23 @@ def _knowable(found: Found) -> str:
         "gap: no causal router can earn more on these traces. Shares of it are taken on the same "
         f"traces. {words.most_of_the_gap(found.known)} (`dialogue-min` is left out: the worst of "
         "expectations is not the expected worst. On `deadline` lateness is not linear in lengths.)"
+    )
+
+
+def _without_foresight(found: Found) -> str:
+    return (
+        "That bound is not one that a router can reach: it sees coming what no one does. The "
+        "columns *at most* pay for foresight (`studies/without_foresight.py` explains how): a "
+        "choice counts at what it is expected to be worth over all that is not known yet, and not "
+        f"at what it turns out to be worth. *Knowing {SEEN}* is the ceiling of every causal "
+        f"router. *Knowing {TURN}* is the ceiling of one that is also told what no router sees of "
+        "the turn at hand: a stop of the link and its length, the round trip, the true load and "
+        "wait at the edge, what other apps take of the phone. What that one lacks of 100 % is the "
+        "future. The ceilings are too high, since the best of noisy means is above the mean of "
+        "the best: by a few points on episodes of 128 turns, by more where a choice acts on "
+        "hundreds of turns (`quota`, `busy-cell`), so there they show little. They are of "
+        f"{TURNS // 128} episodes of 128 turns, or as many turns. "
+        f"{words.without_foresight(found.known)} {words.beside_planners(found.rows)}"
     )
 
 

@@ -12,8 +12,10 @@ from edgeroute_env.evaluation.results import Results
 from edgeroute_env.evaluation.tables import search_steps, star, verdict, with_interval
 from edgeroute_env.files import with_sha256
 from edgeroute_env.routing import Role
+from studies import without_stops
 from studies.plain_ppo import FRAMES
 from studies.results_page.measured import SHOWN_FIRST, Found, Row
+from studies.without_foresight import DRAWN_ANEW
 
 RULES = (ANALYTIC, "bao-single", "bao-multi")
 WORDS = {"better": "wins", "tie": "ties", "worse": "loses"}
@@ -98,11 +100,15 @@ def learned(found: Found) -> Lines:
 def knowable(found: Found) -> Lines:
     """Yield the knowable gap of each preset and the shares of it that routers close."""
     routers = ("linear", "ppo", "dqn")
-    yield from _head("preset", "knowable gap", "of the gap to the bound", *routers)
+    limits = [f"at most, knowing {level}" for level in DRAWN_ANEW]
+    of = "ppo's share of the former"
+    yield from _head("preset", "knowable gap", "of the gap to the bound", *routers, *limits, of)
     for preset, known in found.known.items():
         if known is None:
             continue
-        shares = (known["shares"].get(name) for name in routers)
+        shares = [known["shares"].get(name) for name in routers]
+        shares += [known["ceilings"].get(level) for level in DRAWN_ANEW]
+        shares += [known["of_ceiling"].get("ppo")]
         yield _row(
             f"`{preset}`",
             with_interval(known["gap"]),
@@ -143,6 +149,18 @@ def savings(found: Found) -> Lines:
                 with_interval(saved["edge_calls_saved"], 100, "", "+.1f"),
                 with_interval(saved["quality_points"]),
             )
+    yield ""
+
+
+def earlier(found: Found) -> Lines:
+    """Yield the gains that an audit took away, and what stands there today."""
+    before, now = ("told before", "the link kept up, fitted again"), ("today", "today, no stops")
+    yield from _head("preset", *before, *now)
+    for row in found.rows:
+        told = without_stops.EARLIER.get((row.preset, row.traces))
+        if told:
+            flows = with_interval(without_stops.found(row.preset, row.traces))
+            yield _row(row.shown, *told, _gain(row.quick.routers[ANALYTIC]), flows)
     yield ""
 
 

@@ -9,10 +9,66 @@ from edgeroute_baselines.registry import ANALYTIC
 from edgeroute_env.evaluation.literature import CLAIMED
 from edgeroute_env.evaluation.tables import verdict, with_interval
 from edgeroute_env.routing import Role
+from studies import unseen_subjects, without_stops
 from studies.results_page.measured import SHOWN_FIRST, Found, Row
+from studies.without_foresight import SEEN
 
 ENOUGH = 0.6  # share of the knowable gap that counts as most of it
 NAMES = {"ppo": "PPO", "dqn": "DQN"}
+
+
+def earlier() -> str:
+    """Return why some gains that were told once are told no more."""
+    return (
+        "Before, a link below -6.7 dB was out, for four seconds on average. The recordings say "
+        "otherwise: there the link is slow, and traffic stops hardly more often than elsewhere "
+        "([validation.md](validation.md)). An audit kept the link up at its lowest rate and fitted "
+        f"`{ANALYTIC}` again: on recordings its gains over the better constant vanished, and with "
+        "them the 6.6 % of latency that recorded `mmlu` seemed to save (0.8 % were left); on "
+        "`vehicular` three quarters went, on `fleet` a fifth. Today's gains are of another world, "
+        "with faster phones and other prices, so their size says nothing of those before. They do "
+        "not rest on stops of the link: the last column has the same rule on the same traces "
+        f"without a single one ({without_stops.EPISODES} episodes)."
+    )
+
+
+def recorded_questions(found: Found) -> str:
+    """Return what recorded questions decide: which were recorded, and which a scorer has seen."""
+    sentences = []
+    if found.unseen:
+        seen, unseen = (
+            found.unseen[scores] for scores in (unseen_subjects.SEEN, unseen_subjects.UNSEEN)
+        )
+        lost = found.unseen["lost"]
+        share = f", {with_interval(lost, 100, ' %', '.0f')} less" if lost else ""
+        sentences.append(
+            "**Unseen subjects.** Recorded `mmlu` takes its scores from a scorer that has seen no "
+            f"question of a subject. Over edge-only, `{ANALYTIC}` gains {with_interval(unseen)} "
+            f"with them; with the scores of one that has seen others of the subject, and fitted "
+            f"again, {with_interval(seen)}: on unseen subjects{share}. In the world before this "
+            "one it was a fifth."
+        )
+    if found.questions:
+        sentences.append(
+            "**Other questions.** Recorded episodes ask the same questions again and again. The "
+            "intervals of the tables hold for other episodes of these questions, not for other "
+            "questions. If these too are drawn anew, the intervals are wider:"
+        )
+        sentences += [_other_questions(preset, row) for preset, row in found.questions.items()]
+    return " ".join(sentences)
+
+
+def _other_questions(preset: str, row: Mapping[str, Any]) -> str:
+    fitted, judged = row["fit"], row["evaluation"]
+    kinds = (("recorded", "on recordings"), ("synthetic", "on drawn traces"))
+    parts = [
+        f"fitted {words}, `{ANALYTIC}` gains {with_interval(fitted[fit]['by_question'])} over "
+        f"edge-only on the {fitted['questions']:,} questions of its fit and "
+        f"{with_interval(judged[fit]['by_question'])} on the {judged['questions']:,} that it is "
+        f"judged on ({with_interval(judged[fit]['by_episode'])} by episode)"
+        for fit, words in kinds
+    ]
+    return f"on recorded `{preset}`, {'; '.join(parts)}."
 
 
 def claims(rows: Sequence[Row]) -> str:
@@ -120,6 +176,50 @@ def most_of_the_gap(known: Mapping[str, Any]) -> str:
             sentences.append(
                 f"{shown} closes {ENOUGH:.0%} or more of it on {_listed(most)} and less on "
                 f"{_listed(rest)}."
+            )
+    return " ".join(sentences)
+
+
+def without_foresight(known: Mapping[str, Any]) -> str:
+    """Return how much of the knowable gap is left without foresight, and who reaches that."""
+    gaps = {preset: row for preset, row in known.items() if row and row["gap"]["low"] > 0.0}
+    left = {p: row["ceilings"][SEEN] for p, row in gaps.items() if row["ceilings"][SEEN]}
+    if not left:
+        return ""
+    shares = {preset: share["mean"] for preset, share in left.items()}
+    least, most = min(shares, key=shares.__getitem__), max(shares, key=shares.__getitem__)
+    below = [f"`{p}`" for p, share in left.items() if share["high"] < ENOUGH]
+    sentences = [
+        f"From {shares[least]:.0%} (`{least}`) to {shares[most]:.0%} (`{most}`) of the knowable "
+        f"gap are left to a router that knows {SEEN} and no future. On {_listed(below)} that is "
+        f"surely less than {ENOUGH:.0%}: there no causal router closes {ENOUGH:.0%} of the gap."
+    ]
+    for name, shown in NAMES.items():
+        of = {p: row["of_ceiling"].get(name) for p, row in gaps.items()}
+        enough = [f"`{p}` ({s['mean']:.0%})" for p, s in of.items() if s and s["mean"] >= ENOUGH]
+        rest = [f"`{p}` ({s['mean']:.0%})" for p, s in of.items() if s and s["mean"] < ENOUGH]
+        if enough or rest:
+            sentences.append(
+                f"{shown} reaches {ENOUGH:.0%} or more of what is left on {_listed(enough)} and "
+                f"less on {_listed(rest)}."
+            )
+    return " ".join(sentences)
+
+
+def beside_planners(rows: Iterable[Row]) -> str:
+    """Return how the packaged policies do beside the strongest router that is not learned."""
+    sentences = []
+    for name, shown in NAMES.items():
+        found: dict[str, list[str]] = {"better": [], "tie": [], "worse": []}
+        for row in rows:
+            if name in row.slow.routers and row.traces == "synthetic":
+                found[verdict(row.slow.routers[name]["over_strongest"])].append(row.shown)
+        if any(found.values()):
+            sentences.append(
+                f"Beside the strongest router that is not learned, planners included and chosen on "
+                f"these very episodes, the packaged {shown} is better on "
+                f"{_listed(found['better'])}, ties on {_listed(found['tie'])} and is worse on "
+                f"{_listed(found['worse'])}."
             )
     return " ".join(sentences)
 

@@ -11,6 +11,7 @@ from edgeroute_agents import load_policy, policy, pretraining, train
 from edgeroute_agents.policy import FIGURES, FILE
 from edgeroute_baselines import fitted, make_router
 from edgeroute_env.evaluation.episodes import generators, run_episodes
+from edgeroute_env.parallel import outcome
 from edgeroute_env.seeds import EVALUATION_SEEDS
 from edgeroute_env.traces.recorded import drawn
 from edgeroute_env.traces.sources import Pinned
@@ -31,7 +32,7 @@ def test_pretraining_keeps_the_best_seed_and_tells_what_all_earn(
     monkeypatch.setattr(pretraining, "load_settings", lambda name: tiny_settings(name))
     for module in (fitted, train):
         monkeypatch.setattr(module, "fitted_parameters", lambda scenario, traces, name: fits[name])
-    folder = pretraining.pretrain(short(), algorithm)
+    folder = outcome(pretraining.pretrain(short(), algorithm))
     figures = json.loads((folder / FIGURES).read_text("utf-8"))
     kept = figures["kept"]
     assert figures["validation_gaps"][kept] == max(figures["validation_gaps"])
@@ -48,7 +49,7 @@ def test_pretraining_keeps_the_best_seed_and_tells_what_all_earn(
     assert row["less"][kept]["mean"] == pytest.approx((own - theirs).mean())
     assert f"{row['less'][kept]['mean']:+.2f} [" in (folder / "README.md").read_text("utf-8")
     before = (tmp_path / "runs" / f"short-{algorithm}-0" / FILE).stat().st_mtime_ns
-    pretraining.pretrain(short(), algorithm)  # what is trained stays
+    outcome(pretraining.pretrain(short(), algorithm))  # what is trained stays
     assert (tmp_path / "runs" / f"short-{algorithm}-0" / FILE).stat().st_mtime_ns == before
 
 

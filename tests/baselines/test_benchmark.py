@@ -23,6 +23,7 @@ from edgeroute_env.evaluation.episodes import run_episodes
 from edgeroute_env.evaluation.metrics import difference, figures
 from edgeroute_env.evaluation.results import Results, read_results
 from edgeroute_env.evaluation.tables import with_interval
+from edgeroute_env.parallel import Workers
 from edgeroute_env.routing import Role
 from edgeroute_env.seeds import EVALUATION_SEEDS
 from edgeroute_env.traces.sources import Drawn
@@ -47,14 +48,14 @@ class Cautious:
 def test_a_call_and_the_command_give_the_same_results(edgeroute_small: Command) -> None:
     assert edgeroute_small(*ONE).code == 0
     shutil.rmtree("data/fits")
-    steps: list[tuple[str, int]] = []
-    found = benchmark("tiny.yaml", episodes=4, on_step=lambda *step: steps.append(step))
+    steps: list[tuple[int, int]] = []
+    by = Workers(tell=lambda done, known: steps.append((done, known)))
+    found = benchmark("tiny.yaml", episodes=4, by=by)
     made_by, stored = read_results(Path("out"))
     assert found == stored["tiny"]
     assert made_by["command"].startswith("edgeroute benchmark tiny.yaml")
-    assert dict.fromkeys(stage for stage, _ in steps) == {"fitting": None, "evaluating": None}
-    evaluating = [total for stage, total in steps if stage == "evaluating"]
-    assert evaluating == [len(evaluating)] * len(evaluating)
+    assert steps == sorted(steps)
+    assert steps[-1][0] == steps[-1][1]
     assert Results.from_dict(json.loads(json.dumps(found.as_dict()))) == found
 
 

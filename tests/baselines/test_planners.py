@@ -17,6 +17,7 @@ from edgeroute_baselines.registry import spec
 from edgeroute_env import InputError, load_scenario
 from edgeroute_env.evaluation.compare import Contender, Yardsticks, compare
 from edgeroute_env.evaluation.episodes import generators, run_episodes
+from edgeroute_env.parallel import outcome
 from edgeroute_env.seeds import EVALUATION_SEEDS
 from edgeroute_env.simulator.batch import Batch
 from edgeroute_env.traces.columns import ROW
@@ -96,15 +97,9 @@ def test_a_comparison_gives_the_bound_what_the_others_did() -> None:
     contenders = [
         Contender(make_router(name, ordinary(name)), spec(name).role) for name in router_names()
     ]
-    result = compare(
-        scenario,
-        drawn(scenario, "synthetic", "evaluation"),
-        SEEDS,
-        contenders,
-        savers={},
-        dials={},
-        by=Yardsticks("clairvoyant", "edge", "bao-multi-queue", "bao-multi"),
-    )
+    source = drawn(scenario, "synthetic", "evaluation")
+    by = Yardsticks("clairvoyant", "edge", "bao-multi-queue", "bao-multi")
+    result = outcome(compare(scenario, source, SEEDS, contenders, {}, {}, by))
     assert list(result["routers"]) == router_names()
     row = result["routers"]["clairvoyant"]
     assert row["exact"] is False

@@ -52,7 +52,7 @@ def test_own_scenario_is_run_trained_benchmarked_and_reported(edgeroute_small: C
 def test_own_log_is_benchmarked_as_recorded_and_replayed(edgeroute_small: Command) -> None:
     ended = walked(LOG, edgeroute_small)
     rows = len(LOG.files["my-log.csv"].splitlines()) - 1
-    *imports, benchmark, trace, replay = ended.values()
+    *imports, benchmark, trace, run, replay = ended.values()
     assert all(each.out.startswith(f"{rows} rows ") for each in imports)
     assert "my-day · recorded traces, from my-questions.parquet, my-times.parquet" in benchmark.out
     found = results("my-day-results")["scenarios"]["my-day"]
@@ -62,9 +62,12 @@ def test_own_log_is_benchmarked_as_recorded_and_replayed(edgeroute_small: Comman
     assert min(right[1::2]) <= quality <= max(right[1::2])
     assert {"my-questions.parquet", "my-times.parquet"} < set(found["fingerprint"])
     assert f"{rows} turns: my-trace.parquet" in trace.out
-    lines = [line.split() for line in replay.out.splitlines()[3:-1]]
+    lines = [line.split() for line in run.out.splitlines()[3:-1]]
     log = [line.split(",") for line in LOG.files["my-log.csv"].splitlines()[1:]]
     assert [(line[0], line[2]) for line in lines] == [(row[0], row[1]) for row in log]
+    earned = float(run.out.splitlines()[-1].split()[1])
+    assert f"edge: return {earned:+.3f}, {rows} turns" in replay.out
+    assert "paper, trace my-trace.parquet" in Path("my-log.html").read_text("utf-8")
 
 
 def test_own_router_is_run_benchmarked_and_reported(edgeroute_small: Command) -> None:

@@ -16,6 +16,7 @@ from edgeroute_env import EdgeRouteEnv, Scenario, decode, load_scenario
 from edgeroute_env.evaluation.compare import Contender, Yardsticks, compare
 from edgeroute_env.evaluation.episodes import Episodes, run_episodes
 from edgeroute_env.evaluation.metrics import difference, figures, interval, saving
+from edgeroute_env.parallel import outcome
 from edgeroute_env.routing import Role, Router
 from edgeroute_env.seeds import EVALUATION_SEEDS
 from edgeroute_env.simulator.state import LATENCY_PARTS, OUTCOME
@@ -89,7 +90,7 @@ def test_every_router_meets_the_same_traces() -> None:
     lossy = scenario(**LOSSY)
     onlookers = {name: Onlooker(router(name)) for name in SETTINGS}
     contenders = [Contender(o, spec(name).role) for name, o in onlookers.items()]
-    compare(lossy, Drawn(lossy), SEEDS, contenders, {}, {}, measured_by())
+    outcome(compare(lossy, Drawn(lossy), SEEDS, contenders, {}, {}, measured_by()))
     shown = onlookers["device"].seen
     assert len(shown) == lossy.workload.turns
     for name, onlooker in onlookers.items():
@@ -118,7 +119,8 @@ def test_the_order_of_routers_changes_nothing_and_the_reference_differs_by_zero(
     def compared(names: list[str]) -> dict[str, Any]:
         rows = [contender(name) for name in names]
         savers = {name: contender(name) for name in names if SETTINGS[name]}
-        return compare(of, Drawn(of), SEEDS, rows, savers, {}, measured_by("bao-multi"))
+        by = measured_by("bao-multi")
+        return outcome(compare(of, Drawn(of), SEEDS, rows, savers, {}, by))
 
     forth, back = compared(list(SETTINGS)), compared(list(SETTINGS)[::-1])
     assert forth == back
@@ -141,7 +143,7 @@ def test_levels_say_what_deciding_is_worth(price: float) -> None:
     learner = Onlooker(router("linear"), "learner")
     rows = [contender(name) for name in SETTINGS]
     rows += [Contender(make_router("clairvoyant"), Role.BOUND), Contender(learner, Role.LEARNED)]
-    found = compare(of, Drawn(of), SEEDS, rows, {}, {}, measured_by("random"))
+    found = outcome(compare(of, Drawn(of), SEEDS, rows, {}, {}, measured_by("random")))
     worth, constant = found["levels"], "device" if price else "edge"
     returns = {name: played(name, of).returns() for name in SETTINGS}
     means = {name: values.mean() for name, values in returns.items()}

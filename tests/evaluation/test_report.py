@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from edgeroute_baselines import make_router
-from edgeroute_env.evaluation.findings import of_all, of_scenario
+from edgeroute_env.evaluation.findings import in_short, of_all, of_scenario
 from edgeroute_env.evaluation.report.episode import replayed
 from edgeroute_env.evaluation.report.figures import FIGURES, opening
 from edgeroute_env.evaluation.report.labels import label
@@ -98,8 +98,10 @@ def test_the_page_opens_with_the_finding_and_the_short_table(reported: Path) -> 
     text = (reported / "report.html").read_text("utf-8")
     found = read_results(Path("out"))[1]["tiny"]
     body = text.partition("<body>")[2]
-    words = plain(body.partition("<table")[0])
-    assert words.index(of_all({"tiny": found})) < words.index(of_scenario(found))
+    assert of_scenario(found) in plain(body.partition("<table")[0])
+    above, _, below = body.partition("<details")
+    assert of_all({"tiny": found}) in plain(below)  # long: a phone's screen would hold nothing else
+    assert "claim" not in plain(above)
     parts = ("<h1", "<table", 'alt="tiny: Quality against', "<iframe", "<details")
     places = [body.index(part) for part in parts]
     assert places == sorted(places)
@@ -236,7 +238,25 @@ def test_further_scenarios_are_folded(edgeroute_small: Command) -> None:
     above, _, below = text.partition('<details class="scenario">')
     assert above.count('class="telling"') == below.count('class="telling"') == 1
     assert "tinier: Quality against" in below
-    assert "tinier: " not in above.partition("<body>")[2].partition("<details>")[0]
+    opening = above.partition("<body>")[2].partition("<details>")[0]
+    assert "tinier: " not in opening
+    assert in_short(read_results(Path("out"))[1]) in plain(opening)
+
+
+def test_the_short_finding_counts_scenarios(edgeroute_small: Command) -> None:
+    edgeroute_small(*ONE)
+    found = read_results(Path("out"))[1]["tiny"]
+    rows = {"win": (1.0, 2.0), "tie": (-1.0, 1.0), "loss": (-2.0, -1.0)}
+    compared = {}
+    for name, (low, high) in rows.items():
+        own = {"over_analytic": {"mean": (low + high) / 2, "low": low, "high": high}}
+        compared[name] = replace(found, policies={"ppo": ""}, routers={**found.routers, "ppo": own})
+    compared["again"] = compared["win"]
+    assert in_short(compared) == (
+        "ppo beats the tuned rule outside the interval on 2 of 4 scenarios, ties with it on 1 and "
+        "loses to it on 1."
+    )
+    assert "none" in in_short({"tie": compared["tie"]})
 
 
 def test_every_axis_has_a_unit(edgeroute_small: Command) -> None:

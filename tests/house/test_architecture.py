@@ -17,17 +17,19 @@ from edgeroute_env import scenario_names
 
 ROOT = Path(__file__).parents[2]
 PACKAGE, BASELINES, AGENTS = "edgeroute_env", "edgeroute_baselines", "edgeroute_agents"
+LIVE = "edgeroute_live"
 BESIDE = ("studies", "validation", "website", "examples", "tests")
 CODE = [
     path
-    for folder in "edgeroute_env baselines agents examples tests validation website studies".split()
+    for folder in "edgeroute_env baselines agents live examples tests validation website studies".split()
     for path in sorted((ROOT / folder).rglob("*.py"))
 ]
 # Where a module lies -> what it may not import, by prefix of the module's full name.
 FLOORS = {
-    PACKAGE: [BASELINES, AGENTS, *BESIDE],
-    BASELINES: [AGENTS, *BESIDE, f"{PACKAGE}.cli"],
-    AGENTS: [*BESIDE, f"{PACKAGE}.cli"],
+    PACKAGE: [BASELINES, AGENTS, LIVE, *BESIDE],
+    BASELINES: [AGENTS, LIVE, *BESIDE, f"{PACKAGE}.cli"],
+    AGENTS: [LIVE, *BESIDE, f"{PACKAGE}.cli"],
+    LIVE: [*BESIDE, f"{PACKAGE}.cli"],
     **{
         f"{PACKAGE}.{floor}": [f"{PACKAGE}.{above}" for above in upper.split()]
         for floor, upper in {
@@ -50,7 +52,7 @@ HEAVY = (
 
 def module_name(path: Path) -> str:
     parts = path.relative_to(ROOT).with_suffix("").parts
-    if parts[0] in ("agents", "baselines"):  # folders around the packages
+    if parts[0] in ("agents", "baselines", "live"):  # folders around the packages
         parts = parts[1:]
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 

@@ -142,7 +142,7 @@ def tuned(folder: Path) -> Written:
     )
     search = HyperparameterSearch(task, folder / "found")
     search.open()
-    assert search.run(1)
+    search.run(1)
     path = folder / "found" / "tuned.yaml"
     return Written(path, lambda: load_settings("ppo", tuned=path))
 

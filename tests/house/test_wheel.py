@@ -1,4 +1,4 @@
-"""The wheel holds the three packages; others may install `agents` and `baselines` beside it."""
+"""The wheel holds the four packages; others may install `agents` and `baselines` beside it."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ PACKAGES = {
     "edgeroute_env": ROOT / "edgeroute_env",
     "edgeroute_agents": ROOT / "agents" / "edgeroute_agents",
     "edgeroute_baselines": ROOT / "baselines" / "edgeroute_baselines",
+    "edgeroute_live": ROOT / "live" / "edgeroute_live",
 }
 NAMES = [*PACKAGES, "agents", "baselines"]
 WHERE = "import importlib; print(*(importlib.import_module(n).__file__ for n in {}), sep='\\n')"

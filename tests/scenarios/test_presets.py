@@ -203,8 +203,8 @@ def test_busy_cell_makes_each_wait_for_what_the_others_send() -> None:
 
 
 def test_busy_cell_is_not_made_by_the_engine_s_limit() -> None:
-    returns = []
-    for limit in (256, 512):
+    returns, own = [], load_scenario("busy-cell").edge.max_sequences
+    for limit in (own, 2 * own):
         scenario = load_scenario("busy-cell", {"edge.max_sequences": limit})
         run = evaluated(make_router("edge"), scenario, validation_traces(scenario, 12, "synthetic"))
         returns.append(run.outcomes["reward"].sum(axis=0).mean())

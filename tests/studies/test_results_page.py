@@ -22,6 +22,7 @@ from studies.results_page.measured import Asked, Found, Row
 from studies.results_page.pages import readme
 from studies.results_page.pages import results as results_page
 from studies.stored import kept
+from studies.without_foresight import SEEN, TURN
 from tests.helpers.command_line import Command
 from tests.helpers.learning import BAO_RULE
 
@@ -59,14 +60,21 @@ def saving(small: Results, latency: tuple[float, float]) -> dict[str, Any]:
 
 def found(rows: list[Row]) -> Found:
     share = {"ppo": interval(0.5, 0.9), "linear": None}
-    known = {"paper": {"gap": interval(*WINS), "of_the_whole": 0.1, "shares": share}, "worst": None}
+    ceilings = {SEEN: interval(0.5, 0.7), TURN: interval(0.8, 0.9)}
+    paper = {"gap": interval(*WINS), "of_the_whole": 0.1, "shares": share}
+    known = {"paper": {**paper, "ceilings": ceilings, "of_ceiling": share}, "worst": None}
     cells: Mapping[str, Any] = {
         "last_interquartile_mean": interval(*WINS),
         "kept_all_less": interval(*WINS),
         "bare_rules": ["linear", ""],
     }
     rested = {variant: cells for variant in ablation.VARIANTS}
-    return Found(Asked(3, 2, 1, ("paper",)), rows, known, None, {"paper": rested})
+    unseen = {"scorer": interval(*TIES), "scorer-in-domain": interval(*WINS), "lost": None}
+    both = {"by_episode": interval(*TIES), "by_question": interval(*TIES)}
+    half = {"questions": 500, "recorded": both, "synthetic": both}
+    questions = {"gsm8k": {"fit": half, "evaluation": half}}
+    asked = Asked(3, 2, ("paper",))
+    return Found(asked, rows, known, None, {"paper": rested}, unseen, questions)
 
 
 def test_every_table_of_both_pages_is_whole_and_marks_a_bare_rule(small: Results) -> None:
@@ -115,6 +123,22 @@ def test_only_real_gaps_count_and_each_share_is_told() -> None:
     gaps = {"most": known(1.0, 0.7), "less": known(1.0, 0.2), "none": known(-1.0, 0.9), "out": None}
     said = words.most_of_the_gap(gaps)
     assert said == "PPO closes 60% or more of it on 1 (`most` (70%)) and less on 1 (`less` (20%))."
+
+
+def test_what_is_left_without_foresight_is_told_with_who_reaches_it() -> None:
+    def known(low: float, high: float, ppo: float) -> dict[str, Any]:
+        ceilings = {SEEN: interval(low, high), TURN: None}
+        of = {"ppo": interval(ppo, ppo)}
+        return {"gap": interval(*WINS), "ceilings": ceilings, "of_ceiling": of}
+
+    gaps = {"low": known(0.3, 0.5, 0.8), "high": known(0.5, 0.9, 0.1), "out": None}
+    said = words.without_foresight(gaps)
+    assert "From 40% (`low`) to 70% (`high`) of the knowable gap" in said
+    assert "On 1 (`low`) that is surely less than 60%" in said
+    assert (
+        "PPO reaches 60% or more of what is left on 1 (`low` (80%)) and less on 1 (`high`" in said
+    )
+    assert words.without_foresight({"out": None}) == ""
 
 
 def test_only_what_lies_between_the_markers_is_replaced(tmp_path: Path) -> None:

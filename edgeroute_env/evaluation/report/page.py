@@ -76,9 +76,11 @@ def write_report(
                 "figures": figures,
             }
         )
+    compared = {name: results[name] for name in turns}
     text = _template().render(
         made_by=made_by,
-        finding=findings.of_all({name: results[name] for name in turns}),
+        in_short=findings.in_short(compared) if len(turns) > 1 else "",
+        in_full=findings.of_all(compared),
         sections=sections,
         marks={name: (SIGNS[look["marker"]], look["color"]) for name, look in looks.items()},
         pareto=PARETO,

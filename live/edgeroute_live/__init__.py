@@ -1,0 +1,1 @@
+"""Real requests: two OpenAI-compatible servers measured, simulated and compared."""
