@@ -3,6 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 LOWEST := .venv-lowest
 CLIENTS := .venv-clients
+RLLIB := .venv-rllib
 BIN := $(VENV)/bin
 DOCS := .venv-docs
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
@@ -33,8 +34,9 @@ test-slow: $(VENV)/.dev  ## the slow tests alone
 test-lowest: $(LOWEST)/.done  ## the fast tests with the lowest versions that pyproject.toml allows
 	$(LOWEST)/bin/python -m pytest -n 2 --dist worksteal -W ignore::DeprecationWarning -m 'not slow and not thorough and not training'
 
-test-clients: $(CLIENTS)/.done  ## other RL libraries, unmodified, in an environment of their own
-	$(CLIENTS)/bin/python -m pytest tests_clients
+test-clients: $(CLIENTS)/.done $(RLLIB)/.done  ## other RL libraries, unmodified, in environments of their own
+	$(CLIENTS)/bin/python -m pytest tests_clients/test_clients.py
+	$(RLLIB)/bin/python -m pytest -m 'not slow and not thorough and not training' tests/envs tests_clients/test_cluster.py
 
 check: $(VENV)/.dev  ## lint and types
 	$(BIN)/ruff check $(SOURCES)
@@ -73,7 +75,7 @@ docs: $(DOCS)/.made  ## the documentation site: build/site/index.html
 	$(DOCS)/bin/python -m website.built
 
 clean:
-	rm -rf $(VENV) $(DOCS) $(LOWEST) $(CLIENTS) build website/node_modules .cache .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(DOCS) $(LOWEST) $(CLIENTS) $(RLLIB) build website/node_modules .cache .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/bin/python:
@@ -97,10 +99,13 @@ $(LOWEST)/.done: pyproject.toml constraints.txt
 	$(LOWEST)/bin/python -m pip install --quiet --constraint $(LOWEST)/lowest.txt --editable '.[dev]'
 	touch $@
 
-$(CLIENTS)/.done: tests_clients/requirements.txt tests_clients/check_room.py pyproject.toml constraints.txt
-	$(PYTHON) tests_clients/check_room.py
-	$(PYTHON) -m venv --clear $(CLIENTS)
-	$(CLIENTS)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[cli,agents,render,video]' --requirement tests_clients/requirements.txt
+# uv, since pip cannot override what d3rlpy asks for. uv reads none of pip's settings: it is told the folder of wheels.
+$(CLIENTS)/.done $(RLLIB)/.done: .venv-%/.done: tests_clients/requirements/%.txt tests_clients/requirements/overrides-clients.txt tests_clients/check_room.py pyproject.toml constraints.txt
+	$(PYTHON) tests_clients/check_room.py $<
+	$(PYTHON) -m venv --clear .venv-$*
+	.venv-$*/bin/python -m pip install --quiet uv
+	UV_FIND_LINKS=$${UV_FIND_LINKS:-$$PIP_FIND_LINKS} .venv-$*/bin/uv pip install --quiet --python .venv-$*/bin/python --constraint constraints.txt \
+		$(addprefix --override ,$(wildcard tests_clients/requirements/overrides-$*.txt)) --editable '.[cli,agents,render,video,live]' --requirement $<
 	touch $@
 
 $(VENV)/.dev: $(VENV)/bin/python pyproject.toml constraints.txt

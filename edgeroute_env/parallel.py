@@ -204,7 +204,9 @@ def _gone_on(under_way: dict[int, _Begun], place: int) -> Iterator[tuple[int, An
     try:
         while len(begun.results) == len(begun.tasks):
             found: Any = [begun.results[k] for k in range(len(begun.tasks))]
-            begun.tasks = begun.plan.send(found if begun.started else None)
+            if not begun.started:
+                found = None  # what a generator's first send must be
+            begun.tasks = begun.plan.send(found)
             begun.started, begun.results = True, {}
     except StopIteration as ended:
         del under_way[place]

@@ -45,8 +45,7 @@ def timed(turn: LoggedTurn) -> Timed:
         cached_tokens=turn.cached_tokens,
         answer_tokens=turn.answer_tokens,
         sent_s=0.0,
-        first_s=turn.upstream_ttft_s,
-        last_s=turn.upstream_s,
+        times_s=(turn.upstream_ttft_s, turn.upstream_s),
         text="",
         body_bytes=turn.request_bytes,
     )

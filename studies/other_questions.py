@@ -29,9 +29,9 @@ from edgeroute_env.traces.recorded import Split, TraceKind, drawn
 from edgeroute_env.traces.sources import Pinned
 from studies.stored import FOLDER, kept
 
-PRESETS, EPISODES = ("gsm8k", "mmlu"), 150
+PRESETS, EPISODES = ("gsm8k",), 150
 FITS: tuple[TraceKind, ...] = ("recorded", "synthetic")  # what the rule was fitted on
-TOLD = ("prompt_tokens", "score", "answer_tokens_device")  # a question's, so they tell it apart
+TOLD = ("prompt_tokens", "score", "answer_tokens_device")  # recorded, so they tell questions apart
 
 
 def measured(scenario: Scenario) -> dict[str, Any]:

@@ -73,8 +73,10 @@ def training(
     return Task(told, _trained, (scenario, settings, folder.resolve(), seed), settings.frames)
 
 
-def _trained(step: Step, *asked: Any) -> tuple[Policy, float]:
-    return trained(*asked, frames_as_steps(step))
+def _trained(
+    step: Step, scenario: Scenario, settings: PpoSettings | DqnSettings, folder: Path, seed: int
+) -> tuple[Policy, float]:
+    return trained(scenario, settings, folder, seed, frames_as_steps(step))
 
 
 def figures(policies: Sequence[Policy], scenario: Scenario, traces: TraceKind) -> dict[str, Any]:

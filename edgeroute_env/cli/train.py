@@ -11,7 +11,6 @@ import typer
 from edgeroute_env.cli import options
 from edgeroute_env.cli.fitting import fit_on_the_spot
 from edgeroute_env.cli.options import (
-    INTERRUPTED,
     notes,
     on_interrupt,
     progress,
@@ -23,6 +22,7 @@ from edgeroute_env.cli.options import (
 )
 from edgeroute_env.errors import needs
 from edgeroute_env.files import open_folder
+from edgeroute_env.working import INTERRUPTED
 
 
 def train(

@@ -79,7 +79,8 @@ class Batch:
         step. Here they never change.
         """
         arguments = (*self.arrays, np.zeros(0, np.int64))
-        code = kernel.step.compile(tuple(numba.typeof(argument) for argument in arguments))  # type: ignore[attr-defined]
+        types = tuple(map(numba.typeof, arguments))
+        code: Callable[..., None] = kernel.step.compile(types)  # type: ignore[attr-defined]
         Batch._code = staticmethod(code)
         return code
 

@@ -25,6 +25,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from edgeroute_live.deciding import Gateway
 from edgeroute_live.proxy import Proxy
 from edgeroute_live.serving import Settings, SideSettings
 from edgeroute_live.timing import Client, Endpoint, Message, user
@@ -146,10 +147,18 @@ def _wait_for(url: str) -> None:
 
 
 async def talk(urls: dict[str, str], scenario: Path, log: Path, turns: int) -> None:
-    """Hold dialogues through the proxy; a coin sends each turn to one side."""
-    sides = {side: SideSettings(url=url) for side, url in urls.items()}
-    settings = Settings(**sides, scenario=str(scenario), scorer=0.5, log=log, port=0)
-    proxy = Proxy(settings)
+    """Hold dialogues through the proxy, timed by the loop's clock; a coin decides each turn."""
+    settings = Settings(
+        device=SideSettings(url=urls["device"]),
+        edge=SideSettings(url=urls["edge"]),
+        scenario=str(scenario),
+        scorer=0.5,
+        log=log,
+        port=0,
+    )
+    clock = asyncio.get_running_loop().time
+    gateway = Gateway(settings.scenario, settings.router, settings.scorer, clock=clock)
+    proxy = Proxy(settings, gateway)
     await proxy.start()
     coin, asked = random.Random(0), 0
     try:

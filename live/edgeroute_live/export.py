@@ -40,7 +40,7 @@ class Exported(NamedTuple):
     trace: Trace
     scenario: Scenario
     routes: NDArray[np.int64]
-    measured: dict[str, list[Any]]
+    measured: dict[str, NDArray[Any]]
     notes: list[str]
 
 
@@ -68,14 +68,9 @@ def export(turns: Sequence[LoggedTurn], scenario: Scenario, name: str, seed: int
     drawn = [column for column in BASE_NAMES if column not in columns]
     known = {"turn", "last_turn", "benchmark", "user"}  # follow from the dialogues
     marks = [" ".join(c for c, rows in imputed.items() if rows[k]) for k in range(len(answered))]
-    measured = {
-        "arrival_s": list(columns["arrival_s"]),
-        "dialogue": [turn.dialogue for turn in answered],
-        "side": [turn.side for turn in answered],
-        "ttft_s": [turn.ttft_s for turn in answered],
-        "latency_s": [turn.latency_s for turn in answered],
-        "imputed": marks,
-    }
+    told = ("dialogue", "side", "ttft_s", "latency_s")
+    measured = {name: np.array([getattr(turn, name) for turn in answered]) for name in told}
+    measured = {"arrival_s": columns["arrival_s"], **measured, "imputed": np.array(marks)}
     guessed = {c: int(sum(rows)) for c, rows in imputed.items() if any(rows)}
     notes = [f"{len(answered)} of {len(turns)} turns were answered and are in the trace"]
     notes += [f"{c}: {n} of {len(answered)} imputed" for c, n in guessed.items()]
@@ -182,7 +177,9 @@ def _pace(
 ) -> dict[str, Any]:
     """Return the fields of a scenario that the log tells: its length and its users' pace."""
     arrival_s = columns["arrival_s"]
-    starts, follow_ups, previous = [], [], {}
+    starts: list[float] = []
+    follow_ups: list[float] = []
+    previous: dict[str, float] = {}
     for at_s, turn in zip(arrival_s, turns, strict=True):
         if turn.dialogue in previous:
             follow_ups.append(max(0.1, at_s - previous[turn.dialogue]))
@@ -195,8 +192,8 @@ def _pace(
         "device.scoring_s": float(statistics.median(turn.scoring_s for turn in turns)),
     }
     if len(starts) > FEWEST_GAPS:
-        fields["workload.dialogue_gap_mean_s"] = float(max(0.1, np.mean(np.diff(starts))))
+        fields["workload.dialogue_gap_mean_s"] = max(0.1, float(np.mean(np.diff(starts))))
     if len(follow_ups) >= FEWEST_GAPS:
         fields["workload.follow_up_median_s"] = float(np.median(follow_ups))
-        fields["workload.follow_up_sigma"] = float(min(4.0, np.std(np.log(follow_ups))))
+        fields["workload.follow_up_sigma"] = min(4.0, float(np.std(np.log(follow_ups))))
     return fields

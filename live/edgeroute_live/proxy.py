@@ -18,6 +18,7 @@ import aiohttp
 from aiohttp import web
 
 from edgeroute_env.errors import InputError
+from edgeroute_env.files import writing
 from edgeroute_env.routing import ROUTES
 from edgeroute_live.answering import Answering, Asked, Course, logged, openai_error
 from edgeroute_live.counters import Counters
@@ -56,7 +57,8 @@ class Proxy:
         self._answering = Answering(self.gateway, self.upstreams, self.counters)
         self._log = None
         if settings.log is not None:
-            self._log = TurnLog(settings.log, limits.log_bytes, limits.log_files)
+            with writing(settings.log):
+                self._log = TurnLog(settings.log, limits.log_bytes, limits.log_files)
         self._started_at = time.time()
         self._scorer = ThreadPoolExecutor(1, "score")
         self._tasks: set[asyncio.Task[None]] = set()

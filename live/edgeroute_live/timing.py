@@ -18,6 +18,7 @@ import aiohttp
 from edgeroute_env.errors import InputError
 from edgeroute_env.recordings.tokens import count_tokens
 from edgeroute_live.sse import BrokenStreamError, ChatStream, says_something
+from edgeroute_live.usage import usage_of
 
 ANSWER_WITHIN_S = 300.0
 READ_BYTES = 2**16
@@ -43,7 +44,8 @@ class Timed(NamedTuple):
     """A request that was answered: tokens as the server counts them, times of one clock (s).
 
     `prompt_tokens` are those of the whole conversation; `estimate_tokens` are the simulator's
-    estimate of its texts. `cached_tokens` is None where the server does not tell.
+    estimate of its texts. `cached_tokens` is None where the server does not tell. `times_s` is when
+    each part of the answer came.
     """
 
     messages: int
@@ -52,10 +54,19 @@ class Timed(NamedTuple):
     cached_tokens: int | None
     answer_tokens: int
     sent_s: float
-    first_s: float
-    last_s: float
+    times_s: tuple[float, ...]
     text: str
     body_bytes: int
+
+    @property
+    def first_s(self) -> float:
+        """When the first token came."""
+        return self.times_s[0]
+
+    @property
+    def last_s(self) -> float:
+        """When the last token came."""
+        return self.times_s[-1]
 
     @property
     def ttft_s(self) -> float:
@@ -158,19 +169,17 @@ class Client:
                 stream.close()
             except BrokenStreamError as error:
                 raise RefusedError(200, str(error)) from None
-        usage = stream.usage
-        if usage is None or not times:
+        usage = usage_of(stream.usage, stream.timings)
+        if not times or not usage.prompt_tokens or not usage.answer_tokens:
             raise RefusedError(200, "a stream without usage" if times else "an empty answer")
-        details = usage.get("prompt_tokens_details") or {}
         return Timed(
             messages=len(messages),
             estimate_tokens=sum(count_tokens(m["content"]) for m in messages),
-            prompt_tokens=int(usage["prompt_tokens"]),
-            cached_tokens=details.get("cached_tokens"),
-            answer_tokens=int(usage["completion_tokens"]),
+            prompt_tokens=usage.prompt_tokens,
+            cached_tokens=usage.cached_tokens,
+            answer_tokens=usage.answer_tokens,
             sent_s=sent_s,
-            first_s=times[0],
-            last_s=times[-1],
+            times_s=tuple(times),
             text="".join(text),
             body_bytes=len(data),
         )

@@ -229,6 +229,8 @@ class Upstream:
         except (aiohttp.ClientError, OSError):
             body = b""
         response.close()
+        if key := self.endpoint.key.encode():  # some servers tell which key they refuse
+            body = body.replace(key, b"***")
         text = body.decode(errors="replace")
         told = f"status {status}: {' '.join(text.split())[:200]}"
         if status in FAULT_OF_THE_REQUEST:

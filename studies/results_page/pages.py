@@ -117,7 +117,8 @@ def _without_foresight(found: Found) -> str:
         "wait at the edge, what other apps take of the phone. What that one lacks of 100 % is the "
         "future. The ceilings are too high, since the best of noisy means is above the mean of "
         "the best: by a few points on episodes of 128 turns, by more where a choice acts on "
-        "hundreds of turns (`quota`, `busy-cell`), so there they show little. They are of "
+        "hundreds of turns (`quota`, `busy-cell`). 100 % stands where a ceiling lies above the "
+        "gap, which is then the tighter bound, and nothing is shown. They are of "
         f"{TURNS // 128} episodes of 128 turns, or as many turns. "
         f"{words.without_foresight(found.known)} {words.beside_planners(found.rows)}"
     )

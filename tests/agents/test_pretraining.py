@@ -25,7 +25,7 @@ def test_pretraining_keeps_the_best_seed_and_tells_what_all_earn(
     algorithm: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     fits = {name: ordinary(name) for name in pretraining.OTHERS}
-    monkeypatch.setattr(pretraining, "SEEDS", {"ppo": 2, "dqn": 2})
+    monkeypatch.setattr(pretraining, "SEEDS", 2)
     monkeypatch.setattr(pretraining, "EPISODES", 6)
     monkeypatch.setattr(pretraining, "RUNS", tmp_path / "runs")
     monkeypatch.setattr(policy, "PRETRAINED", tmp_path)

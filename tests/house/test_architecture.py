@@ -21,7 +21,7 @@ LIVE = "edgeroute_live"
 BESIDE = ("studies", "validation", "website", "examples", "tests")
 CODE = [
     path
-    for folder in "edgeroute_env baselines agents live examples tests validation website studies".split()
+    for folder in (PACKAGE, "baselines", "agents", "live", *BESIDE)
     for path in sorted((ROOT / folder).rglob("*.py"))
 ]
 # Where a module lies -> what it may not import, by prefix of the module's full name.

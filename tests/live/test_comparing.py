@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
 
@@ -14,15 +13,17 @@ pytest.importorskip("aiohttp")
 from edgeroute_env import load_scenario
 from edgeroute_env.cli.app import app
 from edgeroute_env.physics.inference import decode_s_per_token, prefill_s
+from edgeroute_env.recordings.tokens import count_tokens
 from edgeroute_live.calibrating import calibrate
 from edgeroute_live.calibrating.measure import Plan
 from edgeroute_live.calibrating.written import scenario_text
 from edgeroute_live.comparing import FIGURES, PAGE, PLOT, causes, errors
 from edgeroute_live.demo import talk
-from edgeroute_live.fake import FakeServer, in_thread
+from edgeroute_live.fake import FakeServer
 from edgeroute_live.log import LoggedTurn, read_log
 from edgeroute_live.predicting import STEPS, predict
-from edgeroute_live.timing import Endpoint
+from edgeroute_live.timing import Client, Endpoint, user
+from tests.helpers import virtual_time
 from tests.helpers.known_servers import DEVICE, EDGE
 
 MEASURED = {
@@ -147,22 +148,83 @@ def test_the_command_writes_a_page_a_plot_and_figures(tmp_path: Path) -> None:
     assert len(figures["turns"]) == 24
 
 
+async def calibrated(urls: dict[str, str], scenario: Path) -> None:
+    models = {"device": DEVICE.model, "edge": EDGE.model}
+    plan = Plan(longest_tokens=512, repeats=2, most_at_once=4)
+    fits = {
+        side: await calibrate(Endpoint(url, models[side]), side, plan, lambda _: None)
+        for side, url in urls.items()
+    }
+    scenario.write_text(scenario_text("known", models, fits), encoding="utf-8")
+
+
+async def asked_directly(urls: dict[str, str]) -> list[LoggedTurn]:
+    """Hold dialogues whose turns go to both sides in turns; return them as the proxy logs them."""
+    found = []
+    for dialogue in range(4):
+        messages: list[dict[str, str]] = []
+        history = 0
+        for turn in range(1, 5):
+            side = ("device", "edge")[(dialogue + turn // 2) % 2]
+            async with Client(Endpoint(urls[side], "")) as client:
+                messages.append(user(client.prompt(40 + 60 * dialogue)))
+                timed = await client.ask(messages, 32)
+            messages.append({"role": "assistant", "content": timed.text})
+            completion_s = timed.last_s - timed.sent_s
+            found.append(
+                LoggedTurn(
+                    arrival_s=float(len(found)),
+                    dialogue=str(dialogue),
+                    turn=turn,
+                    messages=timed.messages,
+                    prompt_tokens_estimate=timed.estimate_tokens - history,
+                    context_estimate=history,
+                    request_bytes=timed.body_bytes,
+                    observation=[],
+                    chosen=side,
+                    side=side,
+                    status=200,
+                    latency_s=completion_s,
+                    upstream_ttft_s=timed.ttft_s,
+                    upstream_s=completion_s,
+                    prompt_tokens=timed.prompt_tokens,
+                    answer_tokens=timed.answer_tokens,
+                    cached_tokens=timed.cached_tokens,
+                )
+            )
+            history = timed.estimate_tokens + count_tokens(timed.text)
+    return found
+
+
+def test_known_servers_are_calibrated_and_predicted_within_five_percent(tmp_path: Path) -> None:
+    scenario = tmp_path / "known.yaml"
+
+    async def measure_and_ask() -> list[LoggedTurn]:
+        async with FakeServer(DEVICE) as device, FakeServer(EDGE) as edge:
+            urls = {"device": device.url, "edge": edge.url}
+            await calibrated(urls, scenario)
+            return await asked_directly(urls)
+
+    logged = virtual_time.run(measure_and_ask())
+    within_five_percent(logged, scenario)
+
+
 @pytest.mark.slow
-def test_known_servers_are_calibrated_routed_to_and_predicted_within_five_percent(
-    tmp_path: Path,
-) -> None:
-    servers = {"device": FakeServer(DEVICE), "edge": FakeServer(EDGE)}
+def test_so_they_are_through_the_proxy(tmp_path: Path) -> None:
     scenario, log = tmp_path / "known.yaml", tmp_path / "turns.jsonl"
-    with in_thread(*servers.values()):
-        urls = {side: server.url for side, server in servers.items()}
-        models = {"device": DEVICE.model, "edge": EDGE.model}
-        fits = {
-            side: asyncio.run(calibrate(Endpoint(url, models[side]), side, Plan(), lambda _: None))
-            for side, url in urls.items()
-        }
-        scenario.write_text(scenario_text("known", models, fits), encoding="utf-8")
-        asyncio.run(talk(urls, scenario, log, turns=24))
-    told = errors(predict(read_log([log]), load_scenario(scenario)))
+
+    async def measure_and_talk() -> None:
+        async with FakeServer(DEVICE) as device, FakeServer(EDGE) as edge:
+            urls = {"device": device.url, "edge": edge.url}
+            await calibrated(urls, scenario)
+            await talk(urls, scenario, log, turns=16)
+
+    virtual_time.run(measure_and_talk())
+    within_five_percent(read_log([log]), scenario)
+
+
+def within_five_percent(logged: list[LoggedTurn], scenario: Path) -> None:
+    told = errors(predict(logged, load_scenario(scenario)))
     best = [error for error in told if error.step == "+ reported cache"]
     assert len(best) == 4
     for error in best:

@@ -89,7 +89,7 @@ def test_what_no_log_can_tell_is_imputed_and_marked() -> None:
     # Means: 15 on the device (10, 20), 50 at the edge.
     assert found.trace["answer_tokens_device"].tolist() == [10, 12, 18, 20]
     assert found.trace["answer_tokens_edge"].tolist() == [33, 40, 60, 50]
-    assert found.measured["imputed"] == [
+    assert list(found.measured["imputed"]) == [
         "answer_tokens_edge",
         "answer_tokens_device",
         "prompt_tokens answer_tokens_device",

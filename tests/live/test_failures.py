@@ -247,6 +247,9 @@ def test_keys_go_to_their_own_side_alone_and_into_no_log(tmp_path, monkeypatch) 
             assert [h["Authorization"] for h, _ in it.device.requests] == ["Bearer secret-one"]
             metrics = await (await it.client.get(it.proxy.url[:-3] + "/metrics")).text()
             assert "secret" not in it.log.read_text() + metrics
+            it.edge.behaviour = Behaviour(**FAST, key="another")  # 401: the other side answers
+            _, headers, _ = await it.ask(EDGE)
+            assert headers["X-EdgeRoute-Side"] == "device"
             assert "Hello" not in it.log.read_text()
 
     run(work)

@@ -94,6 +94,7 @@ def replayed(scenario: Scenario, seed: int, edge_share: float) -> tuple[np.ndarr
 
 
 CASES = [
+    ("mtbench101", {"device.kept_answer": 0.5, "edge.kept_answer": 0.3}, 0.5),
     ("mtbench101", {}, 0.5),
     ("paper", {}, 0.3),
     ("hot-phone", {}, 0.2),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import time
 
 import pytest
@@ -57,6 +58,24 @@ def test_what_a_front_end_sends_reaches_the_server_unchanged(tmp_path) -> None:
             (turn,) = it.turns()
             assert turn.attachment_bytes > 4000
             assert "AAAA" not in it.log.read_text()
+
+    run(work)
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_curl_reads_an_answer_and_a_stream(tmp_path) -> None:
+    async def work() -> None:
+        async with proxied(tmp_path) as it:
+            for stream in (False, True):
+                body = {"model": "edgeroute", "messages": HELLO, "max_tokens": 3, "stream": stream}
+                words = ["-sN", it.proxy.url + "/chat/completions", "-d", json.dumps(body)]
+                words += ["-H", "Content-Type: application/json"]
+                pipe = asyncio.subprocess.PIPE
+                curl = await asyncio.create_subprocess_exec("curl", *words, stdout=pipe)
+                out, _ = await curl.communicate()
+                assert out.count(b" word") == 3
+                assert b'"edgeroute"' in out
+                assert out.endswith(b"data: [DONE]\n\n") == stream
 
     run(work)
 

@@ -71,7 +71,7 @@ def test_any_number_of_jobs_writes_the_same_files(name: str, edgeroute: Command)
 def test_any_number_of_jobs_pretrains_the_same_policy(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(pretraining, "SEEDS", {"dqn": 2})
+    monkeypatch.setattr(pretraining, "SEEDS", 2)
     monkeypatch.setattr(pretraining, "EPISODES", 6)
     monkeypatch.setattr(pretraining, "load_settings", lambda name: tiny_settings(name))
     found = []

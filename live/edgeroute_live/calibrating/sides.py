@@ -10,12 +10,14 @@ import numpy as np
 from edgeroute_env.errors import InputError
 from edgeroute_env.physics.inference import cached_blocks
 from edgeroute_live.calibrating.measure import PADDING_BYTES, Measured
-from edgeroute_live.calibrating.terms import CONFIDENCE, TOLD_WITHIN, Constant, fit_terms
+from edgeroute_live.calibrating.terms import TOLD_WITHIN, Constant, fit_terms, quantile
 from edgeroute_live.timing import Timed
 
 PREFILL = ("prefill_fixed_s", "prefill_s_per_token", "prefill_s_per_pair")
 DECODE = ("decode_fixed_s", "decode_s_per_sequence", "decode_s_per_context_token")
 TEMPLATE = ("first_tokens", "message_tokens", "tokens_per_estimate")
+LEAST_S = 1e-7  # of a token; less is no time of a model
+FASTEST_S_PER_BYTE = 1e-10  # 80 Gbit/s
 SHARES = 21  # of an answer that are tried
 NEEDED = {"prefill_s_per_token": "longer prompts", "decode_fixed_s": "longer answers"}
 PLAIN_TEMPLATE = dict(zip(TEMPLATE, (0.0, 0.0, 1.0), strict=True))
@@ -50,7 +52,7 @@ def fit_side(measured: Measured, base: Mapping[str, float], side: str) -> SideFi
     prefill = fit_prefill([*measured.fresh, *_caching_told(measured)], link, base)
     constants = prefill | fit_decode([[t] for t in _alone(measured)] + measured.batches, base)
     for name, more in NEEDED.items():
-        if not constants[name].told or not constants[name].value > 0.0:
+        if not (constants[name].told and constants[name].value > LEAST_S):
             field, got = f"{side}.{name}", "measurements that do not tell it"
             raise InputError(field, got, f"{more}, more repeats, or a quieter machine")
     return SideFit(
@@ -86,7 +88,7 @@ def fit_prefill(
         on_way_s = link.rtt_s + sent * link.s_per_byte.value
         first_s = np.maximum(first_s - on_way_s, 1e-3 * first_s)
     columns = (np.ones(len(turns)), new, new * (cached + 0.5 * new))
-    return fit_terms(dict(zip(PREFILL, columns, strict=True)), first_s, base)
+    return fit_terms(dict(zip(PREFILL, columns, strict=True)), first_s, base, NEEDED)
 
 
 def fit_decode(
@@ -105,16 +107,17 @@ def fit_decode(
     # Without batches the sequences' own time is a part of the fixed one.
     if columns["decode_s_per_sequence"].max() < 1.2:
         del columns["decode_s_per_sequence"]
-    found = fit_terms(columns, np.array(token_s), base)
+    found = fit_terms(columns, np.array(token_s), base, NEEDED)
     return {name: found.get(name, Constant(base[name])) for name in DECODE}
 
 
 def _beside(turn: Timed, batch: Sequence[Timed]) -> tuple[float, float]:
-    """Return the mean number of answers while a turn was decoded, and of their context tokens."""
+    """Return how many answers were under way at a token of a turn, and their tokens: means."""
+    times_s = np.array(turn.times_s)
+    during_s = 0.5 * (times_s[1:] + times_s[:-1])
     sequences = contexts = 0.0
     for other in batch:
-        shared_s = min(turn.last_s, other.last_s) - max(turn.first_s, other.first_s)
-        share = max(0.0, shared_s) / (turn.last_s - turn.first_s)
+        share = float(((during_s >= other.first_s) & (during_s <= other.last_s)).mean())
         sequences += share
         contexts += share * (other.prompt_tokens + 0.5 * other.answer_tokens)
     return sequences, contexts
@@ -161,15 +164,16 @@ def _link(measured: Measured) -> Link:
 
 def _s_per_byte(measured: Measured) -> Constant:
     """Return how long a byte of a request takes; the base's where all goes too fast to tell."""
-    plain = np.array([turn.ttft_s for turn in measured.unpadded])
-    padded = np.array([turn.ttft_s for turn in measured.padded])
-    if min(len(plain), len(padded)) < 2:
+    groups = [
+        np.array([turn.ttft_s for turn in turns]) for turns in (measured.padded, measured.unpadded)
+    ]
+    fewest = min(map(len, groups))
+    if fewest < 2:
         return Constant(0.0)
-    from scipy.stats import ttest_ind
-
-    ends = ttest_ind(padded, plain, equal_var=False).confidence_interval(CONFIDENCE)
-    low, high = (float(end) / PADDING_BYTES for end in ends)
+    padded, plain = groups
+    error = float(np.sqrt(sum(group.var(ddof=1) / len(group) for group in groups)))
+    half = quantile(fewest - 1) * error / PADDING_BYTES
     value = float(np.median(padded) - np.median(plain)) / PADDING_BYTES
-    if not (value > 0.0 and high - low <= 2.0 * TOLD_WITHIN * value):
+    if value <= FASTEST_S_PER_BYTE or half > TOLD_WITHIN * value:
         return Constant(0.0)
-    return Constant(value, max(0.0, low), high, True)
+    return Constant(value, max(0.0, value - half), value + half, True)

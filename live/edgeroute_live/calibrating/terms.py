@@ -2,12 +2,13 @@
 
 Errors are relative. A loss that grows linearly keeps single late answers from counting much, since
 a loaded machine makes many. A constant that the measurements cannot tell from the others keeps the
-value of the base, one at a time, the worst first; the rest is fitted again.
+value of the base, one at a time, the worst first; the rest is fitted again. What a side cannot do
+without is kept longest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,11 +34,15 @@ class Constant(NamedTuple):
 
 
 def fit_terms(
-    columns: Mapping[str, Floats], measured: Floats, base: Mapping[str, float]
+    columns: Mapping[str, Floats],
+    measured: Floats,
+    base: Mapping[str, float],
+    needed: Collection[str] = (),
 ) -> dict[str, Constant]:
     """Return the constants of `measured` = the sum of constant x column, each column (n,).
 
-    Columns that are 0 everywhere tell nothing, and their constants are the base's.
+    Columns that are 0 everywhere tell nothing, and their constants are the base's. Constants that
+    are `needed` are the last to become so.
     """
     found: dict[str, Constant] = {}
     free = list(columns)
@@ -45,16 +50,21 @@ def fit_terms(
         rest = measured - sum((base[name] * columns[name] for name in found), np.zeros(1))
         table = np.array([columns[name] for name in free]).T / measured[:, None]
         values, halves = _solved(table, rest / measured)
-        untold = {}
+        doubt: dict[str, float] = {}
+        untold: list[str] = []
         for name, value, half, column in zip(free, values, halves, table.T, strict=True):
+            doubt[name] = half / max(value, 1e-300)
             adds_nothing = (value + half) * column.max() <= TOO_SMALL and column.any()
-            if not (adds_nothing or half <= TOLD_WITHIN * value):
-                untold[name] = half / max(value, 1e-300)
+            if not (adds_nothing or doubt[name] <= TOLD_WITHIN):
+                untold.append(name)
         if not untold:
             for name, value, half in zip(free, values, halves, strict=True):
                 found[name] = Constant(value, max(0.0, value - half), value + half, True)
             break
-        worst = max(untold, key=lambda name: untold[name])
+        # Where only a needed one is untold, it may be told without the others.
+        spare = [name for name in untold if name not in needed]
+        spare = spare or [name for name in free if name not in needed] or untold
+        worst = max(spare, key=doubt.__getitem__)
         found[worst] = Constant(base[worst])
         free.remove(worst)
     return found
@@ -64,7 +74,6 @@ def _solved(table: Floats, wanted: Floats) -> tuple[list[float], list[float]]:
     """Return the constants of the least loss, 0 or more, and half of each one's interval."""
     with needs("fits of measured times", "cli"):
         from scipy.optimize import least_squares
-        from scipy.stats import t
     size = np.abs(table).max(axis=0)
     size[size == 0.0] = 1.0
     scaled = table / size
@@ -82,7 +91,7 @@ def _solved(table: Floats, wanted: Floats) -> tuple[list[float], list[float]]:
     )
     freedom = len(wanted) - len(size)
     if freedom < 1:
-        return list(solution.x / size), [float("inf")] * len(size)
+        return (solution.x / size).tolist(), [float("inf")] * len(size)
     residuals = scaled @ solution.x - wanted
     weights = 1.0 / np.sqrt(1.0 + (residuals / LOSS_TURNS_AT) ** 2)
     # Both halves of a sandwich, since the loss bounds what a late answer pulls.
@@ -90,10 +99,17 @@ def _solved(table: Floats, wanted: Floats) -> tuple[list[float], list[float]]:
     pulls = scaled * (weights * residuals)[:, None]
     variance = np.diag(inner @ (pulls.T @ pulls) @ inner) * len(wanted) / freedom
     rank = np.linalg.matrix_rank(scaled, tol=1e-6 * len(wanted))
-    halves = t.ppf(0.5 + 0.5 * CONFIDENCE, freedom) * np.sqrt(variance)
+    halves = quantile(freedom) * np.sqrt(variance)
     if rank < len(size):
         halves[_tied(scaled)] = np.inf
-    return list(solution.x / size), list(halves / size)
+    return (solution.x / size).tolist(), (halves / size).tolist()
+
+
+def quantile(freedom: int) -> float:
+    """Return half of a 95 % interval in standard errors, at so many degrees of freedom."""
+    from scipy.stats import t
+
+    return float(t.ppf(0.5 + 0.5 * CONFIDENCE, freedom))
 
 
 def _tied(scaled: Floats) -> NDArray[np.bool_]:

@@ -75,8 +75,8 @@ def _value(name: str, constant: Constant, unit: str = "") -> str:
 
 def _inverse(constant: Constant, factor: float = 1.0) -> Constant:
     """Return factor / constant with its interval; the end that is 0 is put far away."""
-    ends = [factor / max(end, 1e-15) for end in (constant.high, constant.low)]
-    return Constant(factor / constant.value, *ends, constant.told)
+    low, high = (factor / max(end, 1e-15) for end in (constant.high, constant.low))
+    return Constant(factor / constant.value, low, high, constant.told)
 
 
 def _device(fit: SideFit) -> Lines:
