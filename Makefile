@@ -35,7 +35,7 @@ test-lowest: $(LOWEST)/.done  ## the fast tests with the lowest versions that py
 	$(LOWEST)/bin/python -m pytest -n 2 --dist worksteal -W ignore::DeprecationWarning -m 'not slow and not thorough and not training'
 
 test-clients: $(CLIENTS)/.done $(RLLIB)/.done  ## other RL libraries, unmodified, in environments of their own
-	$(CLIENTS)/bin/python -m pytest tests_clients/test_clients.py
+	$(CLIENTS)/bin/python -m pytest tests_clients/test_clients.py tests_clients/test_live.py
 	$(RLLIB)/bin/python -m pytest -m 'not slow and not thorough and not training' tests/envs tests_clients/test_cluster.py
 
 check: $(VENV)/.dev  ## lint and types

@@ -69,7 +69,7 @@ def main() -> None:
     runs: dict[str, Callable[[], float]] = {
         "gym.make": lambda: scalar_steps(edge, 20_000),
         f"vector n={ENVS}, traces given": lambda: vector_steps(given, 4 * turns),
-        f"vector n={ENVS}, fresh traces": lambda: vector_steps(fresh, 2 * turns),
+        f"vector n={ENVS}, fresh traces": lambda: vector_steps(fresh, 2 * (turns + 1)),
         f"busy-cell n={ENVS}, fresh": lambda: vector_steps(crowd, crowd_turns + 1),
     }
     for run in runs.values():  # compile and warm up

@@ -68,7 +68,14 @@ def test_curl_reads_an_answer_and_a_stream(tmp_path) -> None:
         async with proxied(tmp_path) as it:
             for stream in (False, True):
                 body = {"model": "edgeroute", "messages": HELLO, "max_tokens": 3, "stream": stream}
-                words = ["-sN", it.proxy.url + "/chat/completions", "-d", json.dumps(body)]
+                words = [
+                    "-sN",
+                    "--noproxy",
+                    "*",
+                    it.proxy.url + "/chat/completions",
+                    "-d",
+                    json.dumps(body),
+                ]
                 words += ["-H", "Content-Type: application/json"]
                 pipe = asyncio.subprocess.PIPE
                 curl = await asyncio.create_subprocess_exec("curl", *words, stdout=pipe)
