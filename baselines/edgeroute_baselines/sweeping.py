@@ -82,7 +82,7 @@ class Sweep:
             on_value(rows)
         done = {row["value"] for row in rows}
         left = {value: at for value, at in self._variants.items() if value not in done}
-        for _, found in carried_out([self._plan(value, left[value]) for value in left], by):
+        for _, found in carried_out((self._plan(value, left[value]) for value in left), by):
             rows += found
             rows.sort(key=lambda row: row["value"])  # stable: the routers keep their order
             on_value(rows)

@@ -141,8 +141,8 @@ class EdgeRouteVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], Any])
     ) -> tuple[NDArray[np.float32], Floats, Flags, Flags, dict[str, Any]]:
         batch = self._batch
         ended = batch.over
-        resets_itself = self._begun and self.autoreset_mode is AutoresetMode.NEXT_STEP
-        if ended.any() and not resets_itself:
+        resets = bool(ended.any())
+        if resets and not (self._begun and self.autoreset_mode is AutoresetMode.NEXT_STEP):
             raise ResetNeeded("step: an episode has not begun or is over; call reset() first")
         batch.renew()
         batch.step(actions)
@@ -152,12 +152,12 @@ class EdgeRouteVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], Any])
         if self._screen is not None:
             self._screen.add(batch, ~ended)
         outcomes = batch.outcomes
-        if self.autoreset_mode is AutoresetMode.NEXT_STEP and ended.any():
+        if resets:
             batch.figures[ended] = _NO_TURN
             self._begin(np.flatnonzero(ended))
         terminated, truncated = outcomes["terminated"] != 0.0, outcomes["truncated"] != 0.0
-        done = terminated | truncated
-        if self.autoreset_mode is AutoresetMode.SAME_STEP and done.any():
+        restarts = self.autoreset_mode is AutoresetMode.SAME_STEP
+        if restarts and (done := terminated | truncated).any():
             info = self._restart(done)
         else:
             info = vector_info(batch.figures, np.ones(self.num_envs, np.bool_))

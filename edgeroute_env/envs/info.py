@@ -7,6 +7,7 @@ a step at the reset too, because they make the columns from the first info that 
 from __future__ import annotations
 
 import math
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ FIELDS = {
 }
 ENDS = ("reward", "terminated", "truncated")  # the fields of OUTCOME that no info shows
 
-_COLUMNS = {key: (OUTCOME.names or ()).index(field) for key, field in FIELDS.items()}
+_columns = itemgetter(*((OUTCOME.names or ()).index(field) for field in FIELDS.values()))
 _MASKS = [f"_{key}" for key in FIELDS]
 _NO_TURN = dict.fromkeys(FIELDS, math.nan)
 
@@ -76,6 +77,6 @@ def vector_info(figures: NDArray[np.float64], told: NDArray[np.bool_]) -> dict[s
 
     `figures` (the OUTCOME records as a matrix) becomes part of the result.
     """
-    columns = list(figures.T)
-    info = {key: columns[i] for key, i in _COLUMNS.items()}
-    return info | dict.fromkeys(_MASKS, told)
+    info: dict[str, Any] = dict(zip(FIELDS, _columns(list(figures.T)), strict=True))
+    info.update(dict.fromkeys(_MASKS, told))
+    return info

@@ -36,7 +36,7 @@ def checked_actions(actions: Any, n: int) -> NDArray[np.int64]:
         raise InvalidAction(f"actions: got shape {array.shape}; allowed: ({n},)")
     if array.dtype.kind not in "iub" or isinstance(actions, np.ma.MaskedArray):
         raise InvalidAction(f"actions: got {shown(actions)}; allowed: integers, {ACTIONS_ALLOWED}")
-    if array.min() < 0 or array.max() > 1:
+    if np.bitwise_or.reduce(array) not in (0, 1):  # one pass: no other number has only that bit
         e = int(((array < 0) | (array > 1)).argmax())
         raise InvalidAction(f"actions[{e}]: got {array[e]!r}; allowed: {ACTIONS_ALLOWED}")
     return array.astype(np.int64, copy=False)

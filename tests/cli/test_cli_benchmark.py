@@ -173,7 +173,7 @@ def test_paths_are_printed_as_they_are(edgeroute_small: Command, folder: str) ->
 
 def test_all_is_every_preset(edgeroute_small: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     presets = ["tinier.yaml", "tiny.yaml"]
-    monkeypatch.setattr("edgeroute_env.cli.benchmark.scenario_names", lambda: presets)
+    monkeypatch.setattr("edgeroute_env.cli.options.scenario_names", lambda: presets)
     assert edgeroute_small("benchmark", "all", *ONE[2:]).code == 0
     assert list(results()["scenarios"]) == ["tinier", "tiny"]
 
