@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Annotated
 
 import typer
@@ -71,3 +72,16 @@ app.add_typer(data.app, name="data", rich_help_panel=DATA)
 app.add_typer(trace.app, name="trace", rich_help_panel=DATA)
 app.add_typer(score.app, name="score", rich_help_panel=DATA)
 app.add_typer(live.app, name="live", rich_help_panel=REAL)
+
+
+def _let_paragraphs_flow() -> None:
+    """Join the lines of each paragraph of help, which would break where they do in the code."""
+    groups = [app, *(group.typer_instance for group in app.registered_groups)]
+    for command in [each for group in groups if group for each in group.registered_commands]:
+        paragraphs = inspect.cleandoc(getattr(command.callback, "__doc__", None) or "").split(
+            "\n\n"
+        )
+        command.help = "\n\n".join(" ".join(text.split()) for text in paragraphs)
+
+
+_let_paragraphs_flow()

@@ -15,7 +15,7 @@ import edgeroute_env
 
 def main(iterations: int) -> None:
     """Train for some iterations of one episode each, 1,280 turns of seventy phones."""
-    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
+    ray.init("local", num_cpus=1, include_dashboard=False, log_to_driver=False)
     register_env("cell", lambda config: PettingZooEnv(edgeroute_env.cell_env(**config)))
     config = (
         PPOConfig()

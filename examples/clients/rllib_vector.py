@@ -14,7 +14,7 @@ from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
 
 iterations = int(sys.argv[1]) if len(sys.argv) > 1 else 60
 runners = int(sys.argv[2]) if len(sys.argv) > 2 else 0  # processes; 0: this one collects too
-ray.init(include_dashboard=False, runtime_env={"env_vars": {"OMP_NUM_THREADS": "1"}})
+ray.init("local", include_dashboard=False, runtime_env={"env_vars": {"OMP_NUM_THREADS": "1"}})
 config = (
     PPOConfig()
     .environment("edgeroute_env:EdgeRoute-v0")  # the module in front registers the id

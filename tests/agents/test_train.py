@@ -160,6 +160,7 @@ def test_only_what_fresh_episodes_confirm_is_kept(theta: float, tmp_path: Path) 
     assert standing.gap == 0.0 or better
 
 
+@pytest.mark.slow
 def test_a_collapse_is_named_in_the_log(tmp_path: Path) -> None:
     # An edge call costs more than any answer can earn, which the rule does not know.
     dear = short(**{"weights.edge_call": 10.0})

@@ -22,7 +22,7 @@ from edgeroute_env.semantic.scorer import SHIPPED
 from tests.helpers.command_line import Command
 from tests.helpers.hostile import LONGEST_MESSAGE, SLOWEST_S
 
-FEW, MANY = 200, 1000
+FEW, MANY = 100, 1000
 MOST_KB = 2**20  # of memory more than before: 1 GB
 
 VALUES = [

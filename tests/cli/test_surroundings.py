@@ -98,7 +98,7 @@ def test_no_home_and_no_folder_for_temporary_files() -> None:
     refused(ended("data", "get", "azure", more={**HOMELESS, "EDGEROUTE_DATA": ""}), "/proc/none")
 
 
-@pytest.mark.parametrize("cwd_has_gone", [False, True])
+@pytest.mark.parametrize("cwd_has_gone", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_a_place_that_is_no_place_is_refused(
     cwd_has_gone: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -230,6 +230,7 @@ def test_the_same_results_give_the_same_page(reported: Path, edgeroute_small: Co
         assert (Path("again") / path.name).read_bytes() == path.read_bytes()
 
 
+@pytest.mark.slow
 def test_further_scenarios_are_folded(edgeroute_small: Command) -> None:
     assert edgeroute_small(*TWO).code == 0
     assert edgeroute_small("report", "out").code == 0

@@ -14,7 +14,10 @@ from tests.helpers.command_line import Command
 pytestmark = pytest.mark.thorough
 
 
-@pytest.mark.parametrize(("routers", "drawn"), [("bao-multi-queue,ppo", True), ("edge", False)])
+@pytest.mark.parametrize(
+    ("routers", "drawn"),
+    [("bao-multi-queue,ppo", True), pytest.param("edge", False, marks=pytest.mark.slow)],
+)
 def test_the_front_is_drawn_where_its_routers_are_shown(
     routers: str, drawn: bool, edgeroute_small: Command
 ) -> None:

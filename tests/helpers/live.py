@@ -109,7 +109,7 @@ def run(work: Callable[[], Awaitable[None]]) -> None:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Wait until something is so."""
-    async with asyncio.timeout(10.0):
+    async with asyncio.timeout(30.0):
         while not condition():
             await asyncio.sleep(0.01)
 

@@ -62,6 +62,12 @@ def test_links_are_those_of_the_site() -> None:
         written.relinked("[x](nowhere.md)", "README.md", "index.md")
 
 
+def test_every_link_of_every_page_leads_to_a_page_of_the_site() -> None:
+    for source, page in written.sources():
+        if source.endswith(".md"):
+            written.relinked(read(written.ROOT / source), source, page)
+
+
 @pytest.mark.parametrize(
     ("body", "fault"),
     [

@@ -19,7 +19,7 @@ CAPTION = (
 
 def front(points: Mapping[str, Sequence[Point]], looks: Mapping[str, Mapping[str, Any]]) -> Figure:
     """Draw quality against latency and against edge calls, a line a router."""
-    figure = blank_figure(8.4, 3.6)
+    figure = blank_figure(7.2, 3.6)
     panels = figure.subplots(1, 2, sharey=True)
     columns = (("latency_s", "mean latency, s"), ("edge_share", "edge calls, share of turns"))
     for axes, (column, label_x) in zip(panels, columns, strict=True):
@@ -29,7 +29,7 @@ def front(points: Mapping[str, Sequence[Point]], looks: Mapping[str, Mapping[str
         for place, point in zip(x, its, strict=True):  # of the last router: one set of numbers
             axes.annotate(
                 f"{point.setting:g}", (place, point.quality), xytext=(4, -9),
-                textcoords="offset points", fontsize="x-small",
+                textcoords="offset points", fontsize="small",
             )  # fmt: skip
         axes.set_xlabel(label_x)
         axes.margins(0.12)
