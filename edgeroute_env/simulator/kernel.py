@@ -127,6 +127,7 @@ def advance(arrays: Arrays, actions: NDArray[np.int64]) -> None:
     again, with the state after that turn.
     """
     arrays = borrowed(arrays)
+    several = arrays.devices.shape[1] > 1  # one phone pays nothing for what several need
     looked = -1  # whose values are to be scaled, one episode late: just written, they would stall
     for e in range(arrays.episodes.size):
         ep = arrays.episodes[e]
@@ -144,7 +145,7 @@ def advance(arrays: Arrays, actions: NDArray[np.int64]) -> None:
         out.terminated = (
             1.0 if dev.battery_j <= 0.0 and not _phones_left(arrays.devices[e]) else 0.0
         )
-        if not out.terminated:
+        if several and not out.terminated:
             _skip_spent(arrays, ep, e)
         out.truncated = 1.0 if ep.cursor == ep.length and out.terminated == 0.0 else 0.0
         if out.terminated or out.truncated:
@@ -152,7 +153,8 @@ def advance(arrays: Arrays, actions: NDArray[np.int64]) -> None:
         else:
             previous_s = row.arrival_s
             row = arrays.traces[ep.trace, ep.cursor]
-            p = arrays.parameters[row.user]
+            if several:  # the next phone may be another user's
+                p = arrays.parameters[row.user]
             dev = arrays.devices[e, row.device]
             arrive(p, row, ep, dev, queue, previous_s)
         look(p, row, ep, dev, arrays.seen[e])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -138,7 +139,20 @@ def test_a_budget_for_all_phones_is_each_phones_own() -> None:
     assert column(infos, "energy_j").sum() > 3 * 60
 
 
-def test_the_bits_of_a_vector_and_of_a_replayed_file_are_the_same(tmp_path: Any) -> None:
+def test_a_cell_of_users_who_are_all_alike_is_the_plain_cell_to_the_bit() -> None:
+    plain = load_scenario("busy-cell", {"workload.turns": 300})
+    alike = {"count": 7, "own": "phone", "draws": {"weights.edge_call": {"choice": [0.02]}}}
+    expected, got = (
+        routed(EdgeRouteEnv(scenario), always(EDGE), seed=4)
+        for scenario in (plain, load_scenario(plain, {"users": alike}))
+    )
+    assert got == expected
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_the_bits_of_a_vector_and_of_a_replayed_file_are_the_same(
+    tmp_path: Path, kind: str
+) -> None:
     scenario = mixed({**DRAWS, **SPENDERS})
     n = 4
     vector = EdgeRouteVectorEnv(n, scenario, autoreset_mode="Disabled")
@@ -153,7 +167,8 @@ def test_the_bits_of_a_vector_and_of_a_replayed_file_are_the_same(tmp_path: Any)
     for e in range(n):
         env = EdgeRouteEnv(scenario)
         observation, _ = env.reset(seed=20 + e)
-        path = env.trace.save(tmp_path / f"trace-{e}.csv")
+        path = env.trace.save(tmp_path / f"trace-{e}.{kind}")
+        assert (Trace.load(path)["user"] == env.trace["user"]).all()
         again = EdgeRouteEnv(scenario, traces=path)
         assert again.reset()[0].tobytes() == observation.tobytes()
         for row, action in zip(rows[1:], actions, strict=False):
@@ -204,3 +219,18 @@ def test_a_phone_that_changes_its_user_is_refused() -> None:
     user[np.flatnonzero(env.trace["device"] == env.trace["device"][0])[1]] += 1
     with pytest.raises(InputError, match=r"user, row \d+: got .*the phone's user"):
         Trace({**env.trace.columns, "user": user})
+
+
+def test_a_trace_of_users_whom_the_scenario_does_not_have_is_refused(tmp_path: Path) -> None:
+    env = EdgeRouteEnv(mixed())
+    env.reset(seed=0)
+    path = env.trace.save(tmp_path / "trace.csv")
+    fewer = load_scenario(mixed(), {"users.count": int(env.trace["user"].max())})
+    with pytest.raises(InputError, match=r"trace: user, row \d+: got \d+; allowed: 0 to \d+"):
+        EdgeRouteEnv(fewer, traces=path)
+    one_user = load_scenario("paper", {"device.count": PHONES})
+    with pytest.raises(InputError, match=r"trace: user, row \d+: got \d+; allowed: 0 to 0"):
+        EdgeRouteEnv(one_user, traces=path)
+    fewer_phones = mixed(**{"device.count": PHONES - 1})
+    with pytest.raises(InputError, match=r"trace: device, row \d+: got 5; allowed: 0 to 4"):
+        EdgeRouteEnv(fewer_phones, traces=path)
