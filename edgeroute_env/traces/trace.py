@@ -123,8 +123,9 @@ def _check_order(columns: Mapping[str, NDArray[Any]], source: str) -> None:
     check_times(f"{source}: arrival_s", columns["arrival_s"])
     _, first, phone = np.unique(columns["device"], return_index=True, return_inverse=True)
     user = columns["user"]
-    allowed = "the phone's user from its first turn on"
-    check_rows(f"{source}: user", user, user == user[first][phone], allowed)
+    owner = user[first][phone]
+    allowed = f"{owner[(user != owner).argmax()]}, the phone's user from its first turn on"
+    check_rows(f"{source}: user", user, user == owner, allowed)
     order = np.argsort(columns["device"], kind="stable")
     device, turn = columns["device"][order], columns["turn"][order]
     ended = columns["last_turn"][order]
