@@ -21,6 +21,7 @@ from edgeroute_env.simulator.edge_queue import NEVER_S, EdgeQueue
 from edgeroute_env.simulator.estimate import estimate
 from edgeroute_env.simulator.observe import observe
 from edgeroute_env.simulator.serve import serve
+from edgeroute_env.simulator.state import UNLIMITED
 
 COUNT = features.COUNT
 _GAIN = (1.0 / features.SCALE).astype(np.float32)
@@ -76,7 +77,7 @@ def begin(arrays: Arrays, which: NDArray[np.int64]) -> int:
         ep.latest_end_s = 0.0
         for d in range(arrays.devices.shape[1]):
             start_phone(p, arrays.devices[e, d])
-        if arrays.devices.shape[1] > 1:  # each phone's budgets are its user's
+        if arrays.devices.shape[1] > 1 and arrays.parameters.size > 1:  # budgets of each one's user
             for k in range(ep.length):
                 its = arrays.traces[ep.trace, k]
                 _give_budgets(arrays.parameters[its.user], arrays.devices[e, its.device])
@@ -142,11 +143,10 @@ def advance(arrays: Arrays, actions: NDArray[np.int64]) -> None:
         expect(p, row, ep, dev, actions[e])
         account(p, row, dev, out)
         ep.cursor += 1
-        out.terminated = (
-            1.0 if dev.battery_j <= 0.0 and not _phones_left(arrays.devices[e]) else 0.0
-        )
-        if several and not out.terminated:
-            _skip_spent(arrays, ep, e)
+        if several:
+            out.terminated = _leave_out(arrays, e)
+        else:
+            out.terminated = 1.0 if p.battery_j < UNLIMITED and dev.battery_j <= 0.0 else 0.0
         out.truncated = 1.0 if ep.cursor == ep.length and out.terminated == 0.0 else 0.0
         if out.terminated or out.truncated:
             ep.over = 1
@@ -166,22 +166,18 @@ def advance(arrays: Arrays, actions: NDArray[np.int64]) -> None:
 
 
 @compiled
-def _phones_left(devices: Any) -> int:
-    """Return how many phones have not spent their battery."""
-    left = 0
-    for d in range(devices.size):
-        left += devices[d].battery_j > 0.0
-    return left
-
-
-@inlined
-def _skip_spent(arrays: Arrays, ep: Any, e: int) -> None:
-    """Leave out the turns of phones whose battery is spent, for they do not come."""
-    while ep.cursor < ep.length:
+def _leave_out(arrays: Arrays, e: int) -> float:
+    """Leave out the turns of phones whose battery is spent; return 1 if no phone is left."""
+    ep, length = arrays.episodes[e], arrays.episodes[e].length
+    while ep.cursor < length:
         row = arrays.traces[ep.trace, ep.cursor]
         if arrays.devices[e, row.device].battery_j > 0.0:
-            break
+            return 0.0
         ep.cursor += 1
+    for d in range(arrays.devices.shape[1]):
+        if arrays.devices[e, d].battery_j > 0.0:
+            return 0.0
+    return 1.0
 
 
 @compiled

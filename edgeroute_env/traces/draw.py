@@ -124,20 +124,20 @@ def draw_schedule(t: Any, phones: int, block: Any, rows: Any, items: NDArray[np.
     Gaps are drawn on a clock that runs faster while all users together are more active. With one
     phone, a recorded log of arrivals is that phone's. With several, it is the whole cell's.
     """
-    world = t.world[pick_user(t, block, 0)]  # what is read of it is the same for all phones
+    user = pick_user(t, block, 0)
+    world = t.world[user]  # what is read of it is the same for all phones
     next_s = block[PHONE_ROWS : PHONE_ROWS + phones, GAP] * world.dialogue_gap_mean_s
     turn = np.zeros(phones, np.int64)
     item = np.zeros(phones, np.int64)
     logged = t.recorded_gaps.size
     gap_at = int(block[PHONE_ROWS, ITEM] * logged)
     gap_unit_s = world.dialogue_gap_mean_s / phones
-    logged_s = 0.0
-    clock_s, now_s = 0.0, 0.0
+    clock_s = now_s = logged_s = 0.0
     active = normal(t.normal, block[0, ACTIVITY])
     for k in range(rows.size):
         u = block[PHONE_ROWS + phones + k]
         d = earliest(next_s)
-        user = pick_user(t, block, d)
+        user = pick_user(t, block, d) if t.mixed else user
         if world.burst_sigma > 0.0:
             rate = math.exp(world.burst_sigma * (active - 0.5 * world.burst_sigma))
             gap_s = (next_s[d] - clock_s) / rate

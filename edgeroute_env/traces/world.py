@@ -82,7 +82,7 @@ def draw_radio(t: Any, phones: int, block: Any, rows: Any) -> None:
         row = rows[k]
         d = row.device
         if t.mixed:
-            world = t.world[row.user]
+            user, world = row.user, t.world[row.user]
         row.downlink_mbit_per_s = 0.0
         row.outage_s = _outage_s(world, u[draw.OUTAGE])
         if t.link_runs.shape[0]:
@@ -94,7 +94,7 @@ def draw_radio(t: Any, phones: int, block: Any, rows: Any) -> None:
                 row.outage_s = max(0.0, link.outage_s - (passed_s - math.floor(passed_s)))
         else:
             moved_m = world.speed_m_per_s * (row.arrival_s - seen_s[d])
-            snr_db = _model_snr_db(t, row.user, where[d], moved_m, u)
+            snr_db = _model_snr_db(t, user, where[d], moved_m, u)
             seen_s[d] = row.arrival_s
         if world.fades:  # Rayleigh: the power is exponential with mean 1
             snr_db += 10.0 * math.log10(-math.log1p(-u[draw.FADE]))
