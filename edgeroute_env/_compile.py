@@ -83,7 +83,7 @@ def inlined(function: F) -> F:
 
 
 def _uncounted(_: Any, arrays: Any) -> Any:
-    """Return a named tuple of arrays that are not counted as held.
+    """Return a named tuple of arrays that are not counted as held; numbers in it stay.
 
     To count who holds an array, whenever one is passed on, costs an eighth of a turn. The caller
     of compiled code holds its arrays in any case.
@@ -92,9 +92,12 @@ def _uncounted(_: Any, arrays: Any) -> Any:
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         (given,), uncounted = arguments, []
         for i, kind in enumerate(arrays):
-            held = context.make_array(kind)(context, builder, builder.extract_value(given, i))
-            held.meminfo = held.meminfo.type(None)
-            uncounted.append(held._getvalue())
+            value = builder.extract_value(given, i)
+            if isinstance(kind, numba.types.Array):
+                held = context.make_array(kind)(context, builder, value)
+                held.meminfo = held.meminfo.type(None)
+                value = held._getvalue()
+            uncounted.append(value)
         return context.make_tuple(builder, arrays, uncounted)
 
     return arrays(arrays), build

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, Strict
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    SerializerFunctionWrapHandler,
+    Strict,
+    model_serializer,
+)
 from pydantic_core import CoreSchema, core_schema
 
 
@@ -71,3 +78,20 @@ class Part(BaseModel):
     """A frozen group of fields that refuses unknown ones, NaN and infinity."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+def without_defaults(*fields: str) -> Any:
+    """Return a serializer that leaves fields out while they are at their defaults.
+
+    Fits and policies know a scenario by its dump, which these fields, newer than some fits, must
+    not change.
+    """
+
+    def short(self: Part, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        dumped: dict[str, Any] = dump(self)
+        for name in fields:
+            if getattr(self, name) == type(self).model_fields[name].default:
+                del dumped[name]
+        return dumped
+
+    return model_serializer(mode="wrap")(short)

@@ -18,9 +18,7 @@ from pydantic import (
     BeforeValidator,
     Field,
     PrivateAttr,
-    SerializerFunctionWrapHandler,
     field_validator,
-    model_serializer,
     model_validator,
 )
 
@@ -44,6 +42,7 @@ from edgeroute_env.fields import (
     Tokens,
     Watts,
     Within,
+    without_defaults,
 )
 from edgeroute_env.measured import measured_gpu, measured_phone
 from edgeroute_env.objective import Budgets, Objective, Weights
@@ -59,23 +58,6 @@ from edgeroute_env.users import Users, drawn_users
 
 LONGEST_EPISODE_S = 1e8  # three years; a trace's clock ends at ten times that
 T = TypeVar("T")
-
-
-def _without_defaults(*fields: str) -> Any:
-    """Return a serializer that leaves fields out while they are at their defaults.
-
-    Fits and policies know a scenario by its dump, which these fields, newer than some fits, must
-    not change.
-    """
-
-    def short(self: Part, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        dumped: dict[str, Any] = dump(self)
-        for name in fields:
-            if getattr(self, name) == type(self).model_fields[name].default:
-                del dumped[name]
-        return dumped
-
-    return model_serializer(mode="wrap")(short)
 
 
 class Table(Part):
@@ -100,7 +82,7 @@ class Table(Part):
             raise InputError("", file, "a file in the data folder, without ..")
         return file
 
-    _short = _without_defaults("drop_unusable")
+    _short = without_defaults("drop_unusable")
 
 
 class Heat(Part):
@@ -154,7 +136,7 @@ class Device(Part):
     heat: Heat
     energy: DeviceEnergy
 
-    _short = _without_defaults("kept_answer")
+    _short = without_defaults("kept_answer")
 
 
 class Background(Part):
@@ -208,7 +190,7 @@ class Edge(Part):
     speed: EdgeSpeed | None = None
     background: Background
 
-    _short = _without_defaults("kept_answer", "speed")
+    _short = without_defaults("kept_answer", "speed")
 
     @property
     def tenant_sequences(self) -> int:
@@ -383,7 +365,7 @@ class Workload(Part):
     arrivals: Table | None = None
     follow_ups: Table | None = None
 
-    _short = _without_defaults("template")
+    _short = without_defaults("template")
 
     @property
     def drawn_auc(self) -> float | None:

@@ -1,20 +1,21 @@
 """A population of users: fields of a scenario as distributions, from which each user is drawn.
 
-An episode belongs to one user. The population is finite and always the same for a scenario, so
-that a trace names its user by number; half of it serves to fit on, half to evaluate on.
+An episode belongs to one user, or each phone of a cell to another. The population is finite and
+always the same for a scenario, so that a trace names its users by number; half of it serves to fit
+on, half to evaluate on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from operator import attrgetter
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field, ValidationError, model_validator
 
 from edgeroute_env.errors import InputError, input_error
-from edgeroute_env.fields import Part, Positive, Within
+from edgeroute_env.fields import Part, Positive, Within, without_defaults
 from edgeroute_env.seeds import POPULATION_SEED
 
 # What may differ between users: it lives in each user's own parameters, not in shared tables,
@@ -24,6 +25,8 @@ MAY_VARY = (
     *("workload.dialogue_gap_mean_s", "workload.attachment", "workload.score_auc"),
 )
 SHARED = ("device.count", "radio.rate", "radio.snr_runs")
+# What the phones of one cell share even then: the edge's tenants, and the log of arrivals.
+OF_THE_CELL = ("edge.background.utilisation", "workload.dialogue_gap_mean_s")
 End = Annotated[float, Within(-1e21, 1e21)]  # the field that is drawn has bounds of its own
 LAWS = ("uniform", "log_uniform", "choice")
 
@@ -66,20 +69,27 @@ class Law(Part):
 
 
 class Users(Part):
-    """How many users there are, and the laws of the (dotted) fields in which they differ."""
+    """How many users there are, and the laws of the (dotted) fields in which they differ.
+
+    `own` says what a user owns: the `episode`, or a `phone` in a cell of other users' phones.
+    """
 
     count: Annotated[int, Within(2, 4096)]
+    own: Literal["episode", "phone"] = "episode"
     draws: Annotated[dict[str, Law], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _may_vary(self) -> Users:
+        may = [name for name in MAY_VARY if self.own == "episode" or name not in OF_THE_CELL]
         for field in self.draws:
-            inside = [name for name in MAY_VARY if f"{field}.".startswith(f"{name}.")]
+            inside = [name for name in may if f"{field}.".startswith(f"{name}.")]
             is_share = field.startswith("workload.mix.") and field.endswith(".share")
             if not (inside or is_share):
-                allowed = ", ".join([*MAY_VARY, "workload.mix.N.share"])
+                allowed = ", ".join([*may, "workload.mix.N.share"])
                 raise InputError("draws", field, f"a field below {allowed}")
         return self
+
+    _short = without_defaults("own")
 
 
 def drawn_users(scenario: Any) -> tuple[Any, ...]:

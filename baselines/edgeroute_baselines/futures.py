@@ -83,6 +83,7 @@ class Futures:
         self._before = _previous(trace, self._pool["device"])
         self._dialogue_score = _dialogue_means(self._pool, self._before)
         tables = synthetic_law(scenario)
+        self._mixed = tables.mixed
         margins = np.where(tables.benchmarks["judged"] > 0, tables.benchmarks["need_margin"], 1.0)
         gap = self._pool["quality_edge"] - self._pool["quality_device"]
         needed = JUDGE_MAX * gap >= margins[self._pool["benchmark"]] - 1e-6
@@ -105,9 +106,10 @@ class Futures:
             pace = self._demand_per_h[places] / np.maximum(seen["demand_per_h"], 1e-3)[:, None]
             then_s *= np.clip(pace, 0.02, 50.0)[..., None]
         rows["arrival_s"] = present["arrival_s"][:, None, None] + then_s
-        rows["user"] = present["user"][:, None, None]
         theirs, ours = rows["device"][..., :1].copy(), present["device"][:, None, None]
-        device = rows["device"]
+        device, user = rows["device"], present["user"][:, None, None]
+        # In a mixed cell the other phones keep the users that the pool has drawn for them.
+        rows["user"] = np.where(device == theirs, user, rows["user"]) if self._mixed else user
         rows["device"] = np.where(device == theirs, ours, np.where(device == ours, theirs, device))
         now = rows[..., 0]
         for name in self.known:

@@ -32,8 +32,9 @@ class CellEnv(AECEnv[str, NDArray[np.float32], int | None]):  # type: ignore[mis
     - `rewards="own"` pays a turn to its phone. With `"shared"` it pays every phone for every turn,
       so that each one's return is the cell's.
     - A phone's info holds the figures of its last turn; before its first it is empty.
-    - At the end every phone is truncated, or terminated, and gets what it has not been told yet:
-      its last observation, reward and info.
+    - A phone whose battery is spent is terminated and leaves; the others go on.
+    - At the end every phone is truncated and gets what it has not been told yet: its last
+      observation, reward and info.
 
     `reset(options={"trace": trace})` makes one episode follow a given `Trace`; other options do
     nothing, since PettingZoo's own test passes one.
@@ -92,6 +93,8 @@ class CellEnv(AECEnv[str, NDArray[np.float32], int | None]):  # type: ignore[mis
         nothing = np.zeros(COUNT, np.float32)
         self._seen = dict.fromkeys(names, nothing)
         self._order = [names[d] for d in self._cell.trace["device"]]
+        self._battery_j = self._cell._batch.devices["battery_j"][0]  # its own memory: always now
+        self._number = {name: d for d, name in enumerate(names)}
         self._turn = 0
         self._paid = self.agent_selection = self._order[0]
         self._skip_agent_selection = None
@@ -110,19 +113,24 @@ class CellEnv(AECEnv[str, NDArray[np.float32], int | None]):  # type: ignore[mis
         agent = self.agent_selection
         if self.terminations[agent] or self.truncations[agent]:
             self._was_dead_step(action)
+            self._paid = self.agent_selection  # the one before may be gone
             return
         observation, reward, terminated, truncated, info = self._cell.step(action)
         self.infos[agent] = info
         self._pay(agent, reward)
+        leaves = self.terminations[agent] = bool(self._battery_j[self._number[agent]] <= 0.0)
         if terminated or truncated:
             self._seen[agent] = observation
-            self.terminations = dict.fromkeys(self.agents, terminated)
             self.truncations = dict.fromkeys(self.agents, truncated)
             self._deads_step_first()
-        else:
+            return
+        self._turn += 1
+        while self.terminations.get(self._order[self._turn], True):
             self._turn += 1
-            self.agent_selection = self._order[self._turn]
-            self._seen[self.agent_selection] = observation
+        self.agent_selection = self._order[self._turn]
+        self._seen[self.agent_selection] = observation
+        if leaves:
+            self._deads_step_first()
 
     def _pay(self, agent: str, reward: float) -> None:
         """Pay a turn of `agent`; what it has been told of earlier turns is forgotten."""

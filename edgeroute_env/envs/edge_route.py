@@ -114,13 +114,15 @@ class EdgeRouteEnv(gym.Env[NDArray[np.float32], np.int64]):
 
     The phone is cold and idle, the edge holds none of our requests, and the first turn of a trace
     waits. The trace is drawn from the seed. If the scenario has `users`, the episode belongs to one
-    of them.
+    of them, or (`users.own: phone`) each phone to another.
 
     ## Episode End
 
     - Truncation: after the trace's last turn (128 by default). The phone lives on, so a learner
       may add the value of the last observation. docs/clients.md says what libraries do there.
-    - Termination: when the phone's energy budget is spent, if the scenario has one.
+    - Termination: when the phone's energy budget is spent, if the scenario has one. Of several
+      phones, one whose budget is spent leaves: its later turns do not come. The episode ends when
+      every phone has left.
 
     ## Information
 

@@ -52,30 +52,27 @@ class EdgeRouteMOEnv(EdgeRouteEnv):
         """The weights of the entries, shape (5,), as `LinearReward` takes them.
 
         They are those of the user whose turn waits: on `fleet` users differ, and an episode has one
-        of them. Before the first `reset` they are the first user's.
+        of them; in a mixed cell each phone has another. After the end they are those of the trace's
+        last turn. Before the first `reset` they are the first user's.
         """
-        user = self._parameters(self._batch.episodes[0]["cursor"])
+        batch = self._batch
+        row = batch.traces[batch.episodes[0]["trace"]]
+        user = batch.parameters[row[min(batch.episodes[0]["cursor"], row.size - 1)]["user"]]
         return np.array([user[f"weight_{term}"] for term in self.OBJECTIVES])
 
     def step(  # type: ignore[override]
         self, action: np.int64 | int
     ) -> tuple[NDArray[np.float32], NDArray[np.float64], bool, bool, dict[str, Any]]:
         """Route the current turn; see `EdgeRouteEnv.step`."""
+        pays_later = self.scenario.objective.kind in PAYS_LATER
+        weight = float(self.weights[0]) if pays_later else None  # of the turn that waits now
         observation, _, terminated, truncated, info = super().step(action)
-        return observation, self._paid(info), terminated, truncated, info
+        return observation, self._paid(info, weight), terminated, truncated, info
 
-    def _paid(self, info: dict[str, float]) -> NDArray[np.float64]:
+    def _paid(self, info: dict[str, float], weight: float | None) -> NDArray[np.float64]:
+        """Return the entries; a quality that only the kernel knows comes without its weight."""
         kind = self.scenario.objective.kind
-        quality = info["quality"]
-        if kind in PAYS_LATER:  # only the kernel knows when; the user's weight is taken out again
-            user = self._parameters(self._batch.episodes[0]["cursor"] - 1)
-            quality = info["reward_quality"] / user["weight_quality"]
+        quality = info["quality"] if weight is None else info["reward_quality"] / weight
         waited_s = info["ttft_s"] if kind == "ttft" else info["latency_s"]
         costs = (waited_s, info["energy_j"], info["edge_call"], info["failed"])
         return np.array([quality, *(0.0 - cost for cost in costs)])  # no -0.0
-
-    def _parameters(self, turn: int) -> Any:
-        """Return the parameters of the user who asks a turn of the trace, the last at its end."""
-        batch = self._batch
-        row = batch.traces[batch.episodes[0]["trace"]]
-        return batch.parameters[row[min(turn, row.size - 1)]["user"]]

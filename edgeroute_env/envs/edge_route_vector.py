@@ -89,6 +89,7 @@ class EdgeRouteVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], Any])
         self._batch = Batch(self.scenario, source, num_envs)
         screen = Screen(self.scenario, min(num_envs, DRAWN), render_width)
         self._screen = None if render_mode is None else screen
+        self._steps = np.zeros(num_envs, np.int64)  # a trace's turns may be more: see `_skip_spent`
         self._generators: list[np.random.Generator] = []
         self._seeds: list[int] = []
         self._begun = False
@@ -146,7 +147,8 @@ class EdgeRouteVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], Any])
         batch.renew()
         batch.step(actions)
         if self._most_steps is not None:
-            self._truncate(~ended & (batch.episodes["cursor"] >= self._most_steps))
+            self._steps += ~ended
+            self._truncate(~ended & (self._steps >= self._most_steps))
         if self._screen is not None:
             self._screen.add(batch, ~ended)
         outcomes = batch.outcomes
@@ -176,6 +178,7 @@ class EdgeRouteVectorEnv(VectorEnv[NDArray[np.float32], NDArray[np.int64], Any])
 
     def _begin(self, which: NDArray[np.int64]) -> None:
         self._batch.begin(which, self._generators)
+        self._steps[which] = 0
         if self._screen is not None:
             self._screen.begin(which)
 

@@ -86,12 +86,14 @@ def run_episodes(
     figures = np.zeros((longest, *batch.figures.shape))
     outcomes = figures.view(OUTCOME)[..., 0]
     routed, awaited = np.zeros((2, longest, n), np.bool_)
+    arrivals_s = np.zeros((longest, n))
     for turn in range(longest):
         routed[turn] = ~batch.over
         if not routed[turn].any():
             break
         if learner is not None:
-            _tell(learner, turn, batch, outcomes, awaited)
+            arrivals_s[turn] = _arrivals_s(batch)
+            _tell(learner, arrivals_s[: turn + 1], outcomes, awaited)
         awaited[turn] = routed[turn]
         actions[turn] = checked_actions(router.route(batch.observations), n)
         batch.step(actions[turn])
@@ -121,13 +123,25 @@ def evaluation_returns(
     return np.concatenate(parts, axis=1)
 
 
+def _arrivals_s(batch: Batch) -> NDArray[np.float64]:
+    """Return when the turns that wait have arrived, shape (n,); of ended episodes, the last."""
+    episodes = batch.episodes
+    row = np.minimum(episodes["cursor"], episodes["length"] - 1)
+    return np.asarray(batch.traces["arrival_s"][episodes["trace"], row])
+
+
 def _tell(
-    router: Learner, turn: int, batch: Batch, outcomes: NDArray[Any], awaited: NDArray[np.bool_]
+    router: Learner,
+    arrivals_s: NDArray[np.float64],
+    outcomes: NDArray[Any],
+    awaited: NDArray[np.bool_],
 ) -> None:
-    """Tell a router of the answers that are complete by now and clear them from `awaited`."""
-    arrivals_s = batch.traces["arrival_s"][batch.episodes["trace"]].T
-    now_s = arrivals_s[turn]
-    complete = arrivals_s[:turn] + outcomes["latency_s"][:turn] <= now_s
+    """Tell a router of the answers that are complete by now and clear them from `awaited`.
+
+    `arrivals_s` are the times of all turns so far and of the present one, shape (turns, n).
+    """
+    turn = len(arrivals_s) - 1
+    complete = arrivals_s[:turn] + outcomes["latency_s"][:turn] <= arrivals_s[turn]
     turns, episodes = np.nonzero(awaited[:turn] & complete)
     awaited[turns, episodes] = False
     router.learn(turns, episodes, outcomes[turns, episodes])

@@ -53,17 +53,22 @@ class History:
         self.answered: dict[int, str] = {}  # phone -> who answered its last turn
         self.total = 0.0
         self._pieces: dict[int, list[Piece]] = {}
-        self._unread: list[NDArray[np.float64]] = []  # the fields of OUTCOME, in order
+        # The row of the trace and the fields of OUTCOME, in order.
+        self._unread: list[tuple[int, NDArray[np.float64]]] = []
+        self._row = 0  # of the turn that waits
+        self.last_row = 0  # of the turn that was routed last
 
     def add(self, batch: Batch, e: int) -> None:
         """Keep the turn that a batch has just routed in its episode `e`."""
-        self._unread.append(batch.figures[e].copy())
+        self.last_row = self._row
+        self._unread.append((self._row, batch.figures[e].copy()))
+        self._row = int(batch.episodes["cursor"][e])  # turns of spent phones are left out
 
     def read(self, batch: Batch, e: int) -> None:
         """Bring everything up to the last turn that was added."""
         rows = batch.traces[batch.episodes["trace"][e]]
-        for figures in self._unread:
-            self._take(rows[len(self.turns)], figures)
+        for row, figures in self._unread:
+            self._take(rows[row], figures)
         self._unread.clear()
 
     def _take(self, row: Any, figures: NDArray[np.float64]) -> None:

@@ -103,11 +103,12 @@ def snapshot(scenario: Scenario, batch: Batch, e: int, past: History, router: st
     past.read(batch, e)
     episode = batch.episodes[e]
     over, length = bool(episode["over"]), int(episode["length"])
-    now = batch.traces[episode["trace"], int(episode["cursor"]) - over]
+    now = batch.traces[episode["trace"], past.last_row if over else int(episode["cursor"])]
     seen = {name: float(value) for name, value in decode(batch.observations[e]).items()}
     user = scenario.population[int(now["user"])]
     phone, context = int(now["device"]), seen["context_tokens"]
-    spent = over and len(past.turns) < length  # told at once: the app stops
+    # Told at once: the app stops.
+    spent = over and bool(batch.devices["battery_j"][e, phone] <= 0.0)
     next_s = {} if over else {route: _expected(seen, route) for route in ROUTES}
     calls, limited = user.budgets.edge_calls, user.budgets.battery_j is not None
     return Snapshot(

@@ -77,6 +77,10 @@ def begin(arrays: Arrays, which: NDArray[np.int64]) -> int:
         ep.latest_end_s = 0.0
         for d in range(arrays.devices.shape[1]):
             start_phone(p, arrays.devices[e, d])
+        if arrays.devices.shape[1] > 1 and arrays.parameters.size > 1:  # budgets of each one's user
+            for k in range(ep.length):
+                its = arrays.traces[ep.trace, k]
+                _give_budgets(arrays.parameters[its.user], arrays.devices[e, its.device])
         dev = arrays.devices[e, row.device]
         arrive(p, row, ep, dev, EdgeQueue(arrays.waiting, arrays.live, e), 0.0)
         look(p, row, ep, dev, arrays.seen[e])
@@ -124,6 +128,7 @@ def advance(arrays: Arrays, actions: NDArray[np.int64]) -> None:
     again, with the state after that turn.
     """
     arrays = borrowed(arrays)
+    several = arrays.devices.shape[1] > 1  # one phone pays nothing for what several need
     looked = -1  # whose values are to be scaled, one episode late: just written, they would stall
     for e in range(arrays.episodes.size):
         ep = arrays.episodes[e]
@@ -138,13 +143,18 @@ def advance(arrays: Arrays, actions: NDArray[np.int64]) -> None:
         expect(p, row, ep, dev, actions[e])
         account(p, row, dev, out)
         ep.cursor += 1
-        out.terminated = 1.0 if p.battery_j < UNLIMITED and dev.battery_j <= 0.0 else 0.0
+        if several:
+            out.terminated = _leave_out(arrays, e)
+        else:
+            out.terminated = 1.0 if p.battery_j < UNLIMITED and dev.battery_j <= 0.0 else 0.0
         out.truncated = 1.0 if ep.cursor == ep.length and out.terminated == 0.0 else 0.0
         if out.terminated or out.truncated:
             ep.over = 1
         else:
             previous_s = row.arrival_s
             row = arrays.traces[ep.trace, ep.cursor]
+            if several:  # the next phone may be another user's
+                p = arrays.parameters[row.user]
             dev = arrays.devices[e, row.device]
             arrive(p, row, ep, dev, queue, previous_s)
         look(p, row, ep, dev, arrays.seen[e])
@@ -156,14 +166,35 @@ def advance(arrays: Arrays, actions: NDArray[np.int64]) -> None:
 
 
 @compiled
-def start_phone(p: Any, dev: Any) -> None:
-    """Make a phone cold and idle, with full budgets and no question asked yet."""
-    dev.free_at_s = 0.0
-    dev.heat = 0.0
-    dev.tail_ends_s = 0.0
+def _leave_out(arrays: Arrays, e: int) -> float:
+    """Leave out the turns of phones whose battery is spent; return 1 if no phone is left."""
+    ep, length = arrays.episodes[e], arrays.episodes[e].length
+    while ep.cursor < length:
+        row = arrays.traces[ep.trace, ep.cursor]
+        if arrays.devices[e, row.device].battery_j > 0.0:
+            return 0.0
+        ep.cursor += 1
+    for d in range(arrays.devices.shape[1]):
+        if arrays.devices[e, d].battery_j > 0.0:
+            return 0.0
+    return 1.0
+
+
+@compiled
+def _give_budgets(p: Any, dev: Any) -> None:
+    """Give a phone its user's whole budgets."""
     dev.battery_j = p.battery_j
     dev.quota_left = p.edge_calls
     dev.window_ends_s = p.window_s
+
+
+@compiled
+def start_phone(p: Any, dev: Any) -> None:
+    """Make a phone cold and idle, with full budgets and no question asked yet."""
+    _give_budgets(p, dev)
+    dev.free_at_s = 0.0
+    dev.heat = 0.0
+    dev.tail_ends_s = 0.0
     dev.uplink_from_s = 0.0
     dev.uplink_free_at_s = 0.0
     dev.work_from_s = 0.0

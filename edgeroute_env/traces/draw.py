@@ -70,9 +70,10 @@ def revert(deviation: float, passed: float, correlation: float, z: float) -> flo
 
 
 @compiled
-def pick_user(t: Any, block: Any) -> int:
-    """Return the user whose episode a block of uniforms draws."""
-    return int(t.asking[int(block[0, ITEM] * t.asking.size)])
+def pick_user(t: Any, block: Any, phone: int) -> int:
+    """Return the user of a phone: the episode's or, in a mixed cell, the phone's own."""
+    u = block[PHONE_ROWS + phone, ACTIVITY] if t.mixed else block[0, ITEM]
+    return int(t.asking[int(u * t.asking.size)])
 
 
 @compiled
@@ -123,20 +124,20 @@ def draw_schedule(t: Any, phones: int, block: Any, rows: Any, items: NDArray[np.
     Gaps are drawn on a clock that runs faster while all users together are more active. With one
     phone, a recorded log of arrivals is that phone's. With several, it is the whole cell's.
     """
-    user = pick_user(t, block)
-    world = t.world[user]
+    user = pick_user(t, block, 0)
+    world = t.world[user]  # what is read of it is the same for all phones
     next_s = block[PHONE_ROWS : PHONE_ROWS + phones, GAP] * world.dialogue_gap_mean_s
     turn = np.zeros(phones, np.int64)
     item = np.zeros(phones, np.int64)
     logged = t.recorded_gaps.size
     gap_at = int(block[PHONE_ROWS, ITEM] * logged)
     gap_unit_s = world.dialogue_gap_mean_s / phones
-    logged_s = 0.0
-    clock_s, now_s = 0.0, 0.0
+    clock_s = now_s = logged_s = 0.0
     active = normal(t.normal, block[0, ACTIVITY])
     for k in range(rows.size):
         u = block[PHONE_ROWS + phones + k]
         d = earliest(next_s)
+        user = pick_user(t, block, d) if t.mixed else user
         if world.burst_sigma > 0.0:
             rate = math.exp(world.burst_sigma * (active - 0.5 * world.burst_sigma))
             gap_s = (next_s[d] - clock_s) / rate
@@ -211,6 +212,8 @@ def draw_content(t: Any, phones: int, block: Any, rows: Any, items: NDArray[np.i
     for k in range(rows.size):
         u = block[PHONE_ROWS + phones + k]
         row = rows[k]
+        if t.mixed:
+            world = t.world[row.user]
         about = t.benchmarks[row.benchmark]
         item = t.items[items[k]]
         record = t.recorded[item.first_recorded + row.turn - 1 if item.first_recorded > 0 else 0]

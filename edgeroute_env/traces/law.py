@@ -89,6 +89,7 @@ class TraceLaw(NamedTuple):
     world: NDArray[Any]  # WORLD, (users,)
     share_end: NDArray[np.float64]  # cumulative shares of the benchmarks, (users, m)
     asking: NDArray[np.int64]  # the users whose episodes are drawn
+    mixed: bool  # each phone belongs to another of them
     benchmarks: NDArray[Any]  # BENCHMARK, (m,)
     items: NDArray[Any]  # ITEM, sorted by benchmark
     first_item: NDArray[np.int64]  # (m + 1,): index of each benchmark's first item
@@ -132,6 +133,7 @@ def synthetic_law(scenario: Scenario) -> TraceLaw:
         world=world,
         share_end=np.cumsum(shares, axis=1) / shares.sum(axis=1, keepdims=True),
         asking=np.arange(len(users)),
+        mixed=scenario.users is not None and scenario.users.own == "phone",
         benchmarks=benchmarks,
         items=items,
         first_item=first_item,

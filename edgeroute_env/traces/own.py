@@ -93,8 +93,8 @@ def _completed(
     turns = len(found["arrival_s"])
     block = seeding.np_random(seed)[0].random(block_shape(turns, phones))
     rows = np.zeros(turns, ROW)
-    rows["user"] = pick_user(law, block)
     rows["arrival_s"], rows["device"] = found["arrival_s"], found["device"]
+    rows["user"] = [pick_user(law, block, phone) for phone in rows["device"]]
     dialogue = _dialogues(found)
     order = np.argsort(dialogue, kind="stable")  # a dialogue's turns together, as the law has them
     starts = np.flatnonzero(np.diff(dialogue[order], prepend=-1))
@@ -104,7 +104,7 @@ def _completed(
     items = np.zeros(len(starts), ITEM)
     for k, row in enumerate(order[starts]):
         u = block[PHONE_ROWS + phones + row, draw.ITEM]
-        items[k] = law.items[_item(law, rows["user"][0], u, found, row)]
+        items[k] = law.items[_item(law, rows["user"][row], u, found, row)]
     items["turns"], items["first_recorded"] = lengths, 1 + starts
     rows["benchmark"] = items["benchmark"][dialogue]
     recorded = np.full(1 + turns, np.nan, RECORDED_TURN)

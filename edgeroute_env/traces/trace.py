@@ -120,10 +120,12 @@ def _checked(column: Column, values: ArrayLike, turns: int, source: str) -> NDAr
 
 
 def _check_order(columns: Mapping[str, NDArray[Any]], source: str) -> None:
-    user = columns["user"]
-    allowed = f"{user[0]}, the trace's user from its first turn on"
-    check_rows(f"{source}: user", user, user == user[0], allowed)
     check_times(f"{source}: arrival_s", columns["arrival_s"])
+    _, first, phone = np.unique(columns["device"], return_index=True, return_inverse=True)
+    user = columns["user"]
+    owner = user[first][phone]
+    allowed = f"{owner[(user != owner).argmax()]}, the phone's user from its first turn on"
+    check_rows(f"{source}: user", user, user == owner, allowed)
     order = np.argsort(columns["device"], kind="stable")
     device, turn = columns["device"][order], columns["turn"][order]
     ended = columns["last_turn"][order]

@@ -58,13 +58,13 @@ def _outage_s(world: Any, u: float) -> float:
 @compiled
 def draw_radio(t: Any, phones: int, block: Any, rows: Any) -> None:
     """Draw SNR, outage and round-trip time; replay recorded runs where there are any."""
-    user = rows[0].user
-    world = t.world[user]
     where = np.zeros((phones, 4))
     seen_s = np.zeros(phones)
     run = np.zeros((phones, 2), np.int64)
     for d in range(phones):
         u = block[draw.PHONE_ROWS + d]
+        user = draw.pick_user(t, block, d)
+        world = t.world[user]  # where the phones are not mixed, it serves for all turns
         where[d, 0] = normal(t.normal, u[draw.DISTANCE])
         sight = at_normal(t.cell[user, LOS_SHARE], where[d, 0])
         where[d, 1] = 1.0 if u[draw.SIGHT] < sight else 0.0
@@ -81,6 +81,8 @@ def draw_radio(t: Any, phones: int, block: Any, rows: Any) -> None:
         u = block[draw.PHONE_ROWS + phones + k]
         row = rows[k]
         d = row.device
+        if t.mixed:
+            user, world = row.user, t.world[row.user]
         row.downlink_mbit_per_s = 0.0
         row.outage_s = _outage_s(world, u[draw.OUTAGE])
         if t.link_runs.shape[0]:
@@ -114,7 +116,7 @@ def nearest_load_cell(load: float) -> int:
 @compiled
 def draw_load(t: Any, phones: int, block: Any, rows: Any) -> None:
     """Draw the edge's load, its reports, the delay that it causes, and cache evictions."""
-    world = t.world[rows[0].user]
+    world = t.world[rows[0].user]  # the edge's part of it is the same for all phones
     first = block[0]
     interval_s = world.report_interval_s
     report_s = -interval_s * first[draw.REPORT]  # the last report before the episode begins
@@ -125,6 +127,8 @@ def draw_load(t: Any, phones: int, block: Any, rows: Any) -> None:
     for k in range(rows.size):
         u = block[draw.PHONE_ROWS + phones + k]
         row = rows[k]
+        if t.mixed:
+            world = t.world[row.user]
         now_s = row.arrival_s
         latest_s = now_s  # without an interval, the server reports all the time
         if interval_s > 0.0:
@@ -135,8 +139,7 @@ def draw_load(t: Any, phones: int, block: Any, rows: Any) -> None:
                 normal(t.normal, u[draw.REPORT]),
             )  # fmt: skip
             reported = _logistic(world.load_mean_logit + world.load_sigma * deviation)
-            report_s = latest_s
-            at_s = latest_s
+            report_s = at_s = latest_s
         if now_s > at_s:
             deviation = revert(
                 deviation, now_s - at_s, world.load_correlation_s, normal(t.normal, u[draw.LOAD])
@@ -156,8 +159,7 @@ def draw_load(t: Any, phones: int, block: Any, rows: Any) -> None:
         row.device_background = max(0.0, 1.0 - u[draw.BUSY] / world.background_probability) if (
             world.background_probability > 0.0
         ) else 0.0  # fmt: skip
-        row.device_evicted = False
-        row.edge_evicted = False
+        row.device_evicted = row.edge_evicted = False
         if row.turn > 1:
             gap_s = now_s - asked_s[row.device]
             row.device_evicted = u[draw.EVICTION] >= math.exp(-gap_s / world.cache_survival_s)

@@ -16,6 +16,14 @@ from tests.helpers.learning import BAO_RULE, LINEAR_RULE, TURNS, short
 from tests.helpers.threads import halted
 
 DRAINING = {"budgets.battery_j": 900.0, "workload.turns": 40}
+LEAVING = {
+    "device.count": 3,
+    "workload.turns": 40,
+    "users": {
+        **{"count": 12, "own": "phone"},
+        "draws": {"budgets.battery_j": {"choice": [None, 40, 80]}},
+    },
+}
 
 
 def coins(turns: int, n: int) -> Any:
@@ -61,7 +69,7 @@ def test_an_episode_tells_its_return_and_length() -> None:
     np.testing.assert_allclose([info["episode"]["r"] for info in infos], total, rtol=1e-5)
 
 
-@pytest.mark.parametrize("overrides", [{}, DRAINING], ids=["whole", "draining"])
+@pytest.mark.parametrize("overrides", [{}, DRAINING, LEAVING], ids=["whole", "draining", "leaving"])
 @pytest.mark.parametrize("rule", [BAO_RULE, LINEAR_RULE], ids=lambda rule: rule.name)
 def test_paired_rewards_sum_to_the_gap_between_the_returns(
     overrides: dict[str, Any], rule: LinearRouter
@@ -101,9 +109,12 @@ def test_following_the_rule_earns_nothing_beside_it() -> None:
         assert not rewards.any()
 
 
+@pytest.mark.parametrize("overrides", [DRAINING, LEAVING], ids=["draining", "leaving"])
 @pytest.mark.parametrize("paired", [False, True])
-def test_a_restored_environment_continues_identically(paired: bool) -> None:
-    scenario = short(**DRAINING)
+def test_a_restored_environment_continues_identically(
+    paired: bool, overrides: dict[str, Any]
+) -> None:
+    scenario = short(**overrides)
     one, other = (EdgeRouteSB3VecEnv(4, scenario, rule=BAO_RULE, paired=paired) for _ in range(2))
     one.seed(1)
     one.reset()

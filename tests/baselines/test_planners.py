@@ -229,6 +229,24 @@ def test_the_hidden_columns_of_a_future_follow_the_score() -> None:
         assert out[low].mean() == pytest.approx(0.1, abs=0.05)
 
 
+def test_the_other_phones_of_a_mixed_cell_keep_users_of_their_own_in_a_future() -> None:
+    draws = {"weights.latency_per_s": {"uniform": [0.02, 0.2]}}
+    users = {"count": 40, "own": "phone", "draws": draws}
+    scenario = load_scenario("paper", {"device.count": 6, "workload.turns": 40, "users": users})
+    present = pinned(scenario).rows[:, 0].copy()
+    seen = {name: present["score"].astype(float) for name in ("score", "dialogue_score")}
+    rows, _ = Futures(scenario, 32, 5).draw(present, seen)
+    own = rows["device"] == present["device"][:, None, None]
+    assert own.any(axis=2).all()
+    assert (
+        rows["user"][own] == np.broadcast_to(present["user"][:, None, None], own.shape)[own]
+    ).all()
+    for future in rows.reshape(-1, rows.shape[2]):
+        whose = {(int(row["device"]), int(row["user"])) for row in future}
+        assert len(whose) == len({phone for phone, _ in whose})
+    assert set(rows["user"][~own].tolist()) == set(range(0, 40, 2))  # the users kept for fitting
+
+
 def test_a_rollout_leaves_the_rule_where_a_budget_makes_it_pay() -> None:
     scenario = load_scenario("quota", {"workload.turns": 120, "budgets.edge_calls": 12})
     seeds = EVALUATION_SEEDS[:16]

@@ -20,8 +20,21 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # its tests import its games in a way that it deprecates
     from pettingzoo.test import api_test, seed_test
 
-CELLS = [name for name in scenario_names() if load_scenario(name).device.count > 1]
-ONE_PHONE = ["paper", "battery"]
+PRESETS = [name for name in scenario_names() if load_scenario(name).device.count > 1]
+LIMITED = {"budgets.battery_j": {"choice": [None, 60]}}  # some five answers on the phone
+LEAVING = {
+    **{"device.count": 5, "workload.turns": 80},
+    "users": {"count": 30, "own": "phone", "draws": LIMITED},
+}
+CELLS: dict[str, tuple[str, dict[str, Any]]] = {
+    **{name: (name, {}) for name in PRESETS},
+    "one phone": ("paper", {}),
+    "one phone with a battery": ("battery", {}),
+    "phones that leave": ("paper", LEAVING),
+    "until none is left": ("paper", {"device.count": 3, "budgets.battery_j": 60}),
+}
+each_cell = pytest.mark.parametrize("name", CELLS)
+each_pay = pytest.mark.parametrize("rewards", ["own", "shared"])
 FEW = {"device.count": 3, "workload.turns": 8}
 
 
@@ -40,33 +53,38 @@ def told(env: Any, decide: Callable[[Any], int]) -> list[tuple[Any, ...]]:
 
 
 def test_there_is_a_preset_with_several_phones() -> None:
-    assert "busy-cell" in CELLS
+    assert "busy-cell" in PRESETS
 
 
-@pytest.mark.parametrize("rewards", ["own", "shared"])
-@pytest.mark.parametrize("name", [*CELLS, *ONE_PHONE])
+@each_pay
+@each_cell
 def test_pettingzoo_tests_pass(name: str, rewards: str) -> None:
-    phones = load_scenario(name).device.count
-    cycles = 1400 // phones  # beyond the end of every episode
-    api_test(cell_env(name, rewards=rewards), num_cycles=cycles)
-    seed_test(lambda: cell_env(name, rewards=rewards), num_cycles=cycles)
+    scenario = load_scenario(*CELLS[name])
+    cycles = 1400 // scenario.device.count  # beyond the end of every episode
+    api_test(cell_env(scenario, rewards=rewards), num_cycles=cycles)
+    seed_test(lambda: cell_env(scenario, rewards=rewards), num_cycles=cycles)
 
 
-@pytest.mark.parametrize("rewards", ["own", "shared"])
-@pytest.mark.parametrize("name", [*CELLS, *ONE_PHONE])
+@each_pay
+@each_cell
 def test_one_policy_for_all_earns_what_it_earns_alone_to_the_bit(name: str, rewards: str) -> None:
-    alone, cell = EdgeRouteEnv(name), cell_env(name, rewards=rewards)
+    scenario = load_scenario(*CELLS[name])
+    alone, cell = EdgeRouteEnv(scenario), cell_env(scenario, rewards=rewards)
     observation, _ = alone.reset(seed=3)
     cell.reset(seed=3)
     ended, returns = False, [0.0, 0.0]
     while not ended:
         agent = cell.agent_selection
+        if cell.terminations[agent]:  # it has left
+            cell.step(None)
+            continue
         assert cell.observe(agent).tobytes() == observation.tobytes()
         cell.step(by_score(cell.observe(agent)))
         observation, reward, terminated, truncated, info = alone.step(by_score(observation))
         ended = terminated or truncated
         assert cell.infos[agent] == info
-        assert (cell.terminations[agent], cell.truncations[agent]) == (terminated, truncated)
+        assert cell.truncations[agent] == truncated
+        assert cell.terminations[agent] or not terminated
         returns[0] += reward
         returns[1] += cell.rewards[agent] if rewards == "shared" else sum(cell.rewards.values())
     assert returns[0] == returns[1] != 0.0
@@ -81,7 +99,7 @@ def test_the_agent_is_the_phone_whose_turn_has_arrived() -> None:
     assert moves == [f"phone_{d}" for d in alone.trace["device"]]
 
 
-@pytest.mark.parametrize("rewards", ["own", "shared"])
+@each_pay
 def test_every_phone_hears_all_that_it_has_earned_and_its_end(rewards: str) -> None:
     cell = cell_env("busy-cell", overrides={"workload.turns": 200}, rewards=rewards)
     cell.reset(seed=1)
@@ -108,6 +126,25 @@ def test_every_phone_hears_all_that_it_has_earned_and_its_end(rewards: str) -> N
     assert heard == pytest.approx(earned, abs=1e-9)
     if rewards == "shared":
         assert len({earned[phone] for phone in cell.possible_agents}) == 1
+
+
+@each_pay
+def test_a_phone_whose_battery_is_spent_is_told_and_the_others_go_on(rewards: str) -> None:
+    cell, left = cell_env("paper", overrides=LEAVING, rewards=rewards), set()
+    cell.reset(seed=2)
+    for agent in cell.agent_iter():
+        _, _, terminated, truncated, info = cell.last()
+        assert agent not in left
+        assert cell.agents.count(agent) == 1
+        if terminated or truncated:
+            assert not terminated or info["energy_j"] > 0.0
+            if not truncated:
+                left.add(agent)
+                assert len(cell.agents) > 1
+            cell.step(None)
+        else:
+            cell.step(0)
+    assert 0 < len(left) < 5
 
 
 def test_a_phone_that_was_never_asked_ends_with_nothing() -> None:

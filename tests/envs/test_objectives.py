@@ -35,6 +35,22 @@ def test_the_weighted_entries_are_the_reward(name: str) -> None:
         assert theirs[2:] == ours[2:]
 
 
+def test_the_entries_are_those_of_the_phones_that_stay() -> None:
+    draws = {
+        "weights.quality": {"uniform": [0.5, 2.0]},
+        "budgets.battery_j": {"uniform": [10.0, 60.0]},
+    }
+    users = {"count": 20, "own": "phone", "draws": draws}
+    overrides = {"device.count": 4, "objective.kind": "dialogue-min", "users": users}
+    prices, last = set(), False
+    for weights, theirs, ours in side_by_side("paper", overrides=overrides):
+        assert weights @ theirs[1] == pytest.approx(ours[1], abs=1e-9)
+        prices.add(weights[0])
+        last = ours[2]
+    assert last  # all have left
+    assert len(prices) > 2
+
+
 def test_time_to_the_first_token_is_what_its_objective_counts() -> None:
     for weights, theirs, ours in side_by_side("paper", overrides={"objective.kind": "ttft"}):
         assert theirs[1][1] == -ours[4]["ttft_s"]

@@ -27,6 +27,13 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "objective.quality": "expected",
         "objective.kind": "dialogue-min",
     },
+    "phones of different users, which leave": {
+        "device.count": 4,
+        "users": {
+            **{"count": 9, "own": "phone"},
+            "draws": {"budgets.battery_j": {"uniform": [60, 150]}},
+        },
+    },
     "three users, their costs relative": {
         "users": {"count": 3, "draws": {"radio.distance_max_m": {"uniform": [50, 400]}}},
         "edge.power_w": 200,
@@ -95,7 +102,7 @@ def test_next_step_equals_scalars_through_autoreset(n: int, variant: str) -> Non
         assert same_bits([each[i] for each in outcomes], [each[1] for each in expected])
         resets += sum(each[2] for each in expected)
     assert resets > 10 * n
-    assert any(each[:, 1].any() for each in outcomes) == ("budgets.battery_j" in overrides)
+    assert any(each[:, 1].any() for each in outcomes) == ("budgets.battery_j" in str(overrides))
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -223,10 +230,11 @@ def test_infos_are_laid_out_as_gymnasium_does(mode: AutoresetMode) -> None:
     assert kinds >= {0, 1}
 
 
+@pytest.mark.parametrize(("phones", "limit"), [(1, 7), (3, 18)])
 @pytest.mark.parametrize("mode", [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP])
-def test_a_limit_on_steps_is_gymnasiums_own(mode: AutoresetMode) -> None:
-    # some episodes end by their battery before the limit, some at the limit
-    overrides, n, limit = {"budgets.battery_j": 40}, 8, 7
+def test_a_limit_on_steps_is_gymnasiums_own(mode: AutoresetMode, phones: int, limit: int) -> None:
+    # some episodes end by their batteries before the limit, some at the limit
+    overrides, n = {"budgets.battery_j": 40, "device.count": phones}, 8
     ours = gym.make_vec(
         "EdgeRoute-v0", n, max_episode_steps=limit, overrides=overrides, autoreset_mode=mode
     )
