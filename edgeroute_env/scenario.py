@@ -423,7 +423,7 @@ class Scenario(Part):
     users: Users | None = None
     first_token: Literal["decode", "prefill"] = "decode"
 
-    _short = _without_defaults("first_token")
+    _short = without_defaults("first_token")
     _drawn: tuple[Scenario, ...] = PrivateAttr(default=())
 
     @model_validator(mode="after")

@@ -65,7 +65,7 @@ CLIENTS = [
     Client("rl-zoo3", f"python -m rl_zoo3.train {ZOO} -conf {CONF}", (), (8192, 32768)),
     Client("sbx-rl", example("sbx_by_id"), TWO_METHODS, (2048, 6144), 2),
     Client("tianshou", example("tianshou_by_id"), TWO_METHODS, (2048, 8192), 2),
-    Client("torchrl", example("torchrl_collect"), SHAPES, (140, 280), 1 + 1 + 4 + 64),
+    Client("torchrl", example("torchrl_collect"), SHAPES, (140, 1400), 1 + 1 + 4 + 64),
     Client("skrl", example("skrl_ppo"), ("turns of 16 episodes",), (4096, 20480)),
     Client("minari", example("minari_data"), ("128 turns an episode",), (3, 30), 128),
     Client("d3rlpy", example("d3rlpy_offline"), ("return ",), (50, 550), 256),
@@ -139,7 +139,9 @@ def test_a_client_runs(client: Client, folder: Path, capsys: pytest.CaptureFixtu
 
 
 def test_the_zoo_plays_what_it_has_trained(folder: Path) -> None:
-    _, said = run(["-m", "rl_zoo3.enjoy", *ZOO.split(), "--no-render", "-n", "256"], folder)
+    _, said = run(
+        ["-m", "rl_zoo3.enjoy", *ZOO.split(), "-f", "logs", "--no-render", "-n", "256"], folder
+    )
     assert said.count("Episode Reward: ") == 16, said  # each of 16 episodes ends once
 
 
