@@ -46,7 +46,8 @@ test-lowest test-newest: test-%: .venv-%-$(PYTHON)/.done
 
 test-clients: $(CLIENTS)/.done $(RLLIB)/.done  ## other RL libraries, unmodified, in environments of their own
 	$(CLIENTS)/bin/python -m pytest tests_clients/test_clients.py tests_clients/test_live.py
-	$(RLLIB)/bin/python -m pytest -m 'not slow and not thorough and not training' tests/envs tests_clients/test_cluster.py
+	$(RLLIB)/bin/python -m pytest -m 'not slow and not thorough and not training' tests/envs
+	$(RLLIB)/bin/python -m pytest tests_clients/test_cluster.py
 
 check: $(VENV)/.dev  ## lint and types
 	$(BIN)/ruff check $(SOURCES)

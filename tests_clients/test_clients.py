@@ -142,7 +142,7 @@ def test_the_zoo_plays_what_it_has_trained(folder: Path) -> None:
     _, said = run(
         ["-m", "rl_zoo3.enjoy", *ZOO.split(), "-f", "logs", "--no-render", "-n", "256"], folder
     )
-    assert said.count("Episode Reward: ") == 16, said  # each of 16 episodes ends once
+    assert said.count("Episode Reward: ") == 2, said  # of 128 turns each
 
 
 @pytest.fixture

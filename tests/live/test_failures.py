@@ -195,10 +195,16 @@ def test_a_client_that_goes_frees_the_place_at_the_server(tmp_path, streamed) ->
         async with proxied(tmp_path, edge=slow) as it:
             body = {"model": EDGE, "messages": HELLO, "stream": streamed, "max_tokens": 500}
             url = it.proxy.url + "/chat/completions"
+
+            async def read(client: aiohttp.ClientSession) -> None:
+                async with client.post(url, json=body) as response:
+                    await response.read()
+
             async with aiohttp.ClientSession() as client:
-                asking = asyncio.create_task(client.post(url, json=body))
+                asking = asyncio.create_task(read(client))
                 await until(lambda: it.edge.running == 1)
                 asking.cancel()
+                await asyncio.wait([asking])
             await until(lambda: it.edge.running == 0)
             await until(lambda: it.proxy.gateway.state.count("edge") == 0)
             (turn,) = it.turns()
