@@ -30,6 +30,7 @@ class Streaming(RayBackend):  # type: ignore[misc]
     def configure(self, *given: Any, **named: Any) -> Any:
         """Start the workers; all are idle."""
         jobs = super().configure(*given, **named)
+        self._workers = jobs
         self._idle = deque(range(jobs))
         return jobs
 
@@ -43,6 +44,14 @@ class Streaming(RayBackend):  # type: ignore[misc]
             callback(result)
 
         return super().submit(func, ended)
+
+    def terminate(self) -> None:
+        """End the workers. Idle ones end by themselves: Ray tells, on stdout, of those it kills."""
+        if self._pool is not None and len(self._idle) == self._workers:
+            self._pool.close()
+            self._pool.join()
+            self._pool = None
+        super().terminate()
 
 
 def connected(address: str, jobs: int | None) -> Workers:
