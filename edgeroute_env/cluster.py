@@ -26,6 +26,7 @@ class Streaming(RayBackend):  # type: ignore[misc]
     """
 
     supports_return_generator = True
+    _pool: Any  # Ray's
 
     def configure(self, *given: Any, **named: Any) -> Any:
         """Start the workers; all are idle."""
