@@ -10,6 +10,7 @@ PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 SOURCES := edgeroute_env baselines agents live validation website studies examples tests tests_clients
 PRESETS := $(notdir $(basename $(wildcard configs/scenarios/*.yaml)))
 WITHOUT_RECORDINGS := paper cr2
+FAST := -m 'not slow and not thorough and not training'
 # uv reads none of pip's settings: it is told the folder of wheels.
 UV = UV_FIND_LINKS=$${UV_FIND_LINKS:-$$PIP_FIND_LINKS} $(@D)/bin/uv
 JOBS ?= $(shell getconf _NPROCESSORS_ONLN)
@@ -28,7 +29,7 @@ test: $(VENV)/.dev  ## all tests but the slow ones
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-fast: $(VENV)/.dev  ## about a minute: no training, no BERT, nothing thorough
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow and not thorough and not training'
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(FAST)
 
 test-slow: $(VENV)/.dev  ## the slow tests alone
 	$(BIN)/python -m pytest -m slow
@@ -42,11 +43,11 @@ test-lowest test-newest: test-%: .venv-%-$(PYTHON)/.done
 	mkdir -p build/tested-$*
 	ln -s $(addprefix $(CURDIR)/,$(filter-out build $(PACKAGES),$(wildcard *))) build/tested-$*
 	cd build/tested-$* && $(CURDIR)/.venv-$*-$(PYTHON)/bin/python -m pytest -n 2 --dist worksteal \
-		$(if $(filter lowest,$*),-W ignore::DeprecationWarning) -m 'not slow and not thorough and not training' --ignore=tests/house
+		$(if $(filter lowest,$*),-W ignore::DeprecationWarning) $(FAST) --ignore=tests/house
 
 test-clients: $(CLIENTS)/.done $(RLLIB)/.done  ## other RL libraries, unmodified, in environments of their own
 	$(CLIENTS)/bin/python -m pytest tests_clients/test_clients.py tests_clients/test_live.py
-	$(RLLIB)/bin/python -m pytest -m 'not slow and not thorough and not training' tests/envs
+	$(RLLIB)/bin/python -m pytest $(FAST) tests/envs
 	$(RLLIB)/bin/python -m pytest tests_clients/test_cluster.py
 
 check: $(VENV)/.dev  ## lint and types
